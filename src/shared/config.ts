@@ -1,0 +1,239 @@
+import { availableParallelism } from 'node:os';
+import { z } from 'zod';
+import { UserError } from './errors.ts';
+import { type MicroUsd, parseUsd } from './money.ts';
+
+/** All settings, read from the environment once, by an entry point. Every bad one is named in one error. */
+export interface Config {
+  readonly fal: {
+    readonly key: string | undefined;
+    readonly adminKey: string | undefined;
+    readonly queueUrl: string;
+    readonly apiUrl: string;
+    /** Hosts (`name` or `name:port`, `*.` for any subdomain) that images may be fetched from. */
+    readonly mediaHosts: readonly string[];
+    readonly concurrency: number;
+    readonly submitRate: { readonly max: number; readonly durationMs: number };
+    readonly startTimeoutS: number;
+    readonly unknownMarginS: number;
+  };
+  readonly redis: { readonly url: string | undefined; readonly prefix: string };
+  readonly s3: {
+    readonly endpoint: string | undefined;
+    readonly region: string | undefined;
+    readonly bucket: string | undefined;
+    readonly prefix: string;
+    readonly forcePathStyle: boolean;
+    readonly publicUrl: string | undefined;
+  };
+  readonly caps: { readonly daily: MicroUsd | undefined; readonly monthly: MicroUsd | undefined };
+  readonly confirmOver: MicroUsd;
+  readonly renderConcurrency: number;
+  readonly recordTtlH: number;
+  readonly log: { readonly level: string; readonly format: 'json' | 'pretty' | undefined };
+  readonly healthPort: number | undefined;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The documentation's table (docs/settings.md) is tested against these names and defaults. */
+export const SETTINGS = {
+  FAL_KEY: { default: undefined, meaning: 'the key that pays for the images' },
+  FAL_ADMIN_KEY: { default: undefined, meaning: 'a key that may read billing events' },
+  FAL_QUEUE_URL: { default: 'https://queue.fal.run', meaning: "fal's queue" },
+  FAL_API_URL: { default: 'https://api.fal.ai', meaning: "fal's platform API" },
+  FAL_MEDIA_HOSTS: {
+    default: 'fal.media,*.fal.media',
+    meaning: 'hosts that images may be fetched from; plain http only for a loopback host named here',
+  },
+  FAL_CONCURRENCY: { default: '2', meaning: 'requests in flight over all workers' },
+  FAL_SUBMIT_RATE: { default: '10/s', meaning: 'submits over all workers, per s, m or h' },
+  FAL_START_TIMEOUT_S: { default: '600', meaning: 'a request that fal has not started by then never starts' },
+  FAL_UNKNOWN_MARGIN_S: {
+    default: '300',
+    meaning: 'longest run and list lag, before a lost submit counts as absent',
+  },
+  REDIS_URL: { default: undefined, meaning: 'redis:// or rediss://' },
+  REDIS_PREFIX: {
+    default: '{shotlist}',
+    meaning: 'start of every Redis key; the braces keep them in one slot',
+  },
+  S3_ENDPOINT: { default: undefined, meaning: 'for stores other than AWS' },
+  S3_REGION: { default: undefined, meaning: 'region of the bucket' },
+  S3_BUCKET: { default: undefined, meaning: 'the bucket; only setup creates it' },
+  S3_PREFIX: { default: '', meaning: 'start of every object key' },
+  S3_FORCE_PATH_STYLE: {
+    default: undefined,
+    meaning: 'true for stores without bucket host names; default: true with S3_ENDPOINT',
+  },
+  S3_PUBLIC_URL: { default: undefined, meaning: 'address under which the bucket is read' },
+  DAILY_CAP_USD: { default: undefined, meaning: 'never spend more in one day of TZ' },
+  MONTHLY_CAP_USD: { default: undefined, meaning: 'never spend more in one month of TZ' },
+  CONFIRM_OVER_USD: { default: '5', meaning: 'ask before spending more than this' },
+  RENDER_CONCURRENCY: {
+    default: 'availableParallelism()',
+    meaning: 'pictures rendered at once by one worker',
+  },
+  RECORD_TTL_H: { default: '72', meaning: 'hours that the records of finished requests stay in Redis' },
+  LOG_LEVEL: { default: 'info', meaning: "debug also passes fal's own logs on" },
+  LOG_FORMAT: { default: 'json, pretty on a terminal', meaning: 'json or pretty' },
+  HEALTH_PORT: { default: undefined, meaning: '/livez and /readyz on this port' },
+} as const satisfies Record<string, { default: string | undefined; meaning: string }>;
+
+const usd = z.string().transform((text, context): MicroUsd => {
+  const amount = parseUsd(text);
+  if (amount === undefined) {
+    context.addIssue({ code: 'custom', message: 'must be an amount of dollars, such as 5 or 0.25' });
+    return z.NEVER;
+  }
+  return amount;
+});
+
+const integer = (min: number, max: number) =>
+  z.string().transform((text, context): number => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    context.addIssue({ code: 'custom', message: `must be a whole number from ${min} to ${max}` });
+    return z.NEVER;
+  });
+
+const url = (protocols: readonly string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+    message: `must be an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  });
+
+const rate = z.string().transform((text, context) => {
+  const match = /^(\d{1,6})\/(s|m|h)$/.exec(text.trim());
+  const max = Number(match?.[1] ?? 0);
+  if (match === null || max < 1) {
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a number of submits per s, m or h, such as 10/s or 300/m',
+    });
+    return z.NEVER;
+  }
+  return { max, durationMs: { s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 's' | 'm' | 'h'] };
+});
+
+const hosts = z.string().transform((text, context) => {
+  const names = text
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '');
+  const bad = names.find(
+    (name) => !/^(\*\.)?[a-z0-9.-]+(:\d{1,5})?$/.test(name) && !/^\[[0-9a-f:]+\](:\d{1,5})?$/.test(name),
+  );
+  if (names.length > 0 && bad === undefined) return names;
+  context.addIssue({
+    code: 'custom',
+    message: 'must be host names separated by commas, such as fal.media,*.fal.media',
+  });
+  return z.NEVER;
+});
+
+const flag = z
+  .enum(['true', 'false', '1', '0'], { message: 'must be true or false' })
+  .transform((text) => text === 'true' || text === '1');
+
+const http = ['https:', 'http:'] as const;
+
+const schema = z.object({
+  FAL_KEY: z.string().optional(),
+  FAL_ADMIN_KEY: z.string().optional(),
+  FAL_QUEUE_URL: url(http).default(SETTINGS.FAL_QUEUE_URL.default),
+  FAL_API_URL: url(http).default(SETTINGS.FAL_API_URL.default),
+  FAL_MEDIA_HOSTS: hosts.prefault(SETTINGS.FAL_MEDIA_HOSTS.default),
+  FAL_CONCURRENCY: integer(1, 10_000).prefault(SETTINGS.FAL_CONCURRENCY.default),
+  FAL_SUBMIT_RATE: rate.prefault(SETTINGS.FAL_SUBMIT_RATE.default),
+  FAL_START_TIMEOUT_S: integer(1, 86_400).prefault(SETTINGS.FAL_START_TIMEOUT_S.default),
+  FAL_UNKNOWN_MARGIN_S: integer(0, 86_400).prefault(SETTINGS.FAL_UNKNOWN_MARGIN_S.default),
+  REDIS_URL: url(['redis:', 'rediss:']).optional(),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[^\s:]{1,64}$/, 'must be 1 to 64 characters without white space or ":"')
+    .default(SETTINGS.REDIS_PREFIX.default),
+  S3_ENDPOINT: url(http).optional(),
+  S3_REGION: z.string().optional(),
+  S3_BUCKET: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+      'must be a bucket name: 3 to 63 lower-case letters, digits, "." or "-"',
+    )
+    .optional(),
+  S3_PREFIX: z
+    .string()
+    .regex(/^([A-Za-z0-9._-]+\/?)*$/, 'must be letters, digits, ".", "_", "-" and "/"')
+    .default(SETTINGS.S3_PREFIX.default),
+  S3_FORCE_PATH_STYLE: flag.optional(),
+  S3_PUBLIC_URL: url(http).optional(),
+  DAILY_CAP_USD: usd.optional(),
+  MONTHLY_CAP_USD: usd.optional(),
+  CONFIRM_OVER_USD: usd.prefault(SETTINGS.CONFIRM_OVER_USD.default),
+  RENDER_CONCURRENCY: integer(1, 256).optional(),
+  RECORD_TTL_H: integer(1, 8_760).prefault(SETTINGS.RECORD_TTL_H.default),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      message: 'must be trace, debug, info, warn, error, fatal or silent',
+    })
+    .default(SETTINGS.LOG_LEVEL.default),
+  LOG_FORMAT: z.enum(['json', 'pretty'], { message: 'must be json or pretty' }).optional(),
+  HEALTH_PORT: integer(1, 65_535).optional(),
+});
+
+/** Reads the settings. An empty variable counts as unset. Throws one `UserError` that names every bad variable. */
+export function readConfig(environment: Environment): Config {
+  const set = Object.fromEntries(
+    Object.keys(SETTINGS).flatMap((name) => {
+      const value = environment[name]?.trim();
+      return value === undefined || value === '' ? [] : [[name, value]];
+    }),
+  );
+  const parsed = schema.safeParse(set);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+    throw new UserError('bad_settings', `Settings to mend in the environment: ${faults.join('; ')}.`);
+  }
+  const env = parsed.data;
+  return {
+    fal: {
+      key: env.FAL_KEY,
+      adminKey: env.FAL_ADMIN_KEY,
+      queueUrl: withoutTrailingSlash(env.FAL_QUEUE_URL),
+      apiUrl: withoutTrailingSlash(env.FAL_API_URL),
+      mediaHosts: env.FAL_MEDIA_HOSTS,
+      concurrency: env.FAL_CONCURRENCY,
+      submitRate: env.FAL_SUBMIT_RATE,
+      startTimeoutS: env.FAL_START_TIMEOUT_S,
+      unknownMarginS: env.FAL_UNKNOWN_MARGIN_S,
+    },
+    redis: { url: env.REDIS_URL, prefix: env.REDIS_PREFIX },
+    s3: {
+      endpoint: env.S3_ENDPOINT,
+      region: env.S3_REGION,
+      bucket: env.S3_BUCKET,
+      prefix: env.S3_PREFIX === '' || env.S3_PREFIX.endsWith('/') ? env.S3_PREFIX : `${env.S3_PREFIX}/`,
+      forcePathStyle: env.S3_FORCE_PATH_STYLE ?? env.S3_ENDPOINT !== undefined,
+      publicUrl: env.S3_PUBLIC_URL === undefined ? undefined : withoutTrailingSlash(env.S3_PUBLIC_URL),
+    },
+    caps: { daily: env.DAILY_CAP_USD, monthly: env.MONTHLY_CAP_USD },
+    confirmOver: env.CONFIRM_OVER_USD,
+    renderConcurrency: env.RENDER_CONCURRENCY ?? availableParallelism(),
+    recordTtlH: env.RECORD_TTL_H,
+    log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
+    healthPort: env.HEALTH_PORT,
+  };
+}
+
+/** The texts that must never be printed: keys, and the password inside the Redis address. */
+export function secretsOf(environment: Environment): string[] {
+  const names = ['FAL_KEY', 'FAL_ADMIN_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+  const redis = environment['REDIS_URL'];
+  const password =
+    redis !== undefined && URL.canParse(redis) ? decodeURIComponent(new URL(redis).password) : '';
+  return [...names.map((name) => environment[name]?.trim() ?? ''), password].filter((text) => text !== '');
+}
+
+function withoutTrailingSlash(text: string): string {
+  return text.replace(/\/+$/, '');
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * Every name that lasts: object keys, record keys, shot keys, job ids. Names made of a person's words (ids, batch
+ * names) are encoded injectively: what differs in case, Unicode form, `/` or length never shares a key, nor a file on
+ * a disk that ignores case.
+ */
+
+const PLAIN_SEGMENT = /^[a-z0-9][a-z0-9._-]{0,62}$/;
+/** Device names that Windows refuses as file names, whatever their ending. */
+const RESERVED = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/**
+ * One path segment for any text. Plain lower-case names stay as they are; every other text is made readable and ends
+ * in `~` and 60 bits of the hash of its exact bytes (`TEE-001` becomes `TEE-001~…`), which no plain name can hold.
+ */
+export function encodeSegment(text: string): string {
+  if (PLAIN_SEGMENT.test(text) && !text.endsWith('.') && !RESERVED.test(text)) return text;
+  const readable = text.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 40);
+  return `${readable}~${hash(text, 12)}`;
+}
+
+/** 5 bits a character, digits and lower-case letters; safe on a disk that ignores case. */
+function hash(text: string, characters: number): string {
+  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+  const digest = createHash('sha256').update(text).digest();
+  return Array.from({ length: characters }, (_, index) => alphabet[(digest[index] ?? 0) & 31]).join('');
+}
+
+/** What decides which picture it is: two shots with the same key want the same pictures. */
+export interface ShotIdentity {
+  readonly id: string;
+  readonly model: string;
+  readonly prompt: string;
+  /** The model's inputs that change the picture (size, quality, …), and the hashes of image inputs. */
+  readonly options: Readonly<Record<string, string | number | boolean>>;
+  readonly take: number;
+}
+
+/** 128 bits in hex. Not of variants, recipe or batch: these do not change the picture. */
+export function shotKeyOf({ id, model, prompt, options, take }: ShotIdentity): string {
+  const sorted = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+  const canonical = JSON.stringify(['shot-1', id, model, prompt, sorted, take]);
+  return createHash('sha256').update(canonical).digest('hex').slice(0, 32);
+}
+
+/** A request's name: the batch, the row of the list (from 0), the part of the row's plan (from 0). */
+export interface RequestName {
+  readonly batch: string;
+  readonly row: number;
+  readonly part: number;
+}
+
+export function requestKeyOf({ batch, row, part }: RequestName): string {
+  return `${batch}.${row}.${part}`;
+}
+
+/** undefined where the text is no request key. A batch id may itself hold dots. */
+export function parseRequestKey(text: string): RequestName | undefined {
+  const match = /^(.+)\.(\d{1,9})\.(\d{1,4})$/.exec(text);
+  if (match === null) return undefined;
+  return { batch: match[1] ?? '', row: Number(match[2]), part: Number(match[3]) };
+}
+
+/** Raised rounds make new job ids, since BullMQ silently ignores an id that still exists (MEASURED.md). */
+export function jobIdOf(request: string, round: number): string {
+  return `${request}-${round}`;
+}
+
+/** Why a text cannot name a batch, or undefined where it can. No `:` (BullMQ's separator), no `/`. */
+export function batchIdFault(text: string): string | undefined {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {
+    return 'a batch id has 1 to 63 letters, digits, ".", "_" or "-", and starts with a letter or a digit';
+  }
+  if (text.toLowerCase() === 'originals')
+    return '"originals" is where the pictures are kept; choose another batch id';
+  return undefined;
+}
+
+export const ORIGINALS = 'originals/';
+export const JOURNAL = '_shotlist/';
+
+export const objectKeys = {
+  originals: (shotKey: string) => `${ORIGINALS}${shotKey}/`,
+  original: (shotKey: string, index: number, extension: string) =>
+    `${ORIGINALS}${shotKey}/${index}.${extension}`,
+  rendition: (batch: string, shot: string, index: number, rendition: string, extension: string) =>
+    `${encodeSegment(batch)}/${encodeSegment(shot)}/${index}-${rendition}.${extension}`,
+  batchFolder: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/`,
+  head: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/head.json`,
+  planChunk: (batch: string, chunk: number) =>
+    `${JOURNAL}batches/${encodeSegment(batch)}/plan/${String(chunk).padStart(6, '0')}.jsonl.gz`,
+  intents: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/intents/`,
+  intent: ({ batch, row, part }: RequestName, round: number) =>
+    `${JOURNAL}batches/${encodeSegment(batch)}/intents/${row}.${part}-${round}.json`,
+  deliveries: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/delivered/`,
+  delivery: ({ batch, row, part }: RequestName) =>
+    `${JOURNAL}batches/${encodeSegment(batch)}/delivered/${row}.${part}.json`,
+  failures: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/failed/`,
+  failure: ({ batch, row, part }: RequestName, round: number) =>
+    `${JOURNAL}batches/${encodeSegment(batch)}/failed/${row}.${part}-${round}.json`,
+  events: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/events/`,
+  event: (batch: string, at: number, id: string) =>
+    `${JOURNAL}batches/${encodeSegment(batch)}/events/${String(at).padStart(14, '0')}-${id}.json`,
+  summary: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/summary.json`,
+  id: (requestId: string) => `${JOURNAL}ids/${encodeSegment(requestId)}.json`,
+  result: (requestId: string) => `${JOURNAL}results/${encodeSegment(requestId)}.json`,
+  ledger: `${JOURNAL}ledger/`,
+  ledgerDay: (day: string) => `${JOURNAL}ledger/${day}/`,
+} as const;

@@ -1,0 +1,56 @@
+import { type Logger as PinoLogger, pino } from 'pino';
+
+export type Logger = PinoLogger;
+
+export interface LogOptions {
+  readonly level: string;
+  /** json: one object a line; pretty: for a person at a terminal. */
+  readonly format: 'json' | 'pretty';
+  /** Where the lines go: a file descriptor. Always stderr in commands that print a result on stdout. */
+  readonly fd: 1 | 2;
+  /** Texts that must never appear: each is replaced, wherever it stands in a line. */
+  readonly secrets: readonly string[];
+}
+
+/** pino with the house's rules: object first, one constant message per event, secrets replaced in the finished line. */
+export function createLogger({ level, format, fd, secrets }: LogOptions): Logger {
+  const redact = redactor(secrets);
+  const stream =
+    format === 'pretty'
+      ? pino.transport({
+          target: 'pino-pretty',
+          options: { destination: fd, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' },
+        })
+      : pino.destination({ fd, sync: true });
+  return pino(
+    {
+      level,
+      base: null,
+      // The finished line is searched, not single fields: a secret can stand inside an error's message or a URL.
+      hooks: { streamWrite: redact },
+    },
+    stream,
+  );
+}
+
+export const silentLogger: Logger = pino({ level: 'silent' });
+
+/** Replaces every secret of four characters or more, also in its JSON- and URL-encoded forms, and the query of signed URLs. */
+export function redactor(secrets: readonly string[]): (text: string) => string {
+  const forms = new Set<string>();
+  for (const secret of secrets) {
+    if (secret.length < 4) continue;
+    forms.add(secret);
+    forms.add(JSON.stringify(secret).slice(1, -1));
+    forms.add(encodeURIComponent(secret));
+  }
+  const longestFirst = [...forms].sort((a, b) => b.length - a.length);
+  return (text) => {
+    let clean = text;
+    for (const form of longestFirst) clean = clean.replaceAll(form, '[secret]');
+    return clean.replace(
+      /(https?:\/\/[^\s"'\\?]+)\?[^\s"'\\]*(?:sig|token|credential)[^\s"'\\]*/gi,
+      '$1?[signed]',
+    );
+  };
+}

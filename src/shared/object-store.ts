@@ -1,0 +1,79 @@
+/**
+ * The durable memory: originals, renditions, the journal. Two stores speak this interface, S3 (`s3-store.ts`) and a
+ * folder of plain files (`local/folder-store.ts`); one contract suite runs on both (`test/support/store-contract.ts`).
+ *
+ * Every method rejects with `UnavailableError` when the store cannot be reached or is overloaded (the same call may
+ * be repeated), with `UserError` when a person must mend something (no such bucket, wrong credentials, no right),
+ * and with the signal's reason when the signal aborts.
+ */
+export interface ObjectStore {
+  /** Where it is, for people: `s3://bucket/prefix` or a folder. Holds no secret. */
+  readonly location: string;
+
+  /** Writes, whether or not the key exists. Rejects on a key that `assertKey` refuses. */
+  put(key: string, body: Uint8Array, options: PutOptions): Promise<void>;
+
+  /**
+   * Writes only where nothing is: exactly one of any number of racing writers gets `created`. A repeat after a lost
+   * answer gets `exists`: read back and compare where it matters who wrote.
+   */
+  putOnce(key: string, body: Uint8Array, options: PutOptions): Promise<'created' | 'exists'>;
+
+  /** undefined where there is no such key. */
+  get(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
+
+  /** All keys that start with the prefix, in ascending order of their UTF-8 bytes; pages are fetched as they are consumed. */
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
+
+  /** The address under which a person or a shop finds the object: `S3_PUBLIC_URL` or the file's path. */
+  urlOf(key: string): string;
+
+  /** Resolves when the store exists and answers; rejects with the sentence that says what is wrong. */
+  check(signal?: AbortSignal): Promise<void>;
+
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface PutOptions {
+  readonly contentType: string;
+  /** Plain ASCII values; becomes `x-amz-meta-*`. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Default: immutable for a year, right for objects whose key never gets other bytes. */
+  readonly cacheControl?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface StoredObject {
+  readonly body: Buffer;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970. */
+  readonly lastModifiedMs: number;
+}
+
+export interface ListOptions {
+  /** Start behind this key. */
+  readonly after?: string;
+  readonly signal?: AbortSignal;
+}
+
+export const IMMUTABLE = 'public, max-age=31536000, immutable';
+
+/**
+ * A key is at most 1,024 bytes of `/`-separated, non-empty segments, none of them `.` or `..`, without control
+ * characters or backslashes. Throws a RangeError otherwise: a key is made by this program, so a bad one is a bug.
+ */
+export function assertKey(key: string): void {
+  const bad =
+    key.length === 0 ||
+    Buffer.byteLength(key) > 1024 ||
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+    /[\u0000-\u001f\u007f\\]/.test(key) ||
+    key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..');
+  if (bad) throw new RangeError(`not a valid object key: ${JSON.stringify(key)}`);
+}

@@ -1,0 +1,169 @@
+/**
+ * The life of a request as one pure table. The Lua script (`transition.lua.ts`) is handed its allowed predecessors and
+ * effects from here; the docs and the protocol model (`test/unit/protocol-model.test.ts`) read the same rows.
+ */
+
+export const STATES = [
+  'planned',
+  'submitting',
+  'submitted',
+  'generated',
+  'rendering',
+  'delivered',
+  'failed',
+  'held',
+  'unknown',
+  'cancelled',
+] as const;
+
+export type State = (typeof STATES)[number];
+
+/** Nothing more happens by itself, and the record's time to live runs. */
+export const AT_REST = ['delivered', 'failed', 'cancelled'] as const satisfies readonly State[];
+
+/** A POST may be on its way or accepted, so the images are claimed: nobody else may ask for them. */
+export const CLAIMING = ['submitting', 'submitted', 'unknown'] as const satisfies readonly State[];
+
+export interface Transition {
+  readonly from: readonly State[];
+  readonly to: State;
+  /**
+   * What happens to the reservation: `take` it on every cap, `release` it, `book` (reserved becomes spent), or `keep`
+   * it as it is (also where there is none).
+   */
+  readonly money: 'take' | 'release' | 'book' | 'keep';
+  /** `running`: refused while all submits are stopped or the batch is paused, held or cancelled. */
+  readonly needs: 'running' | 'nothing';
+  readonly meaning: string;
+}
+
+/** Every return to `planned` raises the round, and with it the job id and the name of the next intent. */
+export const TRANSITIONS = {
+  reserve: {
+    from: ['planned'],
+    to: 'submitting',
+    money: 'take',
+    needs: 'running',
+    meaning: 'claim the images and reserve the dearest possible price on every cap',
+  },
+  confirm: {
+    from: ['submitting'],
+    to: 'submitting',
+    money: 'keep',
+    needs: 'running',
+    meaning: 'the intent is written; last check before the POST',
+  },
+  release: {
+    from: ['submitting'],
+    to: 'planned',
+    money: 'release',
+    needs: 'nothing',
+    meaning: 'certainly not accepted: no POST was sent, or fal said a definite no that is not final',
+  },
+  lose: {
+    from: ['submitting', 'submitted'],
+    to: 'unknown',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'the answer to the POST was lost, or somebody else took the id',
+  },
+  accept: {
+    from: ['submitting', 'unknown'],
+    to: 'submitted',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: "fal's id is known, from its answer or found in its list",
+  },
+  absent: {
+    from: ['unknown'],
+    to: 'planned',
+    money: 'release',
+    needs: 'nothing',
+    meaning: 'proven never accepted',
+  },
+  rerun: {
+    from: ['submitted'],
+    to: 'planned',
+    money: 'release',
+    needs: 'nothing',
+    meaning: 'the run failed unbilled or never started; a new request may be made',
+  },
+  book: {
+    from: ['submitted'],
+    to: 'submitted',
+    money: 'book',
+    needs: 'nothing',
+    meaning: 'the ledger entry is written: reserved becomes spent',
+  },
+  store: {
+    from: ['submitted'],
+    to: 'generated',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'the originals are stored',
+  },
+  adopt: {
+    from: ['planned', 'submitting'],
+    to: 'generated',
+    money: 'release',
+    needs: 'nothing',
+    meaning: 'the originals exist already: nothing to pay',
+  },
+  hold: {
+    from: ['planned'],
+    to: 'held',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'a cap leaves no room, and nothing reserved could make any',
+  },
+  unhold: {
+    from: ['held'],
+    to: 'planned',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'a person resumed, or room was made',
+  },
+  render: {
+    from: ['generated', 'rendering'],
+    to: 'rendering',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'a render child started',
+  },
+  deliver: {
+    from: ['rendering'],
+    to: 'delivered',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'every rendition is stored',
+  },
+  fail: {
+    from: ['planned', 'submitting', 'submitted', 'generated', 'rendering'],
+    to: 'failed',
+    money: 'release',
+    needs: 'nothing',
+    meaning: 'final, with a code and a sentence',
+  },
+  cancel: {
+    from: ['planned', 'held'],
+    to: 'cancelled',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'a person cancelled the batch before this was submitted',
+  },
+} as const satisfies Record<string, Transition>;
+
+export type TransitionName = keyof typeof TRANSITIONS;
+
+export function isAtRest(state: State): boolean {
+  return (AT_REST as readonly State[]).includes(state);
+}
+
+export function holdsClaims(state: State): boolean {
+  return (CLAIMING as readonly State[]).includes(state);
+}
+
+/** Whether this transition may leave from that state. */
+export function allows(name: TransitionName, from: State): boolean {
+  return (TRANSITIONS[name].from as readonly State[]).includes(from);
+}

@@ -1,0 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The wall clock, in milliseconds since 1970. Injected, so that tests own the time. */
+export type Clock = () => number;
+
+/** Waits; rejects with the signal's reason when it aborts. */
+export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>;
+
+export const systemClock: Clock = () => Date.now();
+
+export const sleep: Sleep = async (ms, signal) => {
+  await delay(ms, undefined, signal === undefined ? {} : { signal });
+};
+
+/** Local day (`2026-11-24`) in the time zone of the process (`TZ`): what `DAILY_CAP_USD` counts. */
+export function dayOf(ms: number): string {
+  const at = new Date(ms);
+  return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}`;
+}
+
+/** Local month (`2026-11`) of a day: what `MONTHLY_CAP_USD` counts. */
+export function monthOf(day: string): string {
+  return day.slice(0, 7);
+}
+
+function pad(number: number): string {
+  return String(number).padStart(2, '0');
+}
+
+/**
+ * One signal that aborts when the caller's does or when the time is up. A timed-out call rejects with an error
+ * named `TimeoutError`.
+ */
+export function withTimeout(signal: AbortSignal | undefined, timeoutMs: number): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  return signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
+}
+
+/**
+ * Exponential backoff with full jitter: a random delay between 0 and `base * 2^attempt`, at most `capMs`.
+ * `random` returns a number in [0, 1).
+ */
+export function backoffMs(
+  attempt: number,
+  { baseMs, capMs, random }: { baseMs: number; capMs: number; random: () => number },
+): number {
+  return Math.floor(random() * Math.min(capMs, baseMs * 2 ** attempt));
+}

@@ -1,0 +1,71 @@
+import { type ConnectionOptions, Queue } from 'bullmq';
+import type { Config } from './config.ts';
+import { type JobCall, jobOf, QUEUES, type QueueName } from './jobs.ts';
+import { redisOptions } from './redis.ts';
+
+/** How every queue and worker connects: options, so that BullMQ opens and closes its own sockets. */
+export function connectionOf(url: string): ConnectionOptions {
+  return redisOptions(url);
+}
+
+export interface QueuesDeps {
+  readonly url: string;
+  readonly prefix: string;
+}
+
+/** The three queues. Whoever opens them closes them. */
+export class Queues {
+  readonly #queues: Readonly<Record<QueueName, Queue>>;
+
+  constructor({ url, prefix }: QueuesDeps) {
+    const open = (name: QueueName) =>
+      new Queue(name, {
+        connection: connectionOf(url),
+        prefix,
+        defaultJobOptions: {
+          // 1,820 bytes a kept job, 83 a removed one; and an id that is gone may be used again (MEASURED.md).
+          removeOnComplete: true,
+          removeOnFail: true,
+          // Attempts are counted in the record. These are for faults of the house itself (a bug, a lost Redis), which
+          // must never end a request that may have been paid for.
+          attempts: 1_000_000,
+          backoff: { type: 'house' },
+        },
+      });
+    this.#queues = { generate: open('generate'), collect: open('collect'), render: open('render') };
+    for (const queue of Object.values(this.#queues)) {
+      // BullMQ tells of a lost connection here, too; the commands themselves wait or reject, which is where it is handled.
+      queue.on('error', () => undefined);
+    }
+  }
+
+  queue(name: QueueName): Queue {
+    return this.#queues[name];
+  }
+
+  /** Adds jobs, at most 1,000 a round trip (`addBulk` is a pipeline, not atomic). A repeat is harmless. */
+  async add(name: QueueName, calls: readonly JobCall[]): Promise<void> {
+    for (let at = 0; at < calls.length; at += 1_000) {
+      const chunk = calls.slice(at, at + 1_000).map(jobOf);
+      const jobs = await this.#queues[name].addBulk(chunk);
+      // A refused add comes back as a negative number in place of the id (MEASURED.md).
+      const refused = jobs.find((job) => /^-\d+$/.test(job.id ?? ''));
+      if (refused !== undefined) throw new Error(`BullMQ refused a job of queue ${name} (${refused.id}).`);
+    }
+  }
+
+  /** The rate and concurrency over all workers. */
+  async limitGenerate({ concurrency, submitRate }: Config['fal']): Promise<void> {
+    await this.#queues.generate.setGlobalConcurrency(concurrency);
+    await this.#queues.generate.setGlobalRateLimit(submitRate.max, submitRate.durationMs);
+  }
+
+  /** Slows every worker down: no generate job starts for that long. */
+  async slowDown(ms: number): Promise<void> {
+    await this.#queues.generate.rateLimit(ms);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(QUEUES.map((name) => this.#queues[name].close()));
+  }
+}

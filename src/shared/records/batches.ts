@@ -1,0 +1,229 @@
+import { z } from 'zod';
+import type { MicroUsd } from '../money.ts';
+import type { Redis } from '../redis.ts';
+import type { Clock } from '../time.ts';
+import { COMPLETE } from './scripts.ts';
+import { isAtRest, STATES, type State } from './states.ts';
+
+/** The word of a batch: what its requests may do. */
+export const WORDS = ['running', 'paused', 'held', 'cancelled'] as const;
+export type Word = (typeof WORDS)[number];
+
+/** What is fixed when a batch is enqueued. */
+export interface NewBatch {
+  readonly batch: string;
+  /** SHA-256 of the validated list: tells the same list from a different one. */
+  readonly digest: string;
+  readonly priority: number;
+  readonly cap: MicroUsd | undefined;
+  readonly shots: number;
+  readonly images: number;
+  readonly reusedImages: number;
+  /** Requests to be paid. */
+  readonly requests: number;
+  readonly minMicroUsd: MicroUsd;
+  readonly maxMicroUsd: MicroUsd;
+  readonly naiveMicroUsd: MicroUsd;
+  /** Of the cheapest request: below this much room, the whole batch is held. */
+  readonly cheapestMicroUsd: MicroUsd;
+}
+
+export interface BatchView extends NewBatch {
+  readonly word: Word;
+  /** Every plan chunk has its records and jobs. */
+  readonly complete: boolean;
+  readonly createdAtMs: number;
+  readonly doneAtMs: number | undefined;
+  readonly counts: Readonly<Record<State, number>>;
+  readonly reserved: MicroUsd;
+  readonly spent: MicroUsd;
+  readonly imagesPaid: number;
+  /** The cap that holds it: `batch:…`, `day:…` or `month:…`, and its limit. */
+  readonly heldBy: { readonly scope: string; readonly limit: MicroUsd } | undefined;
+}
+
+/** Why all submits are stopped, everywhere. */
+export interface Stop {
+  readonly code: 'balance' | 'key' | 'endpoint' | 'price_changed' | 'operator';
+  /** A sentence; holds fal's words. */
+  readonly reason: string;
+}
+
+const integer = z.coerce.number().int();
+
+const stored = z.object({
+  digest: z.string(),
+  word: z.enum(WORDS),
+  priority: integer,
+  cap: integer.optional(),
+  shots: integer,
+  images0: integer,
+  reused: integer,
+  requests: integer,
+  min: integer,
+  max: integer,
+  naive: integer,
+  cheapest: integer,
+  enq: z.string().optional(),
+  at: integer,
+  done: integer.optional(),
+  images: integer.default(0),
+  hs: z.string().optional(),
+  hl: integer.optional(),
+});
+
+export interface BatchesDeps {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly clock: Clock;
+}
+
+/** The batches in Redis: word, counters, money. Constant in size, whatever the batch. */
+export class Batches {
+  readonly #deps: BatchesDeps;
+
+  constructor(deps: BatchesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Creates the batch where there is none; a repeat changes nothing. */
+  async create(batch: NewBatch): Promise<void> {
+    const { redis, clock } = this.#deps;
+    const now = clock();
+    const key = this.#key(batch.batch);
+    // The digest is the first field that anybody sees: whoever sets it fills in the rest in the same transaction.
+    if ((await redis.exists(key)) === 0) {
+      await redis
+        .multi()
+        .hset(key, {
+          digest: batch.digest,
+          word: 'running',
+          priority: batch.priority,
+          ...(batch.cap === undefined ? {} : { cap: batch.cap }),
+          shots: batch.shots,
+          images0: batch.images,
+          reused: batch.reusedImages,
+          requests: batch.requests,
+          min: batch.minMicroUsd,
+          max: batch.maxMicroUsd,
+          naive: batch.naiveMicroUsd,
+          cheapest: batch.cheapestMicroUsd,
+        })
+        .hsetnx(key, 'at', String(now))
+        .zadd(this.#deps.prefix.concat(':batches'), 'NX', now, batch.batch)
+        .exec();
+    }
+  }
+
+  /** Says that every chunk has its records. Resolves to true when the batch has ended by this. */
+  async complete(batch: string): Promise<boolean> {
+    const { redis, prefix, clock } = this.#deps;
+    return (await redis.eval(COMPLETE, 0, prefix, JSON.stringify({ batch, at: clock() }))) === 1;
+  }
+
+  /** undefined when Redis does not hold it (never enqueued, or its time is up). */
+  async read(batch: string): Promise<BatchView | undefined> {
+    const { redis, prefix } = this.#deps;
+    const [fields, money] = await Promise.all([
+      redis.hgetall(this.#key(batch)),
+      redis.hgetall(`${prefix}:money:batch:${batch}`),
+    ]);
+    if (fields['digest'] === undefined) return undefined;
+    const row = stored.parse(fields);
+    const counts = Object.fromEntries(STATES.map((state) => [state, Number(fields[`c.${state}`] ?? 0)]));
+    return {
+      batch,
+      digest: row.digest,
+      priority: row.priority,
+      cap: row.cap,
+      shots: row.shots,
+      images: row.images0,
+      reusedImages: row.reused,
+      requests: row.requests,
+      minMicroUsd: row.min,
+      maxMicroUsd: row.max,
+      naiveMicroUsd: row.naive,
+      cheapestMicroUsd: row.cheapest,
+      word: row.word,
+      complete: row.enq === '1',
+      createdAtMs: row.at,
+      doneAtMs: row.done,
+      // The keys are STATES by construction.
+      counts: counts as Record<State, number>,
+      reserved: Number(money['r'] ?? 0),
+      spent: Number(money['s'] ?? 0),
+      imagesPaid: row.images,
+      heldBy: row.hs === undefined ? undefined : { scope: row.hs, limit: row.hl ?? 0 },
+    };
+  }
+
+  /** Newest first. */
+  async list(): Promise<string[]> {
+    const { redis, prefix } = this.#deps;
+    return await redis.zrevrange(`${prefix}:batches`, 0, -1);
+  }
+
+  async setWord(batch: string, word: Word): Promise<void> {
+    const { redis } = this.#deps;
+    const key = this.#key(batch);
+    if ((await redis.exists(key)) === 0) return;
+    await redis.hset(key, { word });
+    if (word === 'running') await redis.hdel(key, 'hs', 'hl');
+  }
+
+  /** The new total that the batch may spend. */
+  async setCap(batch: string, cap: MicroUsd): Promise<void> {
+    await this.#deps.redis.hset(this.#key(batch), { cap });
+  }
+
+  /** From now on Redis forgets it by itself; the store keeps what is needed. */
+  async expire(batch: string, ttlS: number): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis.multi().expire(this.#key(batch), ttlS).expire(`${prefix}:money:batch:${batch}`, ttlS).exec();
+  }
+
+  /** Drops the name of a batch that Redis has forgotten. */
+  async forget(batch: string): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis.zrem(`${prefix}:batches`, batch);
+  }
+
+  /** Money of any scope: `day:2026-11-24`, `month:2026-11`, `batch:…`. */
+  async money(scope: string): Promise<{ reserved: MicroUsd; spent: MicroUsd }> {
+    const { redis, prefix } = this.#deps;
+    const fields = await redis.hgetall(`${prefix}:money:${scope}`);
+    return { reserved: Number(fields['r'] ?? 0), spent: Number(fields['s'] ?? 0) };
+  }
+
+  /** Stops all submits. The first reason stands until a person resumes. */
+  async stop({ code, reason }: Stop): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis
+      .multi()
+      .hsetnx(`${prefix}:stop`, 'code', code)
+      .hsetnx(`${prefix}:stop`, 'reason', reason)
+      .exec();
+  }
+
+  async stopped(): Promise<Stop | undefined> {
+    const { redis, prefix } = this.#deps;
+    const fields = await redis.hgetall(`${prefix}:stop`);
+    const { code, reason } = fields;
+    // Written by `stop` alone.
+    return code === undefined || reason === undefined ? undefined : { code: code as Stop['code'], reason };
+  }
+
+  async unstop(): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis.del(`${prefix}:stop`);
+  }
+
+  #key(batch: string): string {
+    return `${this.#deps.prefix}:batch:${batch}`;
+  }
+}
+
+/** Requests that are not at rest. */
+export function unfinished(counts: Readonly<Record<State, number>>): number {
+  return STATES.filter((state) => !isAtRest(state)).reduce((sum, state) => sum + counts[state], 0);
+}

@@ -1,0 +1,276 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+import { MalformedError } from '../errors.ts';
+import { parseRequestKey, type RequestName } from '../keys.ts';
+import type { MicroUsd } from '../money.ts';
+import type { Redis } from '../redis.ts';
+import { type Clock, dayOf, monthOf } from '../time.ts';
+import { ACTIVATE, CREATE, JOBLESS, TRANSITION } from './scripts.ts';
+import { holdsClaims, isAtRest, STATES, type State, TRANSITIONS, type TransitionName } from './states.ts';
+
+/** What is known of one request. Absent fields are undefined; numbers are integers. */
+export interface RequestRecord {
+  readonly request: string;
+  readonly name: RequestName;
+  readonly state: State;
+  readonly epoch: number;
+  readonly round: number;
+  /** Micro-dollars reserved and not yet booked or released. */
+  readonly reserved: MicroUsd | undefined;
+  /** fal's id, once known. */
+  readonly requestId: string | undefined;
+  /** When the intent was written, ms since 1970: what an unknown submit is searched from. */
+  readonly intentAtMs: number | undefined;
+  /** Runs that failed and used an attempt. */
+  readonly attempts: number;
+  /** Render children that started on it. */
+  readonly renderStarts: number;
+  /** Booked cost. */
+  readonly booked: MicroUsd | undefined;
+  readonly failure: string | undefined;
+}
+
+/** What a transition answered. */
+export type Outcome =
+  | { readonly code: 'ok'; readonly round: number; readonly ended: boolean; readonly woken: readonly Woken[] }
+  /** The record is gone, a later run took over, or its state does not allow this step: stop working on it. */
+  | { readonly code: 'absent' | 'stale' | 'state'; readonly state: State | undefined }
+  /** All submits are stopped, or the batch is paused, held or cancelled. */
+  | { readonly code: 'stopped' | 'word'; readonly reason: string }
+  /** Another live request may be paying for the same image; this one is woken when that is decided. */
+  | { readonly code: 'claimed'; readonly owner: string }
+  /** No room on a cap now; woken when something reserved is released. */
+  | { readonly code: 'wait'; readonly scope: string }
+  /** No room on a cap, and nothing reserved could make any. `whole`: not even the cheapest request of the batch fits. */
+  | {
+      readonly code: 'held';
+      readonly scope: string;
+      readonly whole: boolean;
+      readonly woken: readonly Woken[];
+    };
+
+/** A waiting request that must be given a job now. */
+export interface Woken {
+  readonly request: string;
+  readonly round: number;
+}
+
+export interface Step {
+  readonly request: string;
+  /** From `activate`. Without it any holder may take the step (operations of a person). */
+  readonly epoch?: number;
+  /** For `reserve`: what is claimed, and the dearest possible price. */
+  readonly take?: { readonly shotKey: string; readonly indices: readonly number[]; readonly price: MicroUsd };
+  /** For `book`. `images`: how many came back. */
+  readonly book?: { readonly cost: MicroUsd; readonly images: number };
+  readonly set?: Partial<Record<RecordField, string | number>>;
+}
+
+/** Short names, since a million records stand in memory. The meanings are those of `RequestRecord`. */
+const FIELDS = { requestId: 'id', intentAtMs: 'at', attempts: 'a', renderStarts: 'k', failure: 'x' } as const;
+type RecordField = keyof typeof FIELDS;
+
+export interface RecordsDeps {
+  readonly redis: Redis;
+  /** `{shotlist}`; hash-tagged. */
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly ttlH: number;
+  readonly caps: { readonly daily: MicroUsd | undefined; readonly monthly: MicroUsd | undefined };
+}
+
+const woken = z.array(z.object({ request: z.string(), round: z.int() })).default([]);
+const state = z.enum(STATES);
+
+const outcome = z.discriminatedUnion('code', [
+  z.object({ code: z.literal('ok'), round: z.int(), ended: z.boolean().default(false), woken }),
+  z.object({ code: z.enum(['absent', 'stale', 'state']), state: state.optional() }),
+  z.object({ code: z.enum(['stopped', 'word']), reason: z.string() }),
+  z.object({ code: z.literal('claimed'), reason: z.string() }),
+  z.object({ code: z.literal('wait'), scope: z.string() }),
+  z.object({ code: z.literal('held'), scope: z.string(), whole: z.boolean().default(false), woken }),
+]);
+
+const created = z.object({
+  code: z.enum(['ok', 'absent']),
+  items: z.array(z.tuple([z.string(), state, z.int()])).default([]),
+});
+
+const jobless = z.array(
+  z.object({ request: z.string(), round: z.int(), queue: z.enum(['generate', 'collect', 'render']) }),
+);
+
+/** The records of requests in Redis. Every write is one Lua script; see `scripts.ts` for the keys. */
+export class Records {
+  readonly #deps: RecordsDeps;
+
+  constructor(deps: RecordsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes one transition of the table in `states.ts`. Safe to repeat when the answer was lost. */
+  async transition(name: TransitionName, step: Step): Promise<Outcome> {
+    const { redis, prefix, clock, ttlH, caps } = this.#deps;
+    const { batch, row, part } = nameOf(step.request);
+    const { from, to, money, needs } = TRANSITIONS[name];
+    const now = clock();
+    const day = dayOf(now);
+    const answer = await redis.eval(
+      TRANSITION,
+      0,
+      prefix,
+      JSON.stringify({
+        request: step.request,
+        batch,
+        member: `${row}.${part}`,
+        op: randomBytes(6).toString('base64url'),
+        epoch: step.epoch,
+        from,
+        to,
+        money,
+        needs,
+        claims: holdsClaims(to),
+        rest: isAtRest(to),
+        ttlS: ttlH * 3_600,
+        at: now,
+        day,
+        dayLimit: caps.daily,
+        monthLimit: caps.monthly,
+        ...step.take,
+        ...step.book,
+        set: Object.entries(step.set ?? {}).map(([field, value]) => [
+          FIELDS[field as RecordField],
+          String(value),
+        ]),
+      }),
+    );
+    const parsed = outcome.safeParse(JSON.parse(String(answer)));
+    if (!parsed.success) {
+      throw new MalformedError(`Redis answered ${name} of ${step.request} with ${String(answer)}.`, {
+        cause: parsed.error,
+      });
+    }
+    const { data } = parsed;
+    switch (data.code) {
+      case 'claimed':
+        return { code: 'claimed', owner: data.reason };
+      case 'absent':
+      case 'stale':
+      case 'state':
+        return { code: data.code, state: data.state };
+      default:
+        return data;
+    }
+  }
+
+  /** Raises the epoch and reads the record: from here on, whoever worked on it before is refused. */
+  async activate(request: string): Promise<RequestRecord | undefined> {
+    const { redis, prefix } = this.#deps;
+    const answer = z.array(z.string()).parse(await redis.eval(ACTIVATE, 0, prefix, request));
+    const fields: Record<string, string> = {};
+    for (let at = 0; at + 1 < answer.length; at += 2) fields[answer[at] ?? ''] = answer[at + 1] ?? '';
+    return parseRecord(request, fields);
+  }
+
+  async read(request: string): Promise<RequestRecord | undefined> {
+    const { redis, prefix } = this.#deps;
+    return parseRecord(request, await redis.hgetall(`${prefix}:rec:${request}`));
+  }
+
+  /**
+   * Creates the records that are not there yet, in one step, and answers each one's present state and round.
+   * undefined when the batch is not in Redis. At most a plan chunk's worth of items a call.
+   */
+  async create(
+    batch: string,
+    items: readonly {
+      readonly row: number;
+      readonly part: number;
+      readonly state: 'planned' | 'generated';
+    }[],
+  ): Promise<{ request: string; state: State; round: number }[] | undefined> {
+    const { redis, prefix } = this.#deps;
+    if (items.length === 0) return [];
+    const list = items.map((item) => [`${item.row}.${item.part}`, item.state]);
+    const answer = created.parse(
+      JSON.parse(String(await redis.eval(CREATE, 0, prefix, JSON.stringify({ batch, items: list })))),
+    );
+    if (answer.code === 'absent') return undefined;
+    return answer.items.map(([member, itsState, round]) => ({
+      request: `${batch}.${member}`,
+      state: itsState,
+      round,
+    }));
+  }
+
+  /**
+   * Walks the batch's requests that are not at rest and yields those that no job would take on. With `unhold` the held
+   * ones are planned again. Safe beside running work: a job too many finds the record in other hands and ends.
+   */
+  async *jobless(batch: string, mode: 'sweep' | 'unhold'): AsyncGenerator<z.infer<typeof jobless>> {
+    const { redis, prefix, clock } = this.#deps;
+    let cursor = '0';
+    do {
+      const [next, members] = await redis.sscan(`${prefix}:open:${batch}`, cursor, 'COUNT', 500);
+      cursor = next;
+      if (members.length === 0) continue;
+      const args = JSON.stringify({
+        batch,
+        members,
+        unhold: mode === 'unhold' ? true : undefined,
+        at: clock(),
+      });
+      const found = jobless.parse(JSON.parse(String(await redis.eval(JOBLESS, 0, prefix, args))));
+      if (found.length > 0) yield found;
+    } while (cursor !== '0');
+  }
+}
+
+function nameOf(request: string): RequestName {
+  const name = parseRequestKey(request);
+  if (name === undefined) throw new MalformedError(`not a request key: ${JSON.stringify(request)}`);
+  return name;
+}
+
+const integer = z.coerce.number().int();
+
+const storedRecord = z.object({
+  s: state,
+  e: integer,
+  n: integer,
+  m: integer.optional(),
+  id: z.string().optional(),
+  at: integer.optional(),
+  a: integer.default(0),
+  k: integer.default(0),
+  b: integer.optional(),
+  x: z.string().optional(),
+});
+
+/** Throws a MalformedError when what stands in Redis is no record of ours. */
+function parseRecord(request: string, fields: Record<string, string>): RequestRecord | undefined {
+  if (Object.keys(fields).length === 0) return undefined;
+  const parsed = storedRecord.safeParse(fields);
+  if (!parsed.success)
+    throw new MalformedError(`The record of ${request} in Redis is damaged.`, { cause: parsed.error });
+  const { s, e, n, m, id, at, a, k, b, x } = parsed.data;
+  return {
+    request,
+    name: nameOf(request),
+    state: s,
+    epoch: e,
+    round: n,
+    reserved: m,
+    requestId: id,
+    intentAtMs: at,
+    attempts: a,
+    renderStarts: k,
+    booked: b,
+    failure: x,
+  };
+}
+
+/** The scopes that a request's money counts on. */
+export function scopesOf(batch: string, day: string): readonly [string, string, string] {
+  return [`batch:${batch}`, `day:${day}`, `month:${monthOf(day)}`];
+}

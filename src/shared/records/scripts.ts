@@ -1,0 +1,279 @@
+/**
+ * The Lua of the records. Each script is one atomic step. They hold no rule of their own about states: the allowed
+ * predecessors and the effect on money come in as arguments, from the pure table in `states.ts`.
+ *
+ * Keys, all under one hash-tagged prefix `P` so that they share a slot:
+ *
+ * | key | what |
+ * |---|---|
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `w` what it waits for; and the fields a step sets |
+ * | `P:open:<batch>` | set of the batch's requests that are not at rest |
+ * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap` |
+ * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
+ * | `P:claim:<shot key>` | image index → request that may be paying for it |
+ * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
+ * | `P:stop` | set while all submits are stopped: `code`, `reason` |
+ */
+
+const COMMON = `
+local P = ARGV[1]
+local a = cjson.decode(ARGV[2])
+local function int(x) return string.format('%.0f', x) end
+local function num(x) return tonumber(x or '0') or 0 end
+
+-- Room may have come: hands the next few waiting requests to the caller, who gives them jobs. A round that is raised
+-- but gets no job (the caller died) is found by the sweep.
+local function wake(scope, most, woken)
+  for _, request in ipairs(redis.call('SPOP', P .. ':wait:' .. scope, most)) do
+    local key = P .. ':rec:' .. request
+    if redis.call('HGET', key, 's') == 'planned' then
+      redis.call('HDEL', key, 'w')
+      local round = redis.call('HINCRBY', key, 'n', 1)
+      woken[#woken + 1] = { request = request, round = round }
+    end
+  end
+end
+
+local function scopesOf(batch, day)
+  return { 'batch:' .. batch, 'day:' .. day, 'month:' .. string.sub(day, 1, 7) }
+end
+
+local function finishIfEnded(batch)
+  local key = P .. ':batch:' .. batch
+  if redis.call('SCARD', P .. ':open:' .. batch) == 0 and redis.call('HGET', key, 'enq') == '1' then
+    if redis.call('HSETNX', key, 'done', a.at) == 1 then return true end
+  end
+  return false
+end
+`;
+
+/**
+ * One transition of one record. Answers a JSON object: `code` is `ok`, `absent`, `stale` (a later run took over),
+ * `state` (not an allowed predecessor), `stopped`, `word` (the batch is not running), `claimed`, `wait` or `held`.
+ */
+export const TRANSITION = `${COMMON}
+local rec = P .. ':rec:' .. a.request
+local bat = P .. ':batch:' .. a.batch
+local woken = {}
+
+local function answer(code, more)
+  local out = more or {}
+  out.code = code
+  out.state = redis.call('HGET', rec, 's') or nil
+  out.round = num(redis.call('HGET', rec, 'n'))
+  if #woken > 0 then out.woken = woken end
+  return cjson.encode(out)
+end
+
+local function move(from, to)
+  redis.call('HSET', rec, 's', to)
+  if from ~= to then
+    redis.call('HINCRBY', bat, 'c.' .. from, -1)
+    redis.call('HINCRBY', bat, 'c.' .. to, 1)
+  end
+end
+
+local state = redis.call('HGET', rec, 's')
+if not state then return answer('absent') end
+-- The answer to this very step was lost and the command was sent again: it has happened.
+if redis.call('HGET', rec, 'op') == a.op then return answer('ok', { repeated = true }) end
+if a.epoch and num(redis.call('HGET', rec, 'e')) ~= a.epoch then return answer('stale') end
+local allowed = false
+for _, from in ipairs(a.from) do if from == state then allowed = true end end
+if not allowed then return answer('state') end
+
+if a.needs == 'running' then
+  local stop = redis.call('HGET', P .. ':stop', 'reason')
+  if stop then return answer('stopped', { reason = stop }) end
+  local word = redis.call('HGET', bat, 'word')
+  if word ~= 'running' then return answer('word', { reason = word or 'absent' }) end
+end
+
+if a.money == 'take' then
+  local claims = P .. ':claim:' .. a.shotKey
+  for _, index in ipairs(a.indices) do
+    local owner = redis.call('HGET', claims, int(index))
+    if owner and owner ~= a.request and redis.call('EXISTS', P .. ':rec:' .. owner) == 1 then
+      local scope = 'claim:' .. a.shotKey
+      redis.call('SADD', P .. ':wait:' .. scope, a.request)
+      redis.call('HSET', rec, 'w', scope)
+      return answer('claimed', { reason = owner })
+    end
+  end
+  local scopes = scopesOf(a.batch, a.day)
+  local limits = { redis.call('HGET', bat, 'cap'), a.dayLimit, a.monthLimit }
+  for i = 1, 3 do
+    local limit = limits[i]
+    if limit then
+      local money = P .. ':money:' .. scopes[i]
+      local reserved, spent = num(redis.call('HGET', money, 'r')), num(redis.call('HGET', money, 's'))
+      if reserved + spent + a.price > tonumber(limit) then
+        local out = { scope = scopes[i], limit = tonumber(limit), spent = spent, reserved = reserved }
+        if reserved > 0 then
+          redis.call('SADD', P .. ':wait:' .. scopes[i], a.request)
+          redis.call('HSET', rec, 'w', scopes[i])
+          return answer('wait', out)
+        end
+        move(state, 'held')
+        redis.call('HSET', rec, 'op', a.op)
+        redis.call('HSET', bat, 'hs', scopes[i], 'hl', limit)
+        -- Not even the cheapest of the batch fits: all of it is held in this one step, whatever its size.
+        local cheapest = num(redis.call('HGET', bat, 'cheapest'))
+        if spent + cheapest > tonumber(limit) then
+          redis.call('HSET', bat, 'word', 'held')
+          out.whole = true
+        else
+          wake(scopes[i], 5, woken)
+        end
+        return answer('held', out)
+      end
+    end
+  end
+  for i = 1, 3 do redis.call('HINCRBY', P .. ':money:' .. scopes[i], 'r', a.price) end
+  for _, index in ipairs(a.indices) do redis.call('HSET', claims, int(index), a.request) end
+  local named = {}
+  for i, index in ipairs(a.indices) do named[i] = int(index) end
+  redis.call('HSET', rec, 'm', int(a.price), 'd', a.day, 'sk', a.shotKey, 'ix', table.concat(named, ','))
+  for i = 1, 3 do wake(scopes[i], 1, woken) end
+end
+
+if a.money == 'release' or a.money == 'book' then
+  local reserved = redis.call('HGET', rec, 'm')
+  if reserved then
+    local day = redis.call('HGET', rec, 'd')
+    local scopes = scopesOf(a.batch, day)
+    for i = 1, 3 do
+      local money = P .. ':money:' .. scopes[i]
+      redis.call('HINCRBY', money, 'r', '-' .. reserved)
+      if a.money == 'book' then redis.call('HINCRBY', money, 's', int(a.cost)) end
+      -- The counters of a day outlive its month, those of a month its year.
+      if i > 1 then redis.call('EXPIRE', money, 400 * 86400) end
+    end
+    redis.call('HDEL', rec, 'm', 'd')
+    if a.money == 'book' then
+      redis.call('HSET', rec, 'b', int(a.cost))
+      redis.call('HINCRBY', bat, 'images', int(a.images))
+    end
+    for i = 1, 3 do wake(scopes[i], 5, woken) end
+  end
+end
+
+if not a.claims then
+  local shotKey = redis.call('HGET', rec, 'sk')
+  if shotKey then
+    local claims = P .. ':claim:' .. shotKey
+    for index in string.gmatch(redis.call('HGET', rec, 'ix') or '', '%d+') do
+      if redis.call('HGET', claims, index) == a.request then redis.call('HDEL', claims, index) end
+    end
+    redis.call('HDEL', rec, 'sk', 'ix')
+    wake('claim:' .. shotKey, 1000, woken)
+  end
+end
+
+move(state, a.to)
+redis.call('HSET', rec, 'op', a.op)
+if a.to == 'planned' then
+  redis.call('HINCRBY', rec, 'n', 1)
+  redis.call('HDEL', rec, 'id', 'at', 'k')
+end
+for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
+local ended = false
+if a.rest then
+  redis.call('SREM', P .. ':open:' .. a.batch, a.member)
+  redis.call('EXPIRE', rec, a.ttlS)
+  ended = finishIfEnded(a.batch)
+end
+return answer('ok', { ended = ended })
+`;
+
+/** Raises the epoch, so that whoever held the record before is refused from here on. Answers the record's fields. */
+export const ACTIVATE = `
+local rec = ARGV[1] .. ':rec:' .. ARGV[2]
+if redis.call('EXISTS', rec) == 0 then return {} end
+redis.call('HINCRBY', rec, 'e', 1)
+return redis.call('HGETALL', rec)
+`;
+
+/**
+ * Creates the records of a chunk where there are none, and answers, for every member, its state and round, so that
+ * the caller can give each its job. Refuses (an empty answer) when the batch is not there.
+ */
+export const CREATE = `${COMMON}
+local bat = P .. ':batch:' .. a.batch
+if redis.call('EXISTS', bat) == 0 then return cjson.encode({ code = 'absent' }) end
+local out = {}
+for i, item in ipairs(a.items) do
+  local rec = P .. ':rec:' .. a.batch .. '.' .. item[1]
+  local state = redis.call('HGET', rec, 's')
+  if not state then
+    state = item[2]
+    redis.call('HSET', rec, 's', state, 'e', 0, 'n', 0)
+    redis.call('SADD', P .. ':open:' .. a.batch, item[1])
+    redis.call('HINCRBY', bat, 'c.' .. state, 1)
+  end
+  out[i] = { item[1], state, num(redis.call('HGET', rec, 'n')) }
+end
+return cjson.encode({ code = 'ok', items = out })
+`;
+
+/** Marks the enqueue as complete; from then on an empty open set means that the batch has ended. */
+export const COMPLETE = `${COMMON}
+redis.call('HSET', P .. ':batch:' .. a.batch, 'enq', '1')
+return finishIfEnded(a.batch) and 1 or 0
+`;
+
+/**
+ * Which of these requests have no job that would take them on. `planned` ones that wait for a cap or a claim have none
+ * on purpose, unless nothing is left that could wake them. With `unhold`, held requests are planned again first.
+ */
+export const JOBLESS = `${COMMON}
+local out = {}
+local bat = P .. ':batch:' .. a.batch
+local running = redis.call('HGET', bat, 'word') == 'running'
+local function has(queue, id) return redis.call('EXISTS', P .. ':' .. queue .. ':' .. id) == 1 end
+for _, member in ipairs(a.members) do
+  local request = a.batch .. '.' .. member
+  local rec = P .. ':rec:' .. request
+  local fields = redis.call('HMGET', rec, 's', 'n', 'w')
+  local state, round, waits = fields[1], num(fields[2]), fields[3]
+  if not state then
+    redis.call('SREM', P .. ':open:' .. a.batch, member)
+  else
+    if state == 'held' and a.unhold then
+      redis.call('HSET', rec, 's', 'planned')
+      redis.call('HINCRBY', bat, 'c.held', -1)
+      redis.call('HINCRBY', bat, 'c.planned', 1)
+      round = redis.call('HINCRBY', rec, 'n', 1)
+      state = 'planned'
+    end
+    local id = request .. '-' .. int(round)
+    local queue = false
+    if state == 'planned' then
+      local waiting = false
+      if waits and not a.unhold and redis.call('SISMEMBER', P .. ':wait:' .. waits, request) == 1 then
+        if string.sub(waits, 1, 6) == 'claim:' then
+          waiting = redis.call('EXISTS', P .. ':claim:' .. string.sub(waits, 7)) == 1
+        else
+          waiting = num(redis.call('HGET', P .. ':money:' .. waits, 'r')) > 0
+        end
+      end
+      if running and not waiting and not has('generate', id) then queue = 'generate' end
+    elseif state == 'submitting' then
+      if not has('generate', id) then queue = 'generate' end
+    elseif state == 'submitted' or state == 'unknown' then
+      if not has('generate', id) and not has('collect', id) then queue = 'collect' end
+    elseif state == 'generated' or state == 'rendering' then
+      if not has('render', id) then queue = 'render' end
+    end
+    if queue then
+      if waits then
+        redis.call('SREM', P .. ':wait:' .. waits, request)
+        redis.call('HDEL', rec, 'w')
+      end
+      out[#out + 1] = { request = request, round = round, queue = queue }
+    end
+  end
+end
+if #out == 0 then return '[]' end
+return cjson.encode(out)
+`;

@@ -1,0 +1,86 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { errorCodes, UnavailableError, UserError } from './errors.ts';
+
+/** The only importer of ioredis; BullMQ opens its own connections from `redisOptions`. */
+
+export type { Redis } from 'ioredis';
+
+/** How BullMQ and we connect: by URL, with reconnects that never give up. */
+export function redisOptions(url: string) {
+  const { hostname, port, username, password, pathname, protocol } = new URL(url);
+  const db = Number(pathname.slice(1) || '0');
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: Number(port || '6379'),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(Number.isInteger(db) && db > 0 ? { db } : {}),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+    // A worker outlives a Redis restart: commands wait until it is back. BullMQ asks for the same.
+    maxRetriesPerRequest: null,
+    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+  } satisfies RedisOptions;
+}
+
+/**
+ * Opens a connection and waits until Redis answers. Rejects with a `UserError` that names the address (never the
+ * password) when it does not within `timeoutMs`.
+ */
+export async function openRedis(url: string, timeoutMs = 5_000): Promise<Redis> {
+  const redis = new Redis({ ...redisOptions(url), lazyConnect: true });
+  let last: unknown;
+  redis.on('error', (error) => {
+    // ioredis repeats the connection by itself; the last reason is told when the time is up.
+    last = error;
+  });
+  const timer = new Promise<'late'>((resolve) => setTimeout(resolve, timeoutMs, 'late').unref());
+  try {
+    const outcome = await Promise.race([redis.connect().then(() => redis.ping()), timer, failed(redis)]);
+    if (outcome === 'late') throw last ?? new Error('no answer');
+    return redis;
+  } catch (error) {
+    redis.disconnect();
+    throw redisFault(url, error);
+  }
+}
+
+/** Wrong credentials do not mend themselves by a reconnect: rejects at once on those. */
+function failed(redis: Redis): Promise<never> {
+  return new Promise((_, reject) => {
+    redis.on('error', (error: Error) => {
+      if (/WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message)) reject(error);
+    });
+  });
+}
+
+function redisFault(url: string, error: unknown): UserError {
+  const { hostname, port } = new URL(url);
+  const where = `${hostname}:${port || '6379'}`;
+  const text = error instanceof Error ? error.message : String(error);
+  if (/WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(text)) {
+    return new UserError(
+      'redis_refused',
+      `Redis at ${where} refuses the user or password in REDIS_URL; correct them.`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const code = errorCodes(error).find((name) => /^E[A-Z]+$/.test(name)) ?? 'no answer';
+  return new UserError(
+    'redis_away',
+    `Redis at ${where} does not answer (${code}); start it or correct REDIS_URL.`,
+    {
+      cause: error,
+    },
+  );
+}
+
+/** Whether an error of a Redis command means that Redis is away, and not that the command was wrong. */
+export function asRedisUnavailable(error: unknown): UnavailableError | undefined {
+  const away = errorCodes(error).some((code) => /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|MaxRetries)/.test(code));
+  const busy =
+    error instanceof Error &&
+    /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|OOM|Connection is closed)/.test(error.message);
+  return away || busy ? new UnavailableError('redis', 'Redis is away.', { cause: error }) : undefined;
+}

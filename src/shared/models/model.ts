@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+/**
+ * What a model file may say. A model is data: endpoint, inputs, limits, prices, dates. Adding one means adding a file
+ * like it and naming it in `registry.ts`; nothing else in the program knows a model's name, its inputs or its price.
+ */
+
+export type InputValue = string | number | boolean;
+
+/** A person's choices by fal's input names. */
+export type ModelValues = Readonly<Record<string, InputValue>>;
+
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
+
+const modelInput = z.object({
+  /** fal's name of the input, and the list column that sets it. */
+  name: z.string().regex(/^[a-z][a-z0-9_]*$/),
+  /** `image`: an address whose bytes go to the model; the shot key holds their hash, not the address. */
+  type: z.enum(['enum', 'integer', 'boolean', 'string', 'image']),
+  /** Of an `enum`: everything that may be written. */
+  options: z.array(z.string()).min(1).readonly().optional(),
+  /** Of an `integer`. */
+  min: z.int().optional(),
+  max: z.int().optional(),
+  /** Ours, not fal's: what is sent where nobody chose. Without one the input is left out. */
+  default: scalar.optional(),
+  /** A row without it is refused. */
+  required: z.boolean(),
+  /** Part of the shot key: another value is another picture. */
+  changesPicture: z.boolean(),
+  /** false: left out of the request while it stands at its default. */
+  sentAtDefault: z.boolean(),
+  /** The command-line option that sets it, without the dashes. */
+  flag: z.string().regex(/^[a-z][a-z0-9-]*$/),
+  description: z.string(),
+  /** Said once a list where a shot chooses another value than the default. */
+  warning: z.string().optional(),
+});
+
+const when = z.record(z.string(), scalar).readonly();
+
+const microUsd = z.int().min(0);
+
+const priceRule = z.discriminatedUnion('kind', [
+  z.object({
+    /** Every picture at one price. */
+    kind: z.literal('flat'),
+    microUsdPerImage: microUsd,
+    /** What a request's total is rounded up to; 1: not at all. */
+    roundUpToMicroUsd: z.int().min(1),
+  }),
+  z.object({
+    /** Every picture at the price of the first tier that fits, the prompt by its tokens. */
+    kind: z.literal('image-tokens'),
+    tiers: z
+      .array(z.object({ when, microUsdPerImage: microUsd }).readonly())
+      .min(1)
+      .readonly(),
+    /** The option by which a person leaves an input to the model: priced from its cheapest to its dearest value. */
+    undecided: z.string(),
+    microUsdPerToken: microUsd,
+    tokensPerWord: z.int().min(0),
+    roundUpToMicroUsd: z.int().min(1),
+  }),
+]);
+
+export const modelSchema = z
+  .object({
+    /** fal's endpoint id: the model's key everywhere, the plan included. */
+    endpoint: z.string().regex(/^[a-z0-9-]+(\/[a-zA-Z0-9._-]+)+$/),
+    /** The short name a person may write. */
+    alias: z.string(),
+    description: z.string(),
+    prompt: z.object({
+      input: z.string(),
+      /** Unicode characters, not UTF-16 units. */
+      maxCharacters: z.int().min(1),
+    }),
+    /** The input that says how many pictures one request makes. The planner alone sets it. */
+    images: z.object({ input: z.string(), maxPerRequest: z.int().min(1).max(100) }),
+    inputs: z.array(modelInput.readonly()).readonly(),
+    /** Combinations that the endpoint answers with an error, refused before they cost anything. */
+    refusals: z.array(z.object({ when, sentence: z.string() }).readonly()).readonly(),
+    price: priceRule,
+    /** From one submit to its result, as reported: where waiting starts before anything was learnt. */
+    latency: z.object({ p50Ms: z.int(), p95Ms: z.int(), maxMs: z.int() }),
+    /** Announced last day. Warned about, never refused: only fal's 404 refuses. */
+    ends: z
+      .object({ date: z.iso.date(), source: z.string(), successor: z.string().optional() })
+      .readonly()
+      .optional(),
+    /** Facts that a person should know and no code depends on. */
+    notes: z.array(z.string()).readonly(),
+  })
+  .readonly();
+
+export type Model = z.infer<typeof modelSchema>;
+export type ModelInput = z.infer<typeof modelInput>;
+export type PriceRule = z.infer<typeof priceRule>;
+
+/** Whether every value that `when` names is chosen. */
+export function matches(when: ModelValues, values: ModelValues): boolean {
+  for (const name in when) if (when[name] !== values[name]) return false;
+  return true;
+}
+
+/** Days before the announced end from which on people are told. */
+const WARN_DAYS = 30;
+const DAY_MS = 86_400_000;
+
+/** The sentence to print where the model's announced end is near or past, else undefined. `nowMs`: wall clock. */
+export function endWarning(model: Model, nowMs: number): string | undefined {
+  if (model.ends === undefined) return undefined;
+  const { date, source, successor } = model.ends;
+  const next = successor === undefined ? '' : ` Look at ${successor} for what comes after it.`;
+  const days = Math.ceil((Date.parse(`${date}T00:00:00Z`) - nowMs) / DAY_MS);
+  if (days > WARN_DAYS) return undefined;
+  const end =
+    days <= 0
+      ? `was to end on ${date} (${source}); it is used for as long as fal answers`
+      : `ends on ${date}, in ${days} ${days === 1 ? 'day' : 'days'} (${source})`;
+  return `${model.alias} ${end}.${next}`;
+}

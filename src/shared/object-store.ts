@@ -10,7 +10,7 @@ export interface ObjectStore {
   /** Where it is, for people: `s3://bucket/prefix` or a folder. Holds no secret. */
   readonly location: string;
 
-  /** Writes, whether or not the key exists. Rejects on a key that `assertKey` refuses. */
+  /** Writes, whether or not the key exists. Rejects with a RangeError on a key that `assertKey` refuses. */
   put(key: string, body: Uint8Array, options: PutOptions): Promise<void>;
 
   /**
@@ -36,9 +36,9 @@ export interface ObjectStore {
 
 export interface PutOptions {
   readonly contentType: string;
-  /** Plain ASCII values; becomes `x-amz-meta-*`. */
+  /** Lower-case names (letters, digits, `-`); any text as a value. Becomes `x-amz-meta-*`, about 2 KB in all. */
   readonly metadata?: Readonly<Record<string, string>>;
-  /** Default: immutable for a year, right for objects whose key never gets other bytes. */
+  /** For who reads S3 over HTTP. Default: immutable for a year, right for objects whose key never gets other bytes. */
   readonly cacheControl?: string;
   readonly signal?: AbortSignal;
 }
@@ -66,14 +66,28 @@ export const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /**
  * A key is at most 1,024 bytes of `/`-separated, non-empty segments, none of them `.` or `..`, without control
- * characters or backslashes. Throws a RangeError otherwise: a key is made by this program, so a bad one is a bug.
+ * characters, backslashes or half characters (lone surrogates). Throws a RangeError otherwise: a key is made by this
+ * program, so a bad one is a bug.
  */
 export function assertKey(key: string): void {
   const bad =
     key.length === 0 ||
     Buffer.byteLength(key) > 1024 ||
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
-    /[\u0000-\u001f\u007f\\]/.test(key) ||
+    UNFIT.test(key) ||
     key.split('/').some((segment) => segment === '' || segment === '.' || segment === '..');
   if (bad) throw new RangeError(`not a valid object key: ${JSON.stringify(key)}`);
 }
+
+/** A prefix is empty, or the start of a key: of whole segments (`a/`) or not (`a/1`). Throws a RangeError otherwise. */
+export function assertPrefix(prefix: string): void {
+  const segments = prefix.split('/');
+  const bad =
+    Buffer.byteLength(prefix) > 1024 ||
+    UNFIT.test(prefix) ||
+    segments.slice(0, -1).some((segment) => segment === '' || segment === '.' || segment === '..');
+  if (bad) throw new RangeError(`not a valid prefix of object keys: ${JSON.stringify(prefix)}`);
+}
+
+/** Control characters, backslashes, lone surrogates, and the two non-characters that XML listings cannot carry. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
+const UNFIT = /[\u0000-\u001f\u007f\\\ufffe\uffff]|\p{Surrogate}/u;

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import sharp, { type Sharp } from 'sharp';
+import { messageOf } from '../../shared/errors.ts';
+import { PICTURE_LIMITS, PictureError, RENDITION_FILES } from '../../shared/media.ts';
+import type { Recipe, Rendition, RenditionFormat } from '../../shared/recipes.ts';
+import { type Layout, layOut } from './layout.ts';
+
+export interface Rendered {
+  readonly name: string;
+  readonly format: RenditionFormat;
+  readonly contentType: string;
+  /** Without a dot. */
+  readonly extension: string;
+  readonly width: number;
+  readonly height: number;
+  readonly bytes: Buffer;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/**
+ * Every rendition of the recipe, in its order. The original is decoded once and whole, also for a recipe without
+ * renditions: what does not decode is never delivered. Output is 8-bit sRGB; CMYK, 16-bit, grey, palette and embedded
+ * profiles are converted, the EXIF orientation is applied, of an animation the first frame is taken.
+ *
+ * Throws a `PictureError` for a picture that cannot be decoded, and the signal's reason between two renditions once it
+ * aborts: libvips itself cannot be interrupted.
+ */
+export async function renderAll(
+  original: Buffer,
+  recipe: Recipe,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<readonly Rendered[]> {
+  tuneSharp();
+  const pixels = await decode(original);
+  const rendered: Rendered[] = [];
+  for (const rendition of recipe.renditions) {
+    signal?.throwIfAborted();
+    rendered.push(await renderOne(pixels, rendition));
+  }
+  return rendered;
+}
+
+function tuneSharp(): void {
+  // Each child renders one picture at a time and there are as many children as cores: more threads a picture would
+  // only make them wait for each other. Set, since sharp's own default depends on the allocator it finds.
+  sharp.concurrency(1);
+  // The cache serves repeated operations on the same file; every picture here is new, so it would only hold memory.
+  sharp.cache(false);
+}
+
+interface Pixels {
+  readonly data: Buffer;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 2 | 3 | 4;
+}
+
+async function decode(original: Buffer): Promise<Pixels> {
+  try {
+    const { data, info } = await sharp(original, {
+      // Truncated files and invalid pixels fail. Mere warnings (odd metadata in a picture that every viewer shows)
+      // do not: the picture is paid for.
+      failOn: 'error',
+      limitInputPixels: PICTURE_LIMITS.maxPixels,
+      // Only the first frame of an animation.
+      pages: 1,
+    })
+      .autoOrient()
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return { data, width: info.width, height: info.height, channels: info.channels };
+  } catch (cause) {
+    if (messageOf(cause).includes('exceeds pixel limit')) {
+      throw new PictureError(
+        'too_many_pixels',
+        `The picture has more than ${PICTURE_LIMITS.maxPixels / 1_000_000} megapixels.`,
+        { cause },
+      );
+    }
+    throw new PictureError(
+      'unreadable_picture',
+      `The picture cannot be decoded to its end: ${oneLine(messageOf(cause))}.`,
+      { cause },
+    );
+  }
+}
+
+async function renderOne(pixels: Pixels, rendition: Rendition): Promise<Rendered> {
+  const { data, width, height, channels } = pixels;
+  const image = place(
+    sharp(data, { raw: { width, height, channels }, limitInputPixels: PICTURE_LIMITS.maxPixels }),
+    layOut(pixels, rendition),
+    rendition,
+  );
+  // No withMetadata, keepExif, keepXmp or keepIccProfile: the recipe's policy `strip`. Raw pixels carry none anyway.
+  const { data: bytes, info } = await encode(image, rendition).toBuffer({ resolveWithObject: true });
+  return {
+    name: rendition.name,
+    format: rendition.format,
+    ...RENDITION_FILES[rendition.format],
+    width: info.width,
+    height: info.height,
+    bytes,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  };
+}
+
+function place(image: Sharp, { scaled, canvas, crop }: Layout, rendition: Rendition): Sharp {
+  // A jpeg has no alpha; without a background its transparent parts would turn black. The schema demands one.
+  if (rendition.format === 'jpeg') image.flatten({ background: rendition.background ?? '#ffffff' });
+  image.resize({ ...scaled, fit: crop ? 'cover' : 'fill' });
+  if (canvas !== undefined) {
+    const left = Math.floor((canvas.width - scaled.width) / 2);
+    const top = Math.floor((canvas.height - scaled.height) / 2);
+    image.extend({
+      left,
+      top,
+      right: canvas.width - scaled.width - left,
+      bottom: canvas.height - scaled.height - top,
+      background: rendition.background ?? { r: 255, g: 255, b: 255, alpha: 0 },
+    });
+  }
+  return image;
+}
+
+function encode(image: Sharp, rendition: Rendition): Sharp {
+  switch (rendition.format) {
+    case 'webp':
+      return image.webp({ quality: rendition.quality, effort: rendition.effort });
+    case 'jpeg':
+      return image.jpeg({ quality: rendition.quality });
+    case 'png':
+      return image.png({ compressionLevel: 9 });
+    case 'avif':
+      return image.avif({ quality: rendition.quality, effort: rendition.effort });
+  }
+}
+
+function oneLine(text: string): string {
+  return text.trim().replace(/\s*\n\s*/g, '; ');
+}

@@ -1,0 +1,111 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { UserError } from '../../src/shared/errors.ts';
+import { loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+
+const WEBP = { name: 'web', format: 'webp', quality: 80 };
+
+function recipe(renditions: readonly unknown[], rest: object = {}): string {
+  return JSON.stringify({ description: 'For a test.', metadata: 'strip', renditions, ...rest });
+}
+
+function faultOf(text: string, name = 'shop'): string {
+  try {
+    parseRecipe(name, text, `${name}.json`);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+  return 'no fault';
+}
+
+describe('recipes', () => {
+  it('two recipes ship, and neither enlarges anything', async () => {
+    const recipes = await loadRecipes(shippedRecipesFolder());
+    expect([...recipes.keys()]).toEqual(['catalog', 'original']);
+    expect(recipes.get('original')?.renditions).toEqual([]);
+    expect(
+      recipes
+        .get('catalog')
+        ?.renditions.map(({ name, format, width, height }) => [name, format, width, height]),
+    ).toEqual([
+      ['full', 'webp', undefined, undefined],
+      ['800', 'webp', 800, undefined],
+      ['400', 'webp', 400, undefined],
+      ['thumb', 'jpeg', 256, 256],
+    ]);
+    for (const { renditions } of recipes.values()) {
+      expect(renditions.every(({ withoutEnlargement }) => withoutEnlargement)).toBe(true);
+    }
+  });
+
+  it('what a file leaves out is filled in, so that nothing is optional later', () => {
+    expect(parseRecipe('shop', recipe([WEBP]), 'shop.json').renditions[0]).toEqual({
+      ...WEBP,
+      fit: 'inside',
+      effort: 2,
+      withoutEnlargement: true,
+    });
+  });
+
+  const faults: readonly (readonly [string, string, string])[] = [
+    [
+      'a jpeg without a background',
+      recipe([{ name: 'a', format: 'jpeg', quality: 80 }]),
+      'renditions[0].background',
+    ],
+    ['a shape with one side', recipe([{ ...WEBP, fit: 'cover', width: 10 }]), 'renditions[0].fit'],
+    ['enlargement', recipe([{ ...WEBP, withoutEnlargement: false }]), 'renditions[0].withoutEnlargement'],
+    ['an unknown format', recipe([{ name: 'a', format: 'gif' }]), 'renditions[0].format'],
+    ['a quality beyond 100', recipe([{ ...WEBP, quality: 101 }]), 'renditions[0].quality'],
+    ['a field that nothing reads', recipe([{ ...WEBP, qualty: 80 }]), 'qualty'],
+    ['a name that would leave its folder', recipe([{ ...WEBP, name: '../x' }]), 'renditions[0].name'],
+    ['two renditions of one name', recipe([WEBP, WEBP]), 'renditions[1].name'],
+    ['a metadata policy that does not exist', recipe([], { metadata: 'keep' }), 'metadata'],
+    ['no metadata policy', JSON.stringify({ description: 'x', renditions: [] }), 'metadata'],
+    ['what is not JSON', '{', 'not JSON'],
+  ];
+  it.each(faults)('refused with the file and the field: %s', (_, text, field) => {
+    const fault = faultOf(text);
+    expect(fault).toContain('shop.json');
+    expect(fault).toContain(field);
+  });
+
+  it('one error names every fault of a file', () => {
+    const fault = faultOf(
+      recipe([
+        { ...WEBP, quality: 0 },
+        { ...WEBP, name: 'B' },
+      ]),
+    );
+    expect(fault).toContain('renditions[0].quality');
+    expect(fault).toContain('renditions[1].name');
+  });
+
+  it('a file whose name no list could use is refused', () => {
+    expect(faultOf(recipe([]), 'My Shop')).toContain('rename it');
+  });
+
+  it('a bad file in the folder is an error at start that names it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shotlist-recipes-'));
+    try {
+      await writeFile(join(folder, 'good.json'), recipe([WEBP]));
+      await writeFile(join(folder, 'bad.json'), recipe([{ ...WEBP, quality: 'high' }]));
+      await writeFile(join(folder, 'notes.txt'), 'not a recipe');
+      await expect(loadRecipes(folder)).rejects.toMatchObject({
+        code: 'bad_recipe',
+        message: expect.stringMatching(/bad\.json needs mending\. renditions\[0\]\.quality/),
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('a folder that is not there is a sentence, not a stack', async () => {
+    await expect(loadRecipes(join(tmpdir(), 'no-such-recipes'))).rejects.toMatchObject({
+      code: 'no_recipes',
+    });
+  });
+});

@@ -1,0 +1,147 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { errorCodes, UserError } from '../shared/errors.ts';
+import type { RowFault } from './fault.ts';
+import { csvRows } from './list-csv.ts';
+import { jsonlRows } from './list-jsonl.ts';
+import { recordBlocks } from './record-blocks.ts';
+
+/** One row as it was written: every column as text, in the order of the list. */
+export interface RawRow {
+  /** Line of the file on which it begins, from 1. */
+  readonly line: number;
+  /** An absent column (JSONL) is not there; an empty cell is the empty text. */
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+export type ListSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'stdin'; readonly stream: AsyncIterable<Uint8Array> }
+  | { readonly kind: 'prompt'; readonly prompt: string };
+
+const CHUNK_BYTES = 131_072;
+
+/** What the list is called in messages: its file name, `stdin` or `--prompt`. */
+export function listName(source: ListSource): string {
+  if (source.kind === 'file') return basename(source.path);
+  return source.kind === 'stdin' ? 'stdin' : '--prompt';
+}
+
+/**
+ * Streams a list: CSV or JSONL from a file (`.gz` too) or stdin, or the one row of a prompt. A broken row comes as a
+ * fault in its place. Throws a `UserError` where the list as a whole cannot be read: no such file, not UTF-8, an
+ * unusable header, no row at all. Aborting ends it with the signal's reason and closes the file.
+ */
+export async function* readList(
+  source: ListSource,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): AsyncGenerator<RawRow | RowFault> {
+  if (source.kind === 'prompt') {
+    yield { line: 1, columns: { id: 'prompt', prompt: source.prompt } };
+    return;
+  }
+  let empty = true;
+  for await (const row of rowsOf(source, signal)) {
+    empty = false;
+    yield row;
+  }
+  if (empty) {
+    throw new UserError(
+      'empty_list',
+      `${listName(source)} is empty: it holds no row. A list has a header line (id,prompt,…) and one row a shot.`,
+    );
+  }
+}
+
+async function* rowsOf(
+  source: Exclude<ListSource, { kind: 'prompt' }>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<RawRow | RowFault> {
+  const named = source.kind === 'file' ? formatByName(source.path) : undefined;
+  const { first, chunks } = await opened(bytesOf(source, signal));
+  const format = named ?? (first === '{' ? 'jsonl' : 'csv');
+  if (format === 'jsonl') yield* jsonlRows(recordBlocks(chunks, { quotes: false }));
+  else yield* csvRows(recordBlocks(chunks, { quotes: true }));
+}
+
+function formatByName(path: string): 'csv' | 'jsonl' {
+  const name = path.toLowerCase().replace(/\.gz$/, '');
+  if (/\.(csv|tsv)$/.test(name)) return 'csv';
+  if (/\.(jsonl|ndjson)$/.test(name)) return 'jsonl';
+  throw new UserError(
+    'bad_list',
+    `${basename(path)} is no list: its name must end in .csv or .jsonl (or .csv.gz, .jsonl.gz); for stdin write -.`,
+  );
+}
+
+async function* bytesOf(
+  source: Exclude<ListSource, { kind: 'prompt' }>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
+  try {
+    const stream = source.kind === 'stdin' ? source.stream : fileStream(source.path);
+    for await (const chunk of stream) {
+      signal?.throwIfAborted();
+      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    }
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    throw readFault(listName(source), thrown);
+  }
+}
+
+function fileStream(path: string): AsyncIterable<Buffer> {
+  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
+  if (!path.toLowerCase().endsWith('.gz')) return file;
+  // The iteration reports the error: pipeline destroys the last stream with it, and the first when we stop early.
+  return pipeline(file, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
+}
+
+function readFault(name: string, thrown: unknown): unknown {
+  const codes = errorCodes(thrown);
+  const sentence = [
+    ['ENOENT', `There is no list ${name}; check the path.`],
+    ['EISDIR', `${name} is a folder; name the list in it.`],
+    ['EACCES', `${name} cannot be read: permission denied.`],
+    ['Z_DATA_ERROR', `${name} cannot be unpacked: it is not gzip, or damaged.`],
+    ['Z_BUF_ERROR', `${name} cannot be unpacked: its end is missing.`],
+  ].find(([code]) => code !== undefined && codes.includes(code))?.[1];
+  return sentence === undefined ? thrown : new UserError('bad_list', sentence, { cause: thrown });
+}
+
+/** Takes the byte order mark off and looks at the first character that is not blank. */
+async function opened(
+  source: AsyncGenerator<Buffer>,
+): Promise<{ readonly first: string; readonly chunks: AsyncGenerator<Buffer> }> {
+  let head = Buffer.alloc(0);
+  let first = '';
+  while (first === '') {
+    const next = await source.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+    if (head.length < 3) continue;
+    first = head
+      .toString('latin1')
+      .replace(/^\u00ef\u00bb\u00bf/, '')
+      .trimStart()
+      .charAt(0);
+  }
+  const mark = head.toString('latin1', 0, 3);
+  if (mark.startsWith('\u00ff\u00fe') || mark.startsWith('\u00fe\u00ff')) {
+    await source.return(undefined);
+    throw new UserError('bad_list', 'line 1: the list is UTF-16; save it as UTF-8. Nothing was queued.');
+  }
+  const body = mark === '\u00ef\u00bb\u00bf' ? head.subarray(3) : head;
+  return { first, chunks: prefixed(body, source) };
+}
+
+async function* prefixed(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    if (head.length > 0) yield head;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}

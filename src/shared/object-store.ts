@@ -88,6 +88,12 @@ export function assertPrefix(prefix: string): void {
   if (bad) throw new RangeError(`not a valid prefix of object keys: ${JSON.stringify(prefix)}`);
 }
 
+/** What HTTP headers can carry as names, without a doubt about their case. Throws a RangeError otherwise. */
+export function assertMetadata(metadata: Readonly<Record<string, string>>): void {
+  const bad = Object.keys(metadata).find((name) => !/^[a-z0-9-]{1,64}$/.test(name));
+  if (bad !== undefined) throw new RangeError(`not a name for metadata: ${JSON.stringify(bad)}`);
+}
+
 /** Control characters, backslashes, lone surrogates, and the two non-characters that XML listings cannot carry. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this refuses
 const UNFIT = /[\u0000-\u001f\u007f\\\ufffe\uffff]|\p{Surrogate}/u;

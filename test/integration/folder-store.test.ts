@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from '@jest/globals';
+import { openFolderStore } from '../../src/local/folder-store.ts';
+import { keysOf, type OpenedStore, storeContract } from '../support/store-contract.ts';
+
+const text = { contentType: 'text/plain' } as const;
+
+interface OpenedFolder extends OpenedStore {
+  readonly outer: string;
+  readonly folder: string;
+}
+
+async function open(): Promise<OpenedFolder> {
+  const outer = await mkdtemp(join(tmpdir(), 'shotlist-folder-'));
+  const folder = join(outer, 'store');
+  return {
+    outer,
+    folder,
+    store: await openFolderStore({ folder }),
+    another: () => openFolderStore({ folder }),
+    missing: async () => {
+      const gone = join(outer, 'gone');
+      const store = await openFolderStore({ folder: gone });
+      await rm(gone, { recursive: true });
+      return store;
+    },
+    [Symbol.asyncDispose]: () => rm(outer, { recursive: true, force: true }),
+  };
+}
+
+storeContract('a folder', open);
+
+describe('the folder store', () => {
+  it('lays objects down as files that a person finds and opens', async () => {
+    await using opened = await open();
+    await opened.store.put('originals/0a1b/0.png', Buffer.from('picture'), {
+      contentType: 'image/png',
+      metadata: { 'file-name': 'x.png' },
+    });
+    const path = join(opened.folder, 'originals', '0a1b', '0.png');
+    expect(await readFile(path, 'utf8')).toBe('picture');
+    expect(opened.store.urlOf('originals/0a1b/0.png')).toBe(path);
+    expect(opened.store.location).toBe(opened.folder);
+    expect((await readdir(opened.folder)).sort()).toEqual(['.store', 'originals']);
+  });
+
+  it('answers addresses where the folder is served', async () => {
+    await using opened = await open();
+    const store = await openFolderStore({ folder: opened.folder, publicUrl: 'https://shop.example/img' });
+    expect(store.urlOf('a b/0.png')).toBe('https://shop.example/img/a%2520b/0.png');
+  });
+
+  it('takes a file that a person put there for an object', async () => {
+    await using opened = await open();
+    await mkdir(join(opened.folder, 'mine'));
+    await writeFile(join(opened.folder, 'mine', 'dress.jpg'), 'jpeg');
+    await writeFile(join(opened.folder, 'mine', '.DS_Store'), 'x');
+    expect(await keysOf(opened.store, '')).toEqual(['mine/dress.jpg']);
+    expect(await opened.store.get('mine/dress.jpg')).toMatchObject({ contentType: 'image/jpeg' });
+    expect(await opened.store.putOnce('mine/dress.jpg', Buffer.from('new'), text)).toBe('exists');
+  });
+
+  it('neither lists links nor lets a key lead out of the folder', async () => {
+    await using opened = await open();
+    await symlink('/', join(opened.folder, 'root'));
+    expect(await keysOf(opened.store, '')).toEqual([]);
+    for (const key of ['..%2fx', '%2e%2e/x', '.store/tmp/x', '..%2f..%2fx']) {
+      await opened.store.put(key, Buffer.from('x'), text);
+    }
+    expect((await readdir(opened.outer)).sort()).toEqual(['store']);
+    expect(await readdir(join(opened.folder, '.store', 'tmp'))).toEqual([]);
+    expect(await keysOf(opened.store, '')).toHaveLength(4);
+  });
+
+  it('shows nothing of a write that crashed, and removes what it left after an hour', async () => {
+    await using opened = await open();
+    const temporary = join(opened.folder, '.store', 'tmp');
+    const old = new Date(Date.now() - 2 * 3_600_000);
+    await writeFile(join(temporary, '1-old'), 'half');
+    await utimes(join(temporary, '1-old'), old, old);
+    await writeFile(join(temporary, '2-new'), 'half');
+    const store = await opened.another();
+    expect(await keysOf(store, '')).toEqual([]);
+    expect(await readdir(temporary)).toEqual(['2-new']);
+  });
+
+  it('gives an object its own description after a write that crashed between description and bytes', async () => {
+    await using opened = await open();
+    const crashing = { contentType: 'image/png', metadata: { by: 'the one that crashed' } };
+    // The state right after such a crash: a description, no bytes.
+    await opened.store.put('k.png', Buffer.from('same'), crashing);
+    await rm(join(opened.folder, 'k.png'));
+    expect(await opened.store.get('k.png')).toBeUndefined();
+    await opened.store.putOnce('k.png', Buffer.from('same'), { contentType: 'image/png' });
+    expect(await opened.store.get('k.png')).toMatchObject({ metadata: {} });
+  });
+
+  // root may write anywhere
+  const itAsUser = process.getuid?.() === 0 ? it.skip : it;
+  itAsUser('says so when the folder may not be written', async () => {
+    await using opened = await open();
+    await chmod(opened.folder, 0o500);
+    await expect(opened.store.put('a/b', Buffer.from('x'), text)).rejects.toMatchObject({
+      code: 'store_denied',
+    });
+    await chmod(opened.folder, 0o700);
+  });
+
+  it('lets exactly one of 64 writers in four processes win', async () => {
+    await using opened = await open();
+    const module = pathToFileURL(join(import.meta.dirname, '../../src/local/folder-store.ts')).href;
+    const script = `
+      const { openFolderStore } = await import(${JSON.stringify(module)});
+      const store = await openFolderStore({ folder: process.argv[1] });
+      process.stdout.write('ready\\n');
+      for await (const _ of process.stdin) break;
+      const outcomes = await Promise.all(Array.from({ length: 16 }, (_, n) =>
+        store.putOnce('race.txt', Buffer.from(process.pid + '.' + n), { contentType: 'text/plain', metadata: { by: process.pid + '.' + n } })));
+      process.stdout.write(JSON.stringify(outcomes.flatMap((o, n) => o === 'created' ? [process.pid + '.' + n] : [])));
+      process.exit(0);`;
+    const children = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', script, opened.folder], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
+    );
+    const outputs = children.map(() => '');
+    const ready = children.map((child, index) => {
+      child.stdout.setEncoding('utf8');
+      child.stdout.on('data', (chunk: string) => {
+        outputs[index] += chunk;
+      });
+      return Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
+    });
+    await Promise.all(ready);
+    const ended = children.map((child) => once(child, 'close'));
+    for (const child of children) child.stdin.end('go\n');
+    await Promise.all(ended);
+    const winners = outputs.flatMap((output) => JSON.parse(output.replace('ready\n', '')) as string[]);
+    expect(winners).toHaveLength(1);
+    const kept = await opened.store.get('race.txt');
+    expect(kept?.body.toString()).toBe(winners[0]);
+    expect(kept?.metadata).toEqual({ by: winners[0] });
+  });
+});

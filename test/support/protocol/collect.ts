@@ -1,0 +1,47 @@
+import { status } from './fal-world.ts';
+import { change, type InHand } from './in-hand.ts';
+import type { Run } from './steps.ts';
+import { repeated, step } from './steps.ts';
+import { createOnce, imageKey, intentKey, MAX_RERUNS, type RequestRecord } from './world.ts';
+
+/** From a known id to stored originals: book first, so that what was charged is in the ledger before anything else. */
+export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<void> {
+  const { world, plan, round } = inHand;
+  const { falId } = record;
+  if (falId === undefined) throw new Error(`${plan.id} is submitted and has no id.`);
+  // The durable copy of who has the id, for a Redis that has to be rebuilt. Someone else's can only be from before one.
+  const wanted = { request: plan.id, round };
+  const owner = yield* repeated('id', () => createOnce(world.idObjects, falId, wanted));
+  if (owner.request !== plan.id || owner.round !== round) {
+    yield* change(inHand, 'lose');
+    return;
+  }
+  const seen = yield* step('status', () => status(world, falId));
+  if (seen === 'running') return;
+  if (seen.outcome === 'failed-free' || seen.outcome === 'never-started') {
+    const again = seen.outcome === 'never-started' || record.reruns < MAX_RERUNS;
+    yield* change(inHand, again ? 'rerun' : 'fail');
+    return;
+  }
+
+  const result = yield* repeated('result', () =>
+    createOnce(world.results, falId, { costMicroUsd: seen.costMicroUsd }),
+  );
+  const entry = { falId, request: plan.id, costMicroUsd: result.costMicroUsd };
+  yield* repeated('ledger', () => {
+    const key = world.mutation === 'book-without-create-once' ? `${falId}#${world.ledger.size}` : falId;
+    createOnce(world.ledger, key, entry);
+  });
+  const booked = yield* change(inHand, 'book', { costMicroUsd: result.costMicroUsd });
+  if (booked !== 'ok') return;
+  if (seen.outcome === 'failed-billed') {
+    yield* change(inHand, 'fail');
+    return;
+  }
+
+  const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
+  for (const index of intent?.indices ?? []) {
+    yield* repeated(`original ${index}`, () => createOnce(world.originals, imageKey(plan, index), falId));
+  }
+  yield* change(inHand, 'store');
+}

@@ -1,0 +1,118 @@
+import { imageKey, intentKey, priceMicroUsd, START_TIMEOUT_S, type World } from './world.ts';
+
+/** What becomes of an accepted request, decided when it is accepted; its state is then a function of the clock. */
+export interface Submission {
+  readonly id: string;
+  readonly prompt: string;
+  readonly images: number;
+  /** By fal's clock, as its list shows it. */
+  readonly sentAtS: number;
+  readonly endsAtS: number;
+  readonly visibleAtS: number;
+  readonly outcome: 'ok' | 'failed-free' | 'failed-billed' | 'never-started';
+  readonly priceMicroUsd: number;
+  readonly costMicroUsd: number;
+}
+
+export type Answer =
+  | { readonly kind: 'accepted'; readonly falId: string }
+  | { readonly kind: 'no' }
+  | { readonly kind: 'never' }
+  | { readonly kind: 'too-late' };
+
+interface Fate {
+  readonly startS: number;
+  readonly runS: number;
+  readonly lagS: number;
+  readonly outcome: Submission['outcome'];
+}
+
+const FATES: readonly (Fate | 'no' | 'never')[] = [
+  { startS: 0, runS: 20, lagS: 0, outcome: 'ok' },
+  { startS: 0, runS: 20, lagS: 180, outcome: 'ok' },
+  { startS: 10, runS: 120, lagS: 0, outcome: 'ok' },
+  { startS: 590, runS: 120, lagS: 180, outcome: 'ok' },
+  { startS: 300, runS: 20, lagS: 60, outcome: 'ok' },
+  { startS: 0, runS: 1, lagS: 180, outcome: 'ok' },
+  { startS: 0, runS: 20, lagS: 0, outcome: 'failed-free' },
+  { startS: 0, runS: 5, lagS: 0, outcome: 'failed-free' },
+  { startS: START_TIMEOUT_S, runS: 0, lagS: 60, outcome: 'never-started' },
+  { startS: 5, runS: 10, lagS: 60, outcome: 'failed-billed' },
+  'no',
+  'never',
+];
+
+/**
+ * The POST. The deadline is looked at in the same step as the sending; `intent` is what the POST belongs to, for the
+ * invariant that each has at most one.
+ */
+export function post(
+  world: World,
+  args: {
+    readonly request: string;
+    readonly round: number;
+    readonly nonce: string;
+    readonly prompt: string;
+    readonly images: number;
+    readonly notAfterS: number;
+    readonly fate: number;
+  },
+): Answer {
+  if (world.nowS > args.notAfterS && world.mutation !== 'late-post') return { kind: 'too-late' };
+  const intent = `${intentKey(args.request, args.round)}/${args.nonce}`;
+  world.postsByIntent.set(intent, (world.postsByIntent.get(intent) ?? 0) + 1);
+  const fate = FATES[args.fate % FATES.length];
+  if (fate === undefined || fate === 'no') return { kind: 'no' };
+  if (fate === 'never') return { kind: 'never' };
+  const falId = `fal${world.submissions.length + 1}`;
+  world.trace.push(
+    `${world.nowS} fal accepts ${falId}: ${fate.outcome}, in its list after ${fate.startS + fate.runS + fate.lagS} s`,
+  );
+  const endsAtS = world.nowS + fate.startS + fate.runS;
+  const price = priceMicroUsd(args.images);
+  const billed = fate.outcome === 'ok' || fate.outcome === 'failed-billed';
+  world.submissions.push({
+    id: falId,
+    prompt: args.prompt,
+    images: args.images,
+    sentAtS: world.nowS + world.falAheadS,
+    endsAtS,
+    visibleAtS: endsAtS + fate.lagS,
+    outcome: fate.outcome,
+    priceMicroUsd: price,
+    // A run that costs less than was reserved frees the rest.
+    costMicroUsd: billed ? price - (args.fate % 2) * 1_234 : 0,
+  });
+  return { kind: 'accepted', falId };
+}
+
+/** fal's list in full, all pages: what has ended, after a lag. */
+export function list(world: World): readonly Submission[] | 'down' {
+  if (!world.listUp) return 'down';
+  return world.submissions.filter((each) => each.visibleAtS <= world.nowS);
+}
+
+export function status(world: World, falId: string): Submission | 'running' {
+  const submission = world.submissions.find((each) => each.id === falId);
+  if (submission === undefined) throw new Error(`fal knows no request ${falId}.`);
+  return submission.endsAtS <= world.nowS ? submission : 'running';
+}
+
+/** What fal has charged, and the dearest that what it still has in hand can cost. */
+export function exposureMicroUsd(world: World): number {
+  return world.submissions.reduce(
+    (sum, each) => sum + (each.endsAtS <= world.nowS ? each.costMicroUsd : each.priceMicroUsd),
+    0,
+  );
+}
+
+/** The images each successful request of fal was charged for, by who took its id. */
+export function chargedImages(world: World): readonly string[] {
+  return world.submissions.flatMap((each) => {
+    const taken = world.ids.get(each.id);
+    if (each.outcome !== 'ok' || each.endsAtS > world.nowS || taken === undefined) return [];
+    const plan = world.records.get(taken.request)?.plan;
+    const indices = world.intents.get(intentKey(taken.request, taken.round))?.indices ?? [];
+    return plan === undefined ? [] : indices.map((index) => imageKey(plan, index));
+  });
+}

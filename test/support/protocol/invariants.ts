@@ -1,0 +1,88 @@
+import { isAtRest } from '../../../src/shared/records/states.ts';
+import { chargedImages, exposureMicroUsd } from './fal-world.ts';
+import { capOf, couldFit } from './redis-world.ts';
+import { imageKey, type World } from './world.ts';
+
+/** A promise that a schedule broke, with the schedule's last steps. */
+export class Broken extends Error {
+  override name = 'Broken';
+}
+
+/** What must hold after every single step. */
+export function checkAlways(world: World): void {
+  checkMoney(world);
+  for (const [intent, posts] of world.postsByIntent) {
+    if (posts > 1) broken(world, `intent ${intent} was submitted ${posts} times`);
+  }
+  const charged = chargedImages(world);
+  if (new Set(charged).size < charged.length)
+    broken(world, `an image was charged twice: ${charged.join(' ')}`);
+  const exposure = exposureMicroUsd(world);
+  if (exposure > world.caps.month) {
+    broken(world, `fal has charged, or may yet, ${exposure} over a cap of ${world.caps.month}`);
+  }
+  for (const entry of world.ledger.values()) {
+    const at = world.submissions.find((each) => each.id === entry.falId);
+    if (at === undefined || at.endsAtS > world.nowS || at.costMicroUsd !== entry.costMicroUsd) {
+      broken(world, `the ledger has ${entry.falId} at ${entry.costMicroUsd}, fal has not`);
+    }
+  }
+}
+
+/** Counters equal the sums over the records, and no cap is exceeded at any instant. */
+function checkMoney(world: World): void {
+  const reserved = new Map<string, number>();
+  const spent = new Map<string, number>();
+  for (const { reservation, booked } of world.records.values()) {
+    for (const scope of reservation?.scopes ?? []) add(reserved, scope, reservation?.microUsd ?? 0);
+    for (const scope of booked?.scopes ?? []) add(spent, scope, booked?.microUsd ?? 0);
+  }
+  for (const [scope, counter] of world.counters) {
+    if (counter.reserved !== (reserved.get(scope) ?? 0))
+      broken(world, `${scope}: reserved is not its records' sum`);
+    if (counter.spent !== (spent.get(scope) ?? 0)) broken(world, `${scope}: spent is not its records' sum`);
+    if (counter.reserved + counter.spent > capOf(world, scope)) broken(world, `${scope}: over its cap`);
+  }
+}
+
+/** What must hold when every request has come as far as it can by itself, faults being over. */
+export function checkEnd(world: World): void {
+  for (const { plan, state } of world.records.values()) {
+    if (!isAtRest(state) && state !== 'held') broken(world, `${plan.id} is lost: it stays ${state}`);
+    if (state === 'held' && couldFit(world, plan.id))
+      broken(world, `${plan.id} is held though there is room`);
+    if (state !== 'delivered') continue;
+    for (const index of plan.indices) {
+      const original = world.originals.get(imageKey(plan, index));
+      const made = world.submissions.find((each) => each.id === original)?.outcome === 'ok';
+      if (!made) broken(world, `${plan.id} is delivered without original ${index}`);
+    }
+  }
+  if (world.claims.size > 0) broken(world, 'a claim outlived its request');
+  for (const [scope, { reserved }] of world.counters) {
+    if (reserved !== 0) broken(world, `${scope}: ${reserved} is still reserved at the end`);
+  }
+  checkLedger(world);
+}
+
+/** The ledger is fal's bill, entry by entry, and what is spent; every picture paid for is in the store. */
+function checkLedger(world: World): void {
+  const bill = world.submissions.filter((each) => each.costMicroUsd > 0).map((each) => each.id);
+  const entries = [...world.ledger.values()].map((entry) => entry.falId);
+  if (bill.toSorted().join() !== entries.toSorted().join()) {
+    broken(world, `fal's bill is ${bill.join(' ')}, the ledger ${entries.join(' ')}`);
+  }
+  const total = [...world.ledger.values()].reduce((sum, entry) => sum + entry.costMicroUsd, 0);
+  const spent = world.counters.get('month')?.spent ?? 0;
+  if (total !== spent) broken(world, `the ledger's total is ${total}, what is spent ${spent}`);
+  const paid = world.submissions.reduce((sum, each) => sum + (each.outcome === 'ok' ? each.images : 0), 0);
+  if (paid !== world.originals.size) broken(world, `${paid} images paid, ${world.originals.size} originals`);
+}
+
+function add(sums: Map<string, number>, key: string, microUsd: number): void {
+  sums.set(key, (sums.get(key) ?? 0) + microUsd);
+}
+
+function broken(world: World, what: string): never {
+  throw new Broken(`${what}\nThe last steps:\n${world.trace.slice(-400).join('\n')}`);
+}

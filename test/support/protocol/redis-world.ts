@@ -1,0 +1,152 @@
+import { allows, holdsClaims, TRANSITIONS, type TransitionName } from '../../../src/shared/records/states.ts';
+import {
+  DAY_S,
+  imageKey,
+  priceMicroUsd,
+  type RequestRecord,
+  type Reservation,
+  recordOf,
+  type ScopeKind,
+  type World,
+} from './world.ts';
+
+export type Outcome = 'ok' | 'stale' | 'not-allowed' | 'stopped' | 'claimed' | 'taken' | 'wait' | 'no-room';
+
+interface Change {
+  readonly name: TransitionName;
+  readonly request: string;
+  /** The epoch of the run that asks; a person has none. */
+  readonly epoch: number | 'person';
+  readonly falId?: string;
+  readonly costMicroUsd?: number;
+}
+
+/** A run takes the record in hand: every older run's changes are refused from here on. */
+export function activate(world: World, request: string): Readonly<RequestRecord> {
+  const record = recordOf(world, request);
+  record.epoch += 1;
+  return { ...record };
+}
+
+/** One atomic step, as the Lua script is: who may, from where, the batch's word, then money and claims together. */
+export function transition(world: World, change: Change): Outcome {
+  const record = recordOf(world, change.request);
+  const { name } = change;
+  const row = TRANSITIONS[name];
+  if (world.mutation !== 'no-epoch-check' && change.epoch !== 'person' && change.epoch !== record.epoch) {
+    return 'stale';
+  }
+  if (!allows(name, record.state)) return 'not-allowed';
+  if (row.needs === 'running' && world.batches.get(record.plan.batch) !== 'running') return 'stopped';
+  if (change.falId !== undefined && !takeId(world, record, change.falId)) return 'taken';
+  if (row.money === 'take') {
+    const refused = refusal(world, record);
+    if (refused !== undefined) return refused;
+  }
+  world.used.add(`${name} ${record.state}`);
+  moveMoney(world, record, change);
+  if (row.to === 'planned' && name !== 'unhold') {
+    record.round += 1;
+    record.falId = undefined;
+  }
+  if (name === 'rerun') record.reruns += 1;
+  if (change.falId !== undefined) record.falId = change.falId;
+  record.state = row.to;
+  moveClaims(world, record);
+  return 'ok';
+}
+
+/** Whether another request of equal input may have a POST under way or unresolved. */
+export function hasRivals(world: World, request: string, prompt: string): boolean {
+  return [...world.records.values()].some(
+    ({ plan, state }) =>
+      plan.id !== request && plan.prompt === prompt && (state === 'submitting' || state === 'unknown'),
+  );
+}
+
+/** `held` is left only when what is spent leaves room: what is reserved comes and goes. */
+export function couldFit(world: World, request: string): boolean {
+  const record = recordOf(world, request);
+  const price = priceMicroUsd(record.plan.indices.length);
+  return scopesOf(world, record).every(
+    (scope) => counterOf(world, scope).spent + price <= capOf(world, scope),
+  );
+}
+
+export function capOf(world: World, scope: string): number {
+  const kind: ScopeKind = scope.startsWith('batch:') ? 'batch' : scope.startsWith('day:') ? 'day' : 'month';
+  return world.caps[kind];
+}
+
+/** In the same step as the record: taken outside of it, a superseded run could take an id that nobody then uses. */
+function takeId(world: World, record: RequestRecord, falId: string): boolean {
+  const owner = world.ids.get(falId);
+  const unasked =
+    world.mutation === 'adopt-without-create-once' ||
+    world.mutation === 'take-in-store-first' ||
+    (world.mutation === 'ids-without-round' && owner?.request === record.plan.id);
+  if (owner !== undefined && !unasked) return false;
+  world.ids.set(falId, { request: record.plan.id, round: record.round });
+  return true;
+}
+
+function refusal(world: World, record: RequestRecord): Outcome | undefined {
+  const claimed = imagesOf(record).some((image) => {
+    const owner = world.claims.get(image);
+    return owner !== undefined && owner !== record.plan.id;
+  });
+  if (claimed && world.mutation !== 'ignore-claims') return 'claimed';
+  if (!couldFit(world, record.plan.id)) return 'no-room';
+  const price = priceMicroUsd(record.plan.indices.length);
+  const full = scopesOf(world, record).some((scope) => {
+    const { reserved, spent } = counterOf(world, scope);
+    return reserved + spent + price > capOf(world, scope);
+  });
+  return full ? 'wait' : undefined;
+}
+
+function moveMoney(world: World, record: RequestRecord, change: Change): void {
+  const { money } = TRANSITIONS[change.name];
+  if (money === 'take') {
+    const reservation: Reservation = {
+      microUsd: priceMicroUsd(record.plan.indices.length),
+      scopes: scopesOf(world, record),
+    };
+    record.reservation = reservation;
+    for (const scope of reservation.scopes) counterOf(world, scope).reserved += reservation.microUsd;
+    return;
+  }
+  const early = change.name === 'lose' && world.mutation === 'release-at-lose';
+  const { reservation } = record;
+  if (reservation === undefined || (money === 'keep' && !early)) return;
+  // On the scopes that the reservation names, whatever the day is now.
+  for (const scope of reservation.scopes) counterOf(world, scope).reserved -= reservation.microUsd;
+  record.reservation = undefined;
+  if (money !== 'book') return;
+  const microUsd = change.costMicroUsd ?? reservation.microUsd;
+  for (const scope of reservation.scopes) counterOf(world, scope).spent += microUsd;
+  record.booked = { microUsd, scopes: reservation.scopes };
+}
+
+function moveClaims(world: World, record: RequestRecord): void {
+  for (const image of imagesOf(record)) {
+    const owner = world.claims.get(image);
+    if (holdsClaims(record.state)) {
+      if (owner === undefined) world.claims.set(image, record.plan.id);
+    } else if (owner === record.plan.id) world.claims.delete(image);
+  }
+}
+
+function imagesOf(record: RequestRecord): readonly string[] {
+  return record.plan.indices.map((index) => imageKey(record.plan, index));
+}
+
+function scopesOf(world: World, record: RequestRecord): readonly string[] {
+  return [`batch:${record.plan.batch}`, `day:${Math.floor(world.nowS / DAY_S)}`, 'month'];
+}
+
+function counterOf(world: World, scope: string): { reserved: number; spent: number } {
+  const counter = world.counters.get(scope) ?? { reserved: 0, spent: 0 };
+  world.counters.set(scope, counter);
+  return counter;
+}

@@ -1,0 +1,123 @@
+import { isAtRest } from '../../../src/shared/records/states.ts';
+import { checkAlways, checkEnd } from './invariants.ts';
+import type { Mutation } from './mutations.ts';
+import { CallFailed, type Run, type Step } from './steps.ts';
+import { work } from './worker.ts';
+import { openWorld, type Scenario, type World } from './world.ts';
+
+interface Alive {
+  readonly name: string;
+  readonly run: Run<void>;
+  /** The effect that comes next. */
+  next: Step;
+}
+
+/** One decision of the scheduler: 8 bits what, 8 bits to whom, 8 bits how much. */
+export type Choice = number;
+
+/** Runs (zombies with them) that may be alive at once. */
+const MAX_ALIVE = 6;
+const BURSTS = [1, 1, 2, 3, 5, 8, 13] as const;
+const TICKS_S = [1, 5, 12, 31, 90, 300, 931] as const;
+/** Enough for every request to be lost, proven absent and made again. */
+const LAST_ROUNDS = 60;
+
+/**
+ * Plays one schedule: workers advance, crash, are overtaken, lose answers, as the choices say; then all faults end and
+ * everything runs to where it can come by itself. Deterministic: the same choices give the same schedule.
+ */
+export function play(scenario: Scenario, choices: readonly Choice[], mutation?: Mutation): World {
+  const world = openWorld(scenario, mutation);
+  const alive: Alive[] = [];
+  for (const choice of choices) decide(world, scenario, alive, choice);
+  settle(world, scenario, alive);
+  checkEnd(world);
+  return world;
+}
+
+function decide(world: World, scenario: Scenario, alive: Alive[], choice: Choice): void {
+  const what = choice & 255;
+  const whom = (choice >> 8) & 255;
+  const much = (choice >> 16) & 255;
+  if (what < 60 || alive.length === 0) {
+    const plan = scenario.requests[whom % scenario.requests.length];
+    if (plan !== undefined && alive.length < MAX_ALIVE) start(world, alive, plan.id, () => much);
+    return;
+  }
+  const chosen = alive[whom % alive.length];
+  if (chosen === undefined) return;
+  if (what < 170) {
+    const burst = BURSTS[much % BURSTS.length] ?? 1;
+    for (let i = 0; i < burst && alive.includes(chosen); i += 1) advance(world, alive, chosen, 'well');
+  } else if (what < 180) advance(world, alive, chosen, 'before');
+  else if (what < 202) advance(world, alive, chosen, 'after');
+  else if (what < 212) crash(world, alive, chosen);
+  else if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
+  else if (what < 246) {
+    world.listUp = !world.listUp;
+    world.trace.push(`fal's list is ${world.listUp ? 'up' : 'down'}`);
+  } else person(world, scenario, whom, much);
+  checkAlways(world);
+}
+
+function start(world: World, alive: Alive[], request: string, fate: () => number): void {
+  const plan = world.records.get(request)?.plan;
+  if (plan === undefined) return;
+  const run = work(world, plan, fate);
+  const first = run.next();
+  if (first.done === true) return;
+  world.nonces += 1;
+  alive.push({ name: `${request}@${world.nonces}`, run, next: first.value });
+}
+
+/** `before`: the call fails and has no effect; `after`: it has its effect, and the answer is lost. */
+function advance(world: World, alive: Alive[], chosen: Alive, how: 'well' | 'before' | 'after'): void {
+  const { label } = chosen.next;
+  world.trace.push(`${world.nowS} ${chosen.name} ${label}${how === 'well' ? '' : `, fails ${how} it`}`);
+  if (how !== 'before') chosen.next.execute();
+  try {
+    const following = how === 'well' ? chosen.run.next() : chosen.run.throw(new CallFailed(label));
+    if (following.done === true) remove(alive, chosen);
+    else chosen.next = following.value;
+  } catch (error) {
+    // The run gives up, as a job that throws does; another takes the request later.
+    if (!(error instanceof CallFailed)) throw error;
+    remove(alive, chosen);
+  }
+  checkAlways(world);
+}
+
+function crash(world: World, alive: Alive[], chosen: Alive): void {
+  world.trace.push(`${world.nowS} ${chosen.name} crashes before ${chosen.next.label}`);
+  remove(alive, chosen);
+}
+
+function tick(world: World, seconds: number): void {
+  world.nowS += seconds;
+}
+
+/** Pauses, resumes or cancels a batch. */
+function person(world: World, scenario: Scenario, whom: number, much: number): void {
+  const batch = scenario.requests[whom % scenario.requests.length]?.batch;
+  if (batch === undefined || world.batches.get(batch) === 'cancelled') return;
+  const word = much < 100 ? 'paused' : much < 235 ? 'running' : 'cancelled';
+  world.batches.set(batch, word);
+  world.trace.push(`${world.nowS} ${batch} is ${word}`);
+}
+
+function settle(world: World, scenario: Scenario, alive: Alive[]): void {
+  world.listUp = true;
+  for (const [batch, word] of world.batches) if (word === 'paused') world.batches.set(batch, 'running');
+  world.trace.push(`${world.nowS} faults end`);
+  for (let round = 0; round < LAST_ROUNDS; round += 1) {
+    while (alive[0] !== undefined) advance(world, alive, alive[0], 'well');
+    const open = scenario.requests.filter(({ id }) => !isAtRest(world.records.get(id)?.state ?? 'failed'));
+    if (open.length === 0) return;
+    for (const { id } of open) start(world, alive, id, () => 0);
+    tick(world, 200);
+  }
+}
+
+function remove(alive: Alive[], chosen: Alive): void {
+  alive.splice(alive.indexOf(chosen), 1);
+}

@@ -1,0 +1,37 @@
+import { list, type Submission } from './fal-world.ts';
+import { accept, change, type InHand } from './in-hand.ts';
+import { hasRivals } from './redis-world.ts';
+import { type Run, repeated, step } from './steps.ts';
+import { type Intent, intentKey, MARGIN_S, POST_WINDOW_S, SKEW_S, START_TIMEOUT_S } from './world.ts';
+
+/**
+ * Finds out whether a POST whose answer was lost was accepted. From T on every entry that it can have made is in fal's
+ * list, so absence is proof. Before T an entry is adopted only when no other request of equal input is open: among
+ * rivals the entry may be a rival's, whose own POST then looks absent although ours, not yet listed, is there to pay.
+ * At T the earliest entry is taken; then a swap among rivals is a permutation, and leaves no entry over.
+ */
+export function* resolveUnknown(inHand: InHand): Run<void> {
+  const { world, plan, round } = inHand;
+  const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
+  if (intent === undefined) throw new Error(`${plan.id} is unknown and has no intent.`);
+  // The clock is read before the list, and the rivals after it: both times the cautious order.
+  const nowS = yield* step('clock', () => world.nowS);
+  const listed = yield* step('list', () => list(world));
+  if (listed === 'down') return;
+  const isTime = nowS >= intent.atS + POST_WINDOW_S + START_TIMEOUT_S + MARGIN_S;
+  if (!isTime && world.mutation !== 'adopt-among-rivals' && world.mutation !== 'absent-before-time') {
+    if (yield* step('rivals', () => hasRivals(world, plan.id, plan.prompt))) return;
+  }
+  for (const entry of candidates(listed, intent)) {
+    const accepted = yield* accept(inHand, entry.id);
+    if (accepted !== 'taken') return;
+  }
+  if (isTime || world.mutation === 'absent-before-time') yield* change(inHand, 'absent');
+}
+
+function candidates(listed: readonly Submission[], intent: Intent): readonly Submission[] {
+  return listed
+    .filter((each) => each.prompt === intent.prompt && each.images === intent.indices.length)
+    .filter((each) => each.sentAtS >= intent.atS - SKEW_S)
+    .toSorted((a, b) => a.sentAtS - b.sentAtS);
+}

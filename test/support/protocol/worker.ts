@@ -1,0 +1,158 @@
+import { collect } from './collect.ts';
+import { post } from './fal-world.ts';
+import { accept, change, type InHand } from './in-hand.ts';
+import { activate, couldFit } from './redis-world.ts';
+import { CallFailed, type Run, repeated, step } from './steps.ts';
+import { resolveUnknown } from './unknown.ts';
+import {
+  createOnce,
+  type Intent,
+  imageKey,
+  intentKey,
+  POST_WINDOW_S,
+  type RequestPlan,
+  type World,
+} from './world.ts';
+
+/**
+ * What a worker does with a request, whatever its state: the job is the doorbell, the record the truth. Ends when the
+ * next step is somebody else's or has to wait; the scheduler starts it again. `fate` chooses what fal does with a POST.
+ */
+export function* work(world: World, plan: RequestPlan, fate: () => number): Run<void> {
+  const record = yield* step('activate', () => activate(world, plan.id));
+  const inHand: InHand = { world, plan, epoch: record.epoch, round: record.round };
+  switch (record.state) {
+    case 'planned':
+      return yield* submit(inHand, fate);
+    case 'submitting':
+      return yield* afterCrash(inHand, fate);
+    case 'submitted':
+      return yield* collect(inHand, record);
+    case 'unknown':
+      return yield* resolveUnknown(inHand);
+    case 'held':
+      return yield* wake(inHand);
+    case 'generated':
+    case 'rendering':
+      return yield* render(inHand);
+    case 'delivered':
+    case 'failed':
+    case 'cancelled':
+      return;
+  }
+}
+
+function* submit(inHand: InHand, fate: () => number): Run<void> {
+  const { world, plan, round } = inHand;
+  const word = yield* step('word', () => world.batches.get(plan.batch));
+  if (word === 'cancelled') {
+    yield* change(inHand, 'cancel');
+    return;
+  }
+  const reserved = yield* change(inHand, 'reserve');
+  if (reserved !== 'ok' && reserved !== 'wait' && reserved !== 'no-room' && reserved !== 'claimed') return;
+  const missing = yield* missingImages(inHand);
+  if (missing.length === 0) {
+    // Also without a reservation: a full cap must not keep what is paid for already from its list.
+    yield* change(inHand, 'adopt');
+    return;
+  }
+  if (reserved === 'no-room') yield* change(inHand, 'hold');
+  if (reserved !== 'ok') return;
+
+  const asked = world.mutation === 'pay-for-existing' ? plan.indices : missing;
+  const draft = yield* step('clock', () => {
+    world.nonces += 1;
+    return { nonce: `n${world.nonces}`, atS: world.nowS, prompt: plan.prompt, indices: asked };
+  });
+  const intent = yield* repeated('intent', () => createOnce(world.intents, intentKey(plan.id, round), draft));
+  if (intent.nonce !== draft.nonce) {
+    yield* change(inHand, 'lose');
+    return;
+  }
+  if (world.mutation !== 'skip-confirm') {
+    const confirmed = yield* change(inHand, 'confirm');
+    if (confirmed === 'stopped') yield* change(inHand, 'release');
+    if (confirmed !== 'ok') return;
+  }
+  yield* send(inHand, intent, fate());
+}
+
+function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
+  const { world, plan, round } = inHand;
+  const answer = yield* heard(
+    step('post', () =>
+      post(world, {
+        request: plan.id,
+        round,
+        nonce: intent.nonce,
+        prompt: intent.prompt,
+        images: intent.indices.length,
+        notAfterS: intent.atS + POST_WINDOW_S,
+        fate,
+      }),
+    ),
+  );
+  if (answer === undefined) {
+    yield* change(inHand, world.mutation === 'post-again-when-unknown' ? 'release' : 'lose');
+    return;
+  }
+  switch (answer.kind) {
+    case 'too-late':
+    case 'no':
+      yield* change(inHand, 'release');
+      return;
+    case 'never':
+      yield* change(inHand, 'fail');
+      return;
+    case 'accepted': {
+      const accepted = yield* accept(inHand, answer.falId);
+      // A rival that was unknown has adopted it: what that rival submitted may now be ours to find.
+      if (accepted === 'taken') yield* change(inHand, 'lose');
+    }
+  }
+}
+
+/** A former run stopped between reserving and recording an answer: the intent says whether it can have sent a POST. */
+function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
+  const { world, plan, round } = inHand;
+  const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
+  const guessed = world.mutation === 'post-again-when-unknown';
+  if (intent !== undefined && !guessed) {
+    yield* change(inHand, 'lose');
+    return;
+  }
+  const released = yield* change(inHand, 'release');
+  if (released === 'ok') yield* submit({ ...inHand, round: round + 1 }, fate);
+}
+
+function* missingImages({ world, plan }: InHand): Run<readonly number[]> {
+  return yield* repeated('look for originals', () =>
+    plan.indices.filter((index) => !world.originals.has(imageKey(plan, index))),
+  );
+}
+
+function* wake(inHand: InHand): Run<void> {
+  const { world, plan } = inHand;
+  const missing = yield* missingImages(inHand);
+  const woken = yield* step(
+    'look at caps',
+    () => world.batches.get(plan.batch) === 'cancelled' || missing.length === 0 || couldFit(world, plan.id),
+  );
+  if (woken) yield* change(inHand, 'unhold');
+}
+
+function* render(inHand: InHand): Run<void> {
+  const started = yield* change(inHand, 'render');
+  if (started === 'ok') yield* change(inHand, 'deliver');
+}
+
+/** The answer, or nothing when it was lost. */
+function* heard<T>(run: Run<T>): Run<T | undefined> {
+  try {
+    return yield* run;
+  } catch (error) {
+    if (error instanceof CallFailed) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,155 @@
+import type { State, TransitionName } from '../../../src/shared/records/states.ts';
+import type { Submission } from './fal-world.ts';
+import type { Mutation } from './mutations.ts';
+
+/** All times in seconds. */
+export const POST_WINDOW_S = 30;
+export const SKEW_S = 60;
+export const START_TIMEOUT_S = 600;
+/** Covers the longest run (120 s) and the longest lag of fal's list (180 s) that `fal-world.ts` knows. */
+export const MARGIN_S = 300;
+export const DAY_S = 86_400;
+
+/** A failed run is followed by another at most this many times; then the request fails. */
+export const MAX_RERUNS = 2;
+
+export interface RequestPlan {
+  readonly id: string;
+  readonly batch: string;
+  readonly prompt: string;
+  readonly shotKey: string;
+  readonly indices: readonly number[];
+}
+
+export interface Reservation {
+  readonly microUsd: number;
+  readonly scopes: readonly string[];
+}
+
+export interface RequestRecord {
+  readonly plan: RequestPlan;
+  state: State;
+  epoch: number;
+  round: number;
+  reruns: number;
+  reservation: Reservation | undefined;
+  booked: Reservation | undefined;
+  falId: string | undefined;
+}
+
+export interface Intent {
+  readonly nonce: string;
+  readonly atS: number;
+  readonly prompt: string;
+  /** The images asked for: those of the request that did not exist yet. */
+  readonly indices: readonly number[];
+}
+
+export interface Taken {
+  readonly request: string;
+  readonly round: number;
+}
+
+export type BatchWord = 'running' | 'paused' | 'cancelled';
+
+/** Everything that outlives a worker: Redis, the object store, fal, and the clock. */
+export interface World {
+  readonly mutation: Mutation | undefined;
+  nowS: number;
+  nonces: number;
+  listUp: boolean;
+  /** How far fal's clock is ahead of ours. */
+  readonly falAheadS: number;
+  readonly trace: string[];
+  // Redis
+  readonly records: Map<string, RequestRecord>;
+  readonly batches: Map<string, BatchWord>;
+  /** Limits by kind of scope: `batch`, `day`, `month`. */
+  readonly caps: Readonly<Record<ScopeKind, number>>;
+  readonly counters: Map<string, { reserved: number; spent: number }>;
+  readonly claims: Map<string, string>;
+  /** Who has fal's id; set in the same step as the record. */
+  readonly ids: Map<string, Taken>;
+  readonly used: Set<`${TransitionName} ${State}`>;
+  // the object store
+  readonly intents: Map<string, Intent>;
+  /** The durable copy of `ids`. */
+  readonly idObjects: Map<string, Taken>;
+  readonly results: Map<string, { readonly costMicroUsd: number }>;
+  readonly ledger: Map<
+    string,
+    { readonly falId: string; readonly request: string; readonly costMicroUsd: number }
+  >;
+  readonly originals: Map<string, string>;
+  // fal
+  readonly submissions: Submission[];
+  readonly postsByIntent: Map<string, number>;
+}
+
+export type ScopeKind = 'batch' | 'day' | 'month';
+
+export interface Scenario {
+  readonly requests: readonly RequestPlan[];
+  readonly caps: Readonly<Record<ScopeKind, number>>;
+  readonly falAheadS: number;
+}
+
+export function openWorld(scenario: Scenario, mutation: Mutation | undefined): World {
+  const records = scenario.requests.map((plan): [string, RequestRecord] => [
+    plan.id,
+    {
+      plan,
+      state: 'planned',
+      epoch: 0,
+      round: 1,
+      reruns: 0,
+      reservation: undefined,
+      booked: undefined,
+      falId: undefined,
+    },
+  ]);
+  return {
+    mutation,
+    // Ten minutes before midnight, so that schedules cross the end of a day.
+    nowS: DAY_S - 600,
+    nonces: 0,
+    listUp: true,
+    falAheadS: scenario.falAheadS,
+    trace: [],
+    records: new Map(records),
+    batches: new Map(scenario.requests.map((plan) => [plan.batch, 'running'])),
+    caps: scenario.caps,
+    counters: new Map(),
+    claims: new Map(),
+    used: new Set(),
+    intents: new Map(),
+    ids: new Map(),
+    idObjects: new Map(),
+    results: new Map(),
+    ledger: new Map(),
+    originals: new Map(),
+    submissions: [],
+    postsByIntent: new Map(),
+  };
+}
+
+export function recordOf(world: World, id: string): RequestRecord {
+  const record = world.records.get(id);
+  if (record === undefined) throw new Error(`The model has no request ${id}.`);
+  return record;
+}
+
+export const imageKey = (plan: RequestPlan, index: number): string => `${plan.shotKey}/${index}`;
+
+export const intentKey = (request: string, round: number): string => `${request}/${round}`;
+
+/** Cheaper by the piece in one request, as the real price rule is. */
+export const priceMicroUsd = (images: number): number => 10_000 + images * 10_000;
+
+/** `If-None-Match: *`: stores the value unless the key exists; answers what is stored then. */
+export function createOnce<T>(objects: Map<string, T>, key: string, value: T): T {
+  const existing = objects.get(key);
+  if (existing !== undefined) return existing;
+  objects.set(key, value);
+  return value;
+}

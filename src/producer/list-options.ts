@@ -1,0 +1,56 @@
+import type { ZodType } from 'zod';
+import { UserError } from '../shared/errors.ts';
+import type { Registry } from '../shared/models/registry.ts';
+import { shown } from './fault.ts';
+import { fieldSchemas } from './shot-fields.ts';
+import { compileTemplate } from './template.ts';
+
+/** What the command line says for all rows that do not say otherwise, as text, the way a row would write it. */
+export interface ListOptions {
+  /** Endpoint id or alias. */
+  readonly model?: string;
+  readonly template?: string;
+  readonly variants?: string;
+  readonly recipe?: string;
+  /** By fal's input names: `{ quality: 'high', sync_mode: 'true' }`. */
+  readonly inputs: Readonly<Record<string, string>>;
+}
+
+export const DEFAULT_RECIPE = 'catalog';
+export const DEFAULT_VARIANTS = '1';
+
+export interface OptionDeps {
+  readonly registry: Registry;
+  readonly recipes: ReadonlySet<string>;
+}
+
+/**
+ * Throws one `UserError` (`bad_option`) that names every option that no row could use, before the list is opened. What
+ * depends on a row's own model is checked with the row.
+ */
+export function assertOptions(options: ListOptions, { registry, recipes }: OptionDeps): void {
+  const model = options.model === undefined ? registry.defaultModel : registry.get(options.model);
+  const fields = fieldSchemas(model, recipes);
+  const faults: string[] = [];
+  const check = (flag: string, value: string | undefined, schema: ZodType | undefined) => {
+    const parsed = value === undefined ? undefined : schema?.safeParse(value);
+    if (value === undefined || parsed === undefined || parsed.success) return;
+    faults.push(`--${flag} ${shown(value)} ${parsed.error.issues[0]?.message ?? 'is not allowed'}`);
+  };
+
+  check('variants', options.variants, fields.variants);
+  check('recipe', options.recipe, fields.recipe);
+  if (options.template !== undefined) {
+    const template = compileTemplate(options.template);
+    if ('fault' in template) faults.push(`--template: ${template.fault}`);
+  }
+  for (const [name, value] of Object.entries(options.inputs)) {
+    const input = model.inputs.find((each) => each.name === name);
+    if (input !== undefined) {
+      check(input.flag, value, fields.inputs.get(name));
+    } else if (!registry.models.some((each) => each.inputs.some((other) => other.name === name))) {
+      faults.push(`no model has an input ${name}; leave the option out`);
+    }
+  }
+  if (faults.length > 0) throw new UserError('bad_option', `${faults.join('; ')}.`);
+}

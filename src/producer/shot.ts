@@ -1,0 +1,249 @@
+import type { ZodType } from 'zod';
+import type { InputValue, Model, ModelInput, ModelValues } from '../shared/models/model.ts';
+import { matches } from '../shared/models/model.ts';
+import { modelHint, type Registry } from '../shared/models/registry.ts';
+import { type RowFault, shown } from './fault.ts';
+import type { IdSet } from './id-set.ts';
+import type { RawRow } from './list.ts';
+import { DEFAULT_RECIPE, DEFAULT_VARIANTS, type ListOptions } from './list-options.ts';
+import { type FieldSchemas, fieldSchemas } from './shot-fields.ts';
+import { compileTemplate, type Template } from './template.ts';
+
+/** One row, checked: all that is needed to plan it. */
+export interface Shot {
+  readonly line: number;
+  /** As written, but for white space at its ends. */
+  readonly id: string;
+  readonly model: Model;
+  /** Filled in. */
+  readonly prompt: string;
+  /** Every input of the model that has a value, defaults included; not prompt and number of pictures. */
+  readonly values: ModelValues;
+  readonly variants: number;
+  readonly recipe: string;
+  readonly columns: Readonly<Record<string, string>>;
+}
+
+export interface ShotDeps {
+  readonly registry: Registry;
+  readonly options: ListOptions;
+  /** Names of the recipes that there are. */
+  readonly recipes: ReadonlySet<string>;
+  /** Which ids the list has had: filled by this function. */
+  readonly ids: IdSet;
+  /** Said once a list, by its text. */
+  readonly warnings: Set<string>;
+}
+
+export type Validated =
+  | { readonly ok: true; readonly shot: Shot }
+  | { readonly ok: false; readonly faults: readonly RowFault[] };
+
+/**
+ * The check of one row: row over option over the model's default, an empty cell counts as absent. Compiles what is the
+ * same for all rows once; the function it returns finds every fault of a row.
+ */
+export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
+  const { registry, options, recipes, ids, warnings } = deps;
+  const template = options.template === undefined ? undefined : compileTemplate(options.template);
+  const schemas = new Map<Model, FieldSchemas>();
+
+  const schemasOf = (model: Model): FieldSchemas => {
+    const known = schemas.get(model) ?? fieldSchemas(model, recipes);
+    schemas.set(model, known);
+    return known;
+  };
+
+  return (raw) => {
+    const row = new Row(raw, options);
+    const model = readModel(row, registry);
+    if (model === undefined) return { ok: false, faults: row.faults };
+    const fields = schemasOf(model);
+
+    const id = readId(row, fields, ids);
+    const prompt = readPrompt(row, model, template);
+    const variants = row.read(
+      'variants',
+      '--variants',
+      options.variants ?? DEFAULT_VARIANTS,
+      fields.variants,
+    );
+    const recipe = row.read('recipe', '--recipe', options.recipe ?? DEFAULT_RECIPE, fields.recipe);
+    const values = readValues(row, model, fields, warnings);
+    refuseCombinations(row, model, values);
+    if (row.has(model.images.input)) {
+      warnings.add(
+        `The column ${model.images.input} is carried along but not used: "variants" says how many pictures.`,
+      );
+    }
+
+    if (row.faults.length > 0) return { ok: false, faults: row.faults };
+    // Without a fault each of them was read.
+    if (id === undefined || prompt === undefined || variants === undefined || recipe === undefined) {
+      throw new Error(`row on line ${raw.line} was neither read nor refused`);
+    }
+    const shot = { line: raw.line, id, model, prompt, values, variants, recipe, columns: raw.columns };
+    return { ok: true, shot };
+  };
+}
+
+/** A row while it is read: looks values up and gathers what is wrong. */
+class Row {
+  readonly faults: RowFault[] = [];
+  readonly raw: RawRow;
+  readonly options: ListOptions;
+
+  constructor(raw: RawRow, options: ListOptions) {
+    this.raw = raw;
+    this.options = options;
+  }
+
+  /** The cell without white space at its ends; undefined where absent or empty. */
+  cell(column: string): string | undefined {
+    if (!Object.hasOwn(this.raw.columns, column)) return undefined;
+    const text = this.raw.columns[column]?.trim();
+    return text === '' ? undefined : text;
+  }
+
+  has(column: string): boolean {
+    return this.cell(column) !== undefined;
+  }
+
+  fault(column: string | undefined, sentence: string): undefined {
+    this.faults.push({ line: this.raw.line, column, sentence });
+    return undefined;
+  }
+
+  /** The cell, or else the fallback, through its schema; undefined after a fault. */
+  read<T>(column: string, flag: string, fallback: string, schema: ZodType<T>): T | undefined {
+    const cell = this.cell(column);
+    const parsed = schema.safeParse(cell ?? fallback);
+    if (parsed.success) return parsed.data;
+    return this.fault(
+      cell === undefined ? flag : column,
+      `${shown(cell ?? fallback)} ${parsed.error.issues[0]?.message ?? 'is not allowed'}`,
+    );
+  }
+}
+
+function readModel(row: Row, registry: Registry): Model | undefined {
+  const cell = row.cell('model');
+  const name = cell ?? row.options.model;
+  if (name === undefined) return registry.defaultModel;
+  const model = registry.find(name);
+  if (model !== undefined) return model;
+  return row.fault(
+    cell === undefined ? '--model' : 'model',
+    `there is no model ${shown(name)}; ${modelHint(registry.models, name)}`,
+  );
+}
+
+function readId(row: Row, fields: FieldSchemas, ids: IdSet): string | undefined {
+  const column = row.has('id') || !row.has('sku') ? 'id' : 'sku';
+  const id = row.cell(column);
+  if (id === undefined) return row.fault('id', noIdSentence(row));
+  const parsed = fields.id.safeParse(id);
+  if (!parsed.success) {
+    return row.fault(column, `${shown(id)} ${parsed.error.issues[0]?.message ?? 'is not allowed'}`);
+  }
+  const earlier = ids.add(id, row.raw.line);
+  if (earlier === undefined) return id;
+  return row.fault(column, `${shown(id)} is also on line ${earlier}; an id may stand once in a list`);
+}
+
+function noIdSentence(row: Row): string {
+  const names = Object.keys(row.raw.columns);
+  if (names.includes('id') || names.includes('sku')) return 'the row has no id; fill in "id" (or "sku")';
+  return `the row has no id; name one column "id" or "sku" (the columns are ${names.slice(0, 20).join(', ')})`;
+}
+
+/**
+ * A row's own prompt wins over the template of the command line, except where that template uses it. The prompt may
+ * itself name columns.
+ */
+function readPrompt(
+  row: Row,
+  model: Model,
+  template: Template | { readonly fault: string } | undefined,
+): string | undefined {
+  if (template !== undefined && 'fault' in template) return row.fault('--template', template.fault);
+  const cell = row.cell('prompt');
+  const uses = template?.names.includes('prompt') === true;
+  let prompt: string | undefined;
+  if (cell !== undefined) {
+    const own = filledIn(row, cell);
+    if (own === undefined) return undefined;
+    prompt = own;
+  }
+  if (template !== undefined && (cell === undefined || uses)) {
+    const columns = prompt === undefined ? row.raw.columns : { ...row.raw.columns, prompt };
+    const rendered = template.render(columns);
+    if (!rendered.ok) return row.fault('--template', rendered.fault);
+    prompt = rendered.text.trim();
+  }
+  if (prompt === undefined || prompt === '') {
+    return row.fault(
+      'prompt',
+      'the row has no prompt; fill in "prompt", or pass --template "… {{column}} …"',
+    );
+  }
+  const { maxCharacters } = model.prompt;
+  // UTF-16 units are counted first: never fewer than characters, and a property of the string.
+  const length = prompt.length > maxCharacters ? [...prompt].length : prompt.length;
+  if (length <= maxCharacters) return prompt;
+  return row.fault(
+    cell === undefined ? '--template' : 'prompt',
+    `${shown(prompt)} has ${length.toLocaleString('en-US')} characters; ${model.alias} takes ${maxCharacters.toLocaleString('en-US')}`,
+  );
+}
+
+function filledIn(row: Row, prompt: string): string | undefined {
+  if (!prompt.includes('{{')) return prompt;
+  const own = compileTemplate(prompt);
+  if ('fault' in own) return row.fault('prompt', own.fault);
+  if (own.names.includes('prompt')) return row.fault('prompt', 'a prompt cannot name itself');
+  const rendered = own.render(row.raw.columns);
+  return rendered.ok ? rendered.text.trim() : row.fault('prompt', rendered.fault);
+}
+
+function readValues(
+  row: Row,
+  model: Model,
+  fields: FieldSchemas,
+  warnings: Set<string>,
+): Record<string, InputValue> {
+  const values: Record<string, InputValue> = {};
+  for (const input of model.inputs) {
+    const schema = fields.inputs.get(input.name);
+    const written = row.cell(input.name) ?? row.options.inputs[input.name];
+    const value =
+      written === undefined || schema === undefined
+        ? input.default
+        : row.read(input.name, `--${input.flag}`, written, schema);
+    if (value !== undefined) values[input.name] = value;
+    else if (written === undefined && input.required) row.fault(input.name, missingSentence(model, input));
+    if (input.warning !== undefined && value !== undefined && value !== input.default) {
+      warnings.add(input.warning);
+    }
+  }
+  for (const name in row.options.inputs) {
+    if (model.inputs.some((input) => input.name === name)) continue;
+    row.fault(`--${name}`, `${model.alias} has no such input; leave the option out`);
+  }
+  return values;
+}
+
+function missingSentence(model: Model, input: ModelInput): string {
+  return `${model.alias} needs it: ${input.description}`;
+}
+
+function refuseCombinations(row: Row, model: Model, values: ModelValues): void {
+  for (const { when, sentence } of model.refusals) {
+    if (!matches(when, values)) continue;
+    const names = Object.keys(when);
+    const flagOf = (name: string) => model.inputs.find((input) => input.name === name)?.flag ?? name;
+    const column = names.find((name) => row.has(name)) ?? `--${flagOf(names[0] ?? '')}`;
+    const choice = names.map((name) => `${name} ${shown(String(when[name]))}`).join(' with ');
+    row.fault(column, `${choice} is not allowed: ${sentence}`);
+  }
+}

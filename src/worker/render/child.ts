@@ -1,0 +1,54 @@
+import { writeFile } from 'node:fs/promises';
+import type { Logger } from '../../shared/log.ts';
+import { sleep } from '../../shared/time.ts';
+import { createRenderProcessor, type RenderDeps, type RenderProcessor } from './processor.ts';
+import { endProcess, startWatchdog } from './watchdog.ts';
+
+const LAST_WORDS_MS = 2_000;
+
+/**
+ * What BullMQ's child runs for each job: opens the dependencies at the first job (again, if that failed), and sees to
+ * it that this process neither outlives its worker nor waits for a hung thread when it ends.
+ */
+export function createRenderChild(open: () => Promise<RenderDeps>): RenderProcessor {
+  const orphaned = new AbortController();
+  let opened: Promise<RenderProcessor> | undefined;
+  let current: Promise<void> = Promise.resolve();
+
+  const prepare = async (): Promise<RenderProcessor> => {
+    const deps = await open();
+    await offerToTheOomKiller(deps.log);
+    // The worker died, so nobody reads what this child answers, and its open sockets would keep it alive forever.
+    process.once('disconnect', () => {
+      orphaned.abort(new Error('the worker of this render child is gone'));
+      void Promise.race([current.catch(() => {}), sleep(LAST_WORDS_MS)]).then(() => endProcess(0));
+    });
+    // BullMQ ends its children with process.exit, which waits for what libvips is at; that may be the hang.
+    process.once('exit', (code) => endProcess(code));
+    return createRenderProcessor(deps, await startWatchdog());
+  };
+
+  return async (job, token, signal) => {
+    opened ??= prepare();
+    const processor = await opened.catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    const stop = signal === undefined ? orphaned.signal : AbortSignal.any([signal, orphaned.signal]);
+    current = processor(job, token, stop);
+    await current;
+  };
+}
+
+/**
+ * Where the machine runs out of memory, Linux ends the process with the highest score: this child, one picture, and
+ * not the worker or a Redis beside it.
+ */
+async function offerToTheOomKiller(log: Logger): Promise<void> {
+  try {
+    await writeFile('/proc/self/oom_score_adj', '500');
+  } catch (error) {
+    // Not Linux, or not allowed here: only the choice of the kernel's victim is worse.
+    log.debug({ reason: String(error) }, 'oom score not set');
+  }
+}

@@ -1,0 +1,104 @@
+import { MalformedError } from '../../shared/errors.ts';
+import type { Journal } from '../../shared/journal.ts';
+import { objectKeys } from '../../shared/keys.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { ObjectStore } from '../../shared/object-store.ts';
+import { originalsOf } from '../../shared/originals.ts';
+import type { Recipe } from '../../shared/recipes.ts';
+import type { Records } from '../../shared/records/records.ts';
+import type { Clock } from '../../shared/time.ts';
+import type { House } from '../house.ts';
+import type { RenderDeps } from './processor.ts';
+
+/** For all images of one request. A 1536×1024 picture takes well under a second; four of them on a busy core, a few. */
+const TIME_LIMIT_MS = 60_000;
+
+/** Two starts may end in a crash; the third fails the request and keeps the original. */
+const MAX_STARTS = 2;
+
+export interface RecordedRenderDeps {
+  readonly house: House;
+  readonly records: Records;
+  readonly journal: Journal;
+  readonly store: ObjectStore;
+  readonly recipes: ReadonlyMap<string, Recipe>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly exit: (code: number) => never;
+}
+
+/** The render processor's view of records, journal and store. */
+export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
+  const { house, records, journal, store, recipes, clock, log } = deps;
+  const rounds = new Map<string, number>();
+
+  return {
+    log,
+    timeLimitMs: TIME_LIMIT_MS,
+    maxStarts: MAX_STARTS,
+    exit: deps.exit,
+
+    async begin(request) {
+      const record = await records.activate(request);
+      if (record === undefined) return undefined;
+      const starts = record.renderStarts + 1;
+      const { epoch, round } = record;
+      const started = await house.step('render', { request, epoch, set: { renderStarts: starts } });
+      if (started.code !== 'ok') return undefined;
+      rounds.set(request, round);
+      const { name, row, planned } = await house.work(request);
+      const recipe = recipes.get(row.recipe);
+      if (recipe === undefined) {
+        throw new MalformedError(
+          `The plan of ${request} asks for recipe "${row.recipe}", which this worker does not have.`,
+        );
+      }
+      const stored = await originalsOf(store, row.shotKey);
+      const images = planned.indices.flatMap((index) => {
+        const original = stored.find((one) => one.index === index);
+        return original === undefined
+          ? []
+          : [{ index, requestId: record.requestId, originalKey: original.key }];
+      });
+      return {
+        request,
+        epoch,
+        starts,
+        recipe,
+        images,
+        renditionKey: (index, rendition, extension) =>
+          objectKeys.rendition(name.batch, row.shot, index, rendition, extension),
+      };
+    },
+
+    async giveBack({ request, epoch, starts }) {
+      await house.step('render', { request, epoch, set: { renderStarts: starts - 1 } });
+    },
+
+    async readOriginal(key) {
+      const object = await store.get(key);
+      if (object === undefined) throw new MalformedError(`The original ${key} is missing from the store.`);
+      return object;
+    },
+
+    async writeRendition(key, body, contentType) {
+      await store.put(key, body, { contentType });
+    },
+
+    async deliver({ request, epoch }, images) {
+      const { name } = await house.work(request);
+      const record = await records.read(request);
+      await journal.writeDelivery({
+        ...name,
+        at: clock(),
+        costMicroUsd: record?.booked ?? 0,
+        images: [...images],
+      });
+      await house.step('deliver', { request, epoch });
+    },
+
+    async fail({ request, epoch }, failure) {
+      await house.fail(request, epoch, rounds.get(request) ?? 0, failure);
+    },
+  };
+}

@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto';
+import { MalformedError, messageOf, UnavailableError, UserError } from '../../shared/errors.ts';
+import { parsePayload } from '../../shared/jobs.ts';
+import type { Logger } from '../../shared/log.ts';
+import { type DeliveredImage, PICTURE_LIMITS, PictureError } from '../../shared/media.ts';
+import type { Recipe } from '../../shared/recipes.ts';
+import { backoffMs, sleep } from '../../shared/time.ts';
+import { inspect } from './inspect.ts';
+import { renderAll } from './render.ts';
+import type { Watchdog } from './watchdog.ts';
+
+export interface RenderTask {
+  readonly request: string;
+  readonly epoch: number;
+  /** This one included. */
+  readonly starts: number;
+  readonly recipe: Recipe;
+  readonly images: readonly {
+    readonly index: number;
+    /** fal's id; undefined where it is not known. */
+    readonly requestId: string | undefined;
+    readonly originalKey: string;
+  }[];
+  readonly renditionKey: (index: number, rendition: string, extension: string) => string;
+}
+
+export interface RenderDeps {
+  /** Raises the epoch and the count of starts in the record; undefined when the record is not waiting for a render. */
+  readonly begin: (request: string) => Promise<RenderTask | undefined>;
+  /** Lowers the count of starts again: what stopped this start was not the picture. Refused for an older epoch. */
+  readonly giveBack: (task: RenderTask) => Promise<void>;
+  readonly readOriginal: (key: string) => Promise<{ body: Buffer; contentType: string }>;
+  readonly writeRendition: (key: string, body: Buffer, contentType: string) => Promise<void>;
+  readonly deliver: (task: RenderTask, images: readonly DeliveredImage[]) => Promise<void>;
+  readonly fail: (task: RenderTask, failure: { code: string; message: string }) => Promise<void>;
+  readonly log: Logger;
+  /** For one request: reading, rendering and storing all its images. */
+  readonly timeLimitMs: number;
+  /** A request may be started this often; one start more fails it as `render_crashed`. */
+  readonly maxStarts: number;
+  /** Ends this process at once; the watchdog's last word. */
+  readonly exit: (code: number) => never;
+}
+
+export type RenderProcessor = (
+  job: { readonly id?: string | undefined; readonly data: unknown },
+  token?: string,
+  signal?: AbortSignal,
+) => Promise<void>;
+
+/** The render did not end because this worker stops; it is no fault and uses no start. */
+export class RenderStoppedError extends Error {
+  constructor(options?: ErrorOptions) {
+    super('The worker stops; the render is started again by another one.', options);
+    this.name = 'RenderStoppedError';
+  }
+}
+
+/** During a rolling deploy: never failed, only waited with. */
+export class NewerJobError extends Error {
+  constructor() {
+    super('The render job was written by a newer release; it waits for a worker of that release.');
+    this.name = 'NewerJobError';
+  }
+}
+
+const LATE_EXIT_CODE = 70;
+
+/**
+ * Renders one request and writes its end into the record: delivered, or failed with a reason (a picture that cannot
+ * be rendered; the third start, when two never came to an end). Rejects when the end is still open and the job must
+ * run again: the store or Redis is away, a person must mend something, the worker stops (all of these give the start
+ * back), or an error that nobody foresaw (which keeps it, so that it cannot go on forever).
+ */
+export function createRenderProcessor(deps: RenderDeps, watchdog: Watchdog): RenderProcessor {
+  return async (job, _token, signal) => {
+    const task = await deps.begin(requestOf(job.data));
+    if (task === undefined) return;
+    try {
+      await settle(task, deps, watchdog, signal);
+    } catch (error) {
+      if (!isThePictureInnocent(error)) throw error;
+      await giveBack(task, deps, signal);
+      throw error;
+    }
+  };
+}
+
+async function settle(
+  task: RenderTask,
+  deps: RenderDeps,
+  watchdog: Watchdog,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (task.starts > deps.maxStarts) {
+    const message = `Rendering was started ${task.starts - 1} times and never came to an end (crash, time limit or memory). The original is kept.`;
+    deps.log.error({ request: task.request, starts: task.starts }, 'render given up');
+    await deps.fail(task, { code: 'render_crashed', message });
+    return;
+  }
+  const startedAt = performance.now();
+  using _deadline = watchdog.arm(deps.timeLimitMs, () => {
+    deps.log.error({ request: task.request, timeLimitMs: deps.timeLimitMs }, 'render over its time limit');
+    deps.exit(LATE_EXIT_CODE);
+  });
+  try {
+    const images = await unlessStopped(renderImages(task, deps, signal), signal);
+    await deps.deliver(task, images);
+    deps.log.info(
+      { request: task.request, images: images.length, ms: Math.round(performance.now() - startedAt) },
+      'request rendered',
+    );
+  } catch (error) {
+    if (!(error instanceof PictureError)) throw error;
+    deps.log.warn({ request: task.request, code: error.code }, 'picture cannot be rendered');
+    await deps.fail(task, { code: error.code, message: `${error.message} The original is kept.` });
+  }
+}
+
+async function renderImages(
+  task: RenderTask,
+  deps: RenderDeps,
+  signal: AbortSignal | undefined,
+): Promise<readonly DeliveredImage[]> {
+  const images: DeliveredImage[] = [];
+  for (const image of task.images) {
+    signal?.throwIfAborted();
+    images.push(await renderImage(image, task, deps, signal));
+  }
+  return images;
+}
+
+async function renderImage(
+  { index, requestId, originalKey }: RenderTask['images'][number],
+  { recipe, renditionKey }: RenderTask,
+  { readOriginal, writeRendition }: RenderDeps,
+  signal: AbortSignal | undefined,
+): Promise<DeliveredImage> {
+  const { body } = await readOriginal(originalKey);
+  const { format, width, height } = await inspect(body, PICTURE_LIMITS);
+  const rendered = await renderAll(body, recipe, signal === undefined ? {} : { signal });
+  const renditions: DeliveredImage['renditions'] = [];
+  for (const rendition of rendered) {
+    const key = renditionKey(index, rendition.name, rendition.extension);
+    await writeRendition(key, rendition.bytes, rendition.contentType);
+    const { name, sha256 } = rendition;
+    renditions.push({
+      name,
+      key,
+      width: rendition.width,
+      height: rendition.height,
+      bytes: rendition.bytes.length,
+      format: rendition.format,
+      sha256,
+    });
+  }
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  return {
+    index,
+    requestId,
+    original: { key: originalKey, width, height, bytes: body.length, format, sha256 },
+    renditions,
+  };
+}
+
+/** Rejects as soon as the signal aborts: libvips cannot be interrupted, and a shutdown cannot wait for it. */
+async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  let stop = (): void => {};
+  const stopped = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(new RenderStoppedError({ cause: signal.reason }));
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  // What the work ends with after the stop is of no interest: the same bytes are made again by the next start.
+  work.catch(() => {});
+  try {
+    return await Promise.race([stopped, work]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function isThePictureInnocent(error: unknown): boolean {
+  return (
+    error instanceof UnavailableError || error instanceof UserError || error instanceof RenderStoppedError
+  );
+}
+
+const GIVE_BACK_TRIES = 8;
+
+/**
+ * Best effort, without a deadline of the watchdog: where Redis is the one that is away, the start can be given back
+ * only once it has returned. Given up with a word in the log: then the record counts one start too many.
+ */
+async function giveBack(task: RenderTask, deps: RenderDeps, signal: AbortSignal | undefined): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      await deps.giveBack(task);
+      return;
+    } catch (error) {
+      const again = error instanceof UnavailableError && attempt + 1 < GIVE_BACK_TRIES;
+      if (!again || signal?.aborted === true) {
+        deps.log.warn({ request: task.request, reason: messageOf(error) }, 'render start not given back');
+        return;
+      }
+      await sleep(backoffMs(attempt, { baseMs: 250, capMs: 5_000, random: Math.random }));
+    }
+  }
+}
+
+function requestOf(data: unknown): string {
+  const payload = parsePayload(data);
+  if (payload === 'newer') {
+    throw new NewerJobError();
+  }
+  if (payload === undefined) throw new MalformedError('The render job carries no request.');
+  return payload.request;
+}

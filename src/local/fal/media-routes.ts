@@ -1,0 +1,80 @@
+import { refusal, replaceReply } from './fault-reply.ts';
+import type { Faults, MediaFault, ReplyFault } from './faults.ts';
+import { corrupted, hugePng, inOtherFormat } from './odd-pictures.ts';
+import { contentTypeOf, imageCountOf, type ResultDeps } from './results.ts';
+import type { Run, Runs } from './runs.ts';
+import type { Stats } from './stats.ts';
+import type { Call, Reply } from './wire.ts';
+
+export interface MediaDeps extends ResultDeps {
+  readonly runs: Runs;
+  readonly faults: Faults;
+  readonly stats: Stats;
+  readonly token: (run: Run, index: number) => string;
+  /** The same server under a name that is not among the media hosts. */
+  readonly otherHost: () => string;
+}
+
+const FILE = /^\/files\/([^/]+)\/([0-9a-f]+)-(\d)\.(jpeg|png|webp)$/;
+
+/** The pictures. They are drawn when they are fetched, so that a run costs nothing, and need no key, as at fal. */
+export async function mediaRoute(deps: MediaDeps, call: Call): Promise<Reply> {
+  deps.stats.count('media');
+  const match = FILE.exec(call.path);
+  const run = deps.runs.get(match?.[1] ?? '');
+  const index = Number(match?.[3]);
+  if (run === undefined || deps.token(run, index) !== match?.[2] || index >= imageCountOf(deps, run)) {
+    return refusal(404, 'Not Found');
+  }
+  const fault = deps.faults.take('media', {
+    method: call.method,
+    path: call.path,
+    requestId: run.id,
+    endpoint: run.endpoint,
+    input: run.input,
+  });
+  const whole = async (): Promise<Reply> => ({
+    status: 200,
+    headers: { 'content-type': contentTypeOf(deps, run), 'cache-control': 'public, max-age=604800' },
+    body: await deps.picture(run, index),
+  });
+  if (fault === undefined) return whole();
+  return isMediaFault(fault) ? spoil(deps, call, fault, whole) : replaceReply(fault, whole);
+}
+
+async function spoil(
+  deps: MediaDeps,
+  call: Call,
+  fault: MediaFault,
+  whole: () => Promise<Reply>,
+): Promise<Reply> {
+  const reply = await whole();
+  const body = Buffer.from(reply.body);
+  switch (fault.kind) {
+    case 'redirect':
+      return { status: 302, headers: { location: `${deps.otherHost()}${call.path}` }, body: '' };
+    case 'html':
+      return { ...reply, body: '<!doctype html><title>Just a moment</title><p>Checking your browser.</p>' };
+    case 'other-format':
+      return { ...reply, body: await inOtherFormat(body) };
+    case 'corrupt':
+      return { ...reply, body: corrupted(body) };
+    case 'huge':
+      return { ...reply, headers: { ...reply.headers, 'content-type': 'image/png' }, body: await hugePng() };
+    case 'wrong-length':
+      return { ...reply, body: body.subarray(0, Math.floor(body.length / 2)) };
+  }
+}
+
+const MEDIA_FAULTS: readonly string[] = [
+  'html',
+  'other-format',
+  'corrupt',
+  'huge',
+  'wrong-length',
+  'redirect',
+] satisfies MediaFault['kind'][];
+
+function isMediaFault(fault: ReplyFault | MediaFault): fault is MediaFault {
+  return MEDIA_FAULTS.includes(fault.kind);
+}

@@ -1,0 +1,44 @@
+import { promisify } from 'node:util';
+import { crc32, deflate } from 'node:zlib';
+import sharp from 'sharp';
+
+/** Pictures that a guard must refuse. */
+
+/** A png becomes a jpeg, everything else a png. */
+export async function inOtherFormat(picture: Buffer): Promise<Buffer> {
+  const { format } = await sharp(picture).metadata();
+  return format === 'png' ? sharp(picture).jpeg().toBuffer() : sharp(picture).png().toBuffer();
+}
+
+/** The head is whole, so that only decoding shows it; the bytes behind it are noise. */
+export function corrupted(picture: Buffer): Buffer {
+  const bytes = Buffer.from(picture);
+  for (let at = Math.floor(bytes.length / 4); at < bytes.length - 16; at += 1) {
+    bytes[at] = ((bytes[at] ?? 0) ^ 0xa5 ^ (at & 0xff)) & 0xff;
+  }
+  return bytes;
+}
+
+const HUGE_SIDE = 20_000;
+
+/** A valid png of 400 million pixels in some 50 KB. */
+export async function hugePng(): Promise<Buffer> {
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(HUGE_SIDE, 0);
+  head.writeUInt32BE(HUGE_SIDE, 4);
+  // One bit a pixel, grey.
+  head.writeUInt8(1, 8);
+  const rows = Buffer.alloc(HUGE_SIDE * (HUGE_SIDE / 8 + 1));
+  const data = await promisify(deflate)(rows, { level: 1 });
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  return Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))]);
+}
+
+function chunk(type: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+  const framed = Buffer.alloc(body.length + 8);
+  framed.writeUInt32BE(data.length, 0);
+  body.copy(framed, 4);
+  framed.writeUInt32BE(crc32(body), body.length + 4);
+  return framed;
+}

@@ -1,0 +1,58 @@
+import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Input } from './endpoints.ts';
+import type { Outcome } from './outcome.ts';
+
+/** What a simulator must know again after a restart, one line of JSON each, in the order in which it happened. */
+export type StateEvent =
+  | { readonly event: 'opened'; readonly seed: string; readonly key: string; readonly adminKey: string }
+  | {
+      readonly event: 'accepted';
+      readonly id: string;
+      readonly endpoint: string;
+      readonly input: Input;
+      readonly atMs: number;
+      readonly deadlineMs?: number;
+      readonly units: number;
+      readonly priceMicroUsd: number;
+    }
+  | {
+      readonly event: 'started';
+      readonly id: string;
+      readonly atMs: number;
+      readonly endsAtMs: number;
+      readonly outcome: Outcome;
+    }
+  | { readonly event: 'requeued'; readonly id: string; readonly atMs: number }
+  | {
+      readonly event: 'ended';
+      readonly id: string;
+      readonly atMs: number;
+      readonly outcome: Outcome;
+      readonly chargedMicroUsd: number;
+    };
+
+export type AppendState = (event: StateEvent) => void;
+
+/**
+ * The append-only file of a simulator's state. Each line is with the operating system before the answer goes out, so
+ * that a killed simulator remembers what it promised; a last line cut short by a crash is left out.
+ */
+export function openStateFile(folder: string): { readonly past: StateEvent[]; readonly append: AppendState } {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, 'fal-simulator.jsonl');
+  const past: StateEvent[] = [];
+  let torn = false;
+  for (const line of existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []) {
+    if (line === '') continue;
+    try {
+      // Written by this module alone, below.
+      past.push(JSON.parse(line) as StateEvent);
+    } catch {
+      torn = true;
+    }
+  }
+  // A torn line has no line end: start a new one, or the next event would be torn with it.
+  if (torn) appendFileSync(path, '\n');
+  return { past, append: (event) => appendFileSync(path, `${JSON.stringify(event)}\n`) };
+}

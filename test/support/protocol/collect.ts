@@ -8,11 +8,13 @@ import { createOnce, imageKey, intentKey, MAX_RERUNS, type RequestRecord } from 
 export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<void> {
   const { world, plan, round } = inHand;
   const { falId } = record;
-  if (falId === undefined) throw new Error(`${plan.id} is submitted and has no id.`);
+  // Cannot be; if it is, the request stays submitted and the end of the schedule says so.
+  if (falId === undefined) return;
   // The durable copy of who has the id, for a Redis that has to be rebuilt. Someone else's can only be from before one.
   const wanted = { request: plan.id, round };
   const owner = yield* repeated('id', () => createOnce(world.idObjects, falId, wanted));
-  if (owner.request !== plan.id || owner.round !== round) {
+  const unasked = world.mutation === 'ids-without-round' || world.mutation === 'adopt-without-create-once';
+  if (!unasked && (owner.request !== plan.id || owner.round !== round)) {
     yield* change(inHand, 'lose');
     return;
   }

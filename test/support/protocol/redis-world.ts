@@ -49,6 +49,7 @@ export function transition(world: World, change: Change): Outcome {
     record.round += 1;
     record.falId = undefined;
   }
+  if (name === 'render') record.renderStarts += 1;
   if (name === 'rerun') record.reruns += 1;
   if (change.falId !== undefined) record.falId = change.falId;
   record.state = row.to;

@@ -48,7 +48,10 @@ function decide(world: World, scenario: Scenario, alive: Alive[], choice: Choice
   if (chosen === undefined) return;
   if (what < 170) {
     const burst = BURSTS[much % BURSTS.length] ?? 1;
-    for (let i = 0; i < burst && alive.includes(chosen); i += 1) advance(world, alive, chosen, 'well');
+    for (let i = 0; i < burst && alive.includes(chosen); i += 1) {
+      const lost = scenario.lossy && chosen.next.label === 'post' && (choice & 1) === 1;
+      advance(world, alive, chosen, lost ? 'after' : 'well');
+    }
   } else if (what < 180) advance(world, alive, chosen, 'before');
   else if (what < 202) advance(world, alive, chosen, 'after');
   else if (what < 212) crash(world, alive, chosen);

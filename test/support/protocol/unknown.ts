@@ -13,7 +13,8 @@ import { type Intent, intentKey, MARGIN_S, POST_WINDOW_S, SKEW_S, START_TIMEOUT_
 export function* resolveUnknown(inHand: InHand): Run<void> {
   const { world, plan, round } = inHand;
   const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
-  if (intent === undefined) throw new Error(`${plan.id} is unknown and has no intent.`);
+  // Cannot be; if it is, the request stays unknown and the end of the schedule says so.
+  if (intent === undefined) return;
   // The clock is read before the list, and the rivals after it: both times the cautious order.
   const nowS = yield* step('clock', () => world.nowS);
   const listed = yield* step('list', () => list(world));

@@ -9,6 +9,8 @@ import {
   type Intent,
   imageKey,
   intentKey,
+  MAX_RENDER_STARTS,
+  POISON,
   POST_WINDOW_S,
   type RequestPlan,
   type World,
@@ -34,7 +36,7 @@ export function* work(world: World, plan: RequestPlan, fate: () => number): Run<
       return yield* wake(inHand);
     case 'generated':
     case 'rendering':
-      return yield* render(inHand);
+      return yield* render(inHand, record.renderStarts);
     case 'delivered':
     case 'failed':
     case 'cancelled':
@@ -132,19 +134,26 @@ function* missingImages({ world, plan }: InHand): Run<readonly number[]> {
   );
 }
 
+/** A person cancelled, the pictures exist by now, or a new day or a higher cap makes room. */
 function* wake(inHand: InHand): Run<void> {
   const { world, plan } = inHand;
+  const word = yield* step('word', () => world.batches.get(plan.batch));
+  if (word === 'cancelled') {
+    yield* change(inHand, 'cancel');
+    return;
+  }
   const missing = yield* missingImages(inHand);
-  const woken = yield* step(
-    'look at caps',
-    () => world.batches.get(plan.batch) === 'cancelled' || missing.length === 0 || couldFit(world, plan.id),
-  );
-  if (woken) yield* change(inHand, 'unhold');
+  const fits = yield* step('caps', () => couldFit(world, plan.id));
+  if (fits || missing.length === 0) yield* change(inHand, 'unhold');
 }
 
-function* render(inHand: InHand): Run<void> {
+function* render(inHand: InHand, starts: number): Run<void> {
+  if (starts >= MAX_RENDER_STARTS) {
+    yield* change(inHand, 'fail');
+    return;
+  }
   const started = yield* change(inHand, 'render');
-  if (started === 'ok') yield* change(inHand, 'deliver');
+  if (started === 'ok' && inHand.plan.prompt !== POISON) yield* change(inHand, 'deliver');
 }
 
 /** The answer, or nothing when it was lost. */

@@ -10,6 +10,12 @@ export const START_TIMEOUT_S = 600;
 export const MARGIN_S = 300;
 export const DAY_S = 86_400;
 
+/** A picture whose render was started this often without an end fails, and keeps its original. */
+export const MAX_RENDER_STARTS = 3;
+
+/** The prompt of a picture that brings every render child down. */
+export const POISON = 'jug';
+
 /** A failed run is followed by another at most this many times; then the request fails. */
 export const MAX_RERUNS = 2;
 
@@ -32,6 +38,7 @@ export interface RequestRecord {
   epoch: number;
   round: number;
   reruns: number;
+  renderStarts: number;
   reservation: Reservation | undefined;
   booked: Reservation | undefined;
   falId: string | undefined;
@@ -92,6 +99,8 @@ export interface Scenario {
   readonly requests: readonly RequestPlan[];
   readonly caps: Readonly<Record<ScopeKind, number>>;
   readonly falAheadS: number;
+  /** A line on which half of the answers to POSTs get lost. */
+  readonly lossy: boolean;
 }
 
 export function openWorld(scenario: Scenario, mutation: Mutation | undefined): World {
@@ -103,6 +112,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
       epoch: 0,
       round: 1,
       reruns: 0,
+      renderStarts: 0,
       reservation: undefined,
       booked: undefined,
       falId: undefined,

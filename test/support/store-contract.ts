@@ -20,7 +20,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     it('gives back the bytes, the type and the metadata', async () => {
       await using opened = await open();
       const body = randomBytes(300_000);
-      const metadata = { 'file-name': 'a b~1.png', note: 'Größe 100%, "rot"', plain: 'x' };
+      const metadata = { 'file-name': 'a  b~1.png', note: 'Größe 100%, "rot"', plain: 'x', none: '' };
       await opened.store.put('originals/x/0.png', body, { contentType: 'image/png', metadata });
       const got = await (await opened.another()).get('originals/x/0.png');
       expect(hash(got?.body ?? Buffer.alloc(0))).toBe(hash(body));

@@ -1,0 +1,302 @@
+import { createHash } from 'node:crypto';
+import {
+  CreateBucketCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadBucketCommand,
+  ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import type { Config } from './config.ts';
+import { UserError } from './errors.ts';
+import type { Logger } from './log.ts';
+import {
+  assertKey,
+  assertMetadata,
+  assertPrefix,
+  IMMUTABLE,
+  type ObjectStore,
+  type PutOptions,
+  type StoredObject,
+} from './object-store.ts';
+import { type S3Place, statusOf, toStoreError } from './s3-errors.ts';
+import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
+import { backoffMs, sleep, withTimeout } from './time.ts';
+
+export interface S3StoreOptions {
+  readonly config: Config['s3'];
+  /** Default: the AWS SDK's own chain (environment, profile, role). */
+  readonly credentials?: S3Credentials;
+  readonly log: Logger;
+}
+
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** For one call with all its repeats; the longest is a PUT of some megabytes to a slow store. */
+const OPERATION_LIMIT_MS = 120_000;
+/** `409 Conflict`: two create-once writes of one key met, and S3 asks for a repeat. */
+const CONFLICT_TRIES = 6;
+/** The SDK repeats a call, but not the reading of a body that breaks off. */
+const BODY_TRIES = 3;
+
+/**
+ * The object store in a bucket of any S3-compatible service that honours `If-None-Match: *` on PUT. Opens no
+ * connection before the first call; disposing closes them. `S3_PREFIX` is put before every key here and taken off
+ * again: callers never see it. Throws a `UserError` where no bucket is set.
+ */
+export function openS3Store(options: S3StoreOptions): ObjectStore {
+  const { config } = options;
+  const bucket = bucketOf(config);
+  const place = placeOf(config, bucket);
+  const client = openClient(options);
+
+  async function put(
+    key: string,
+    body: Uint8Array,
+    { contentType, cacheControl = IMMUTABLE, metadata = {}, signal }: PutOptions,
+    condition: { IfNoneMatch?: '*' },
+  ): Promise<void> {
+    assertKey(key);
+    assertMetadata(metadata);
+    await translated(place, signal, async (limited) => {
+      const command = new PutObjectCommand({
+        Bucket: bucket,
+        Key: `${config.prefix}${key}`,
+        // Bytes, never a stream: some stores refuse streams, and only bytes can be sent again.
+        Body: body,
+        ContentType: contentType,
+        CacheControl: cacheControl,
+        Metadata: encodeMetadata(metadata),
+        ...(await checksumOf(client, body)),
+        ...condition,
+      });
+      await client.send(command, { abortSignal: limited });
+    });
+  }
+
+  return {
+    location: place.location,
+
+    put: (key, body, putOptions) => put(key, body, putOptions, {}),
+
+    async putOnce(key, body, putOptions) {
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          await put(key, body, putOptions, { IfNoneMatch: '*' });
+          return 'created';
+        } catch (error) {
+          const status = statusOfCause(error);
+          // Also when the SDK repeated a PUT whose answer was lost, and so met its own object.
+          if (status === 412) return 'exists';
+          if (status !== 409 || attempt + 1 >= CONFLICT_TRIES) throw error;
+          await sleep(
+            backoffMs(attempt, { baseMs: 100, capMs: 2_000, random: Math.random }),
+            putOptions.signal,
+          );
+        }
+      }
+    },
+
+    async get(key, signal) {
+      assertKey(key);
+      return await translated(place, signal, (limited) => getWhole(`${config.prefix}${key}`, limited));
+    },
+
+    async *list(prefix, { after, signal } = {}) {
+      assertPrefix(prefix);
+      let token: string | undefined;
+      do {
+        const page: ListObjectsV2CommandOutput = await translated(place, signal, (limited) =>
+          client.send(
+            new ListObjectsV2Command({
+              Bucket: bucket,
+              Prefix: `${config.prefix}${prefix}`,
+              ...(token !== undefined ? { ContinuationToken: token } : {}),
+              ...(token === undefined && after !== undefined
+                ? { StartAfter: `${config.prefix}${after}` }
+                : {}),
+            }),
+            { abortSignal: limited },
+          ),
+        );
+        for (const { Key, Size = 0, LastModified } of page.Contents ?? []) {
+          const key = Key?.slice(config.prefix.length);
+          // Consoles make "folders": empty objects whose key ends in `/`. None of ours does.
+          if (key === undefined || key === '' || key.endsWith('/')) continue;
+          yield { key, sizeBytes: Size, lastModifiedMs: LastModified?.getTime() ?? 0 };
+        }
+        token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      } while (token !== undefined);
+    },
+
+    urlOf(key) {
+      assertKey(key);
+      const full = `${config.prefix}${key}`;
+      if (config.publicUrl === undefined) return `s3://${bucket}/${full}`;
+      return `${config.publicUrl}/${full.split('/').map(encodeURIComponent).join('/')}`;
+    },
+
+    async check(signal) {
+      // A listing, since HEAD answers carry no code that says what is wrong.
+      await translated(place, signal, (limited) =>
+        client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: config.prefix, MaxKeys: 1 }), {
+          abortSignal: limited,
+        }),
+      );
+    },
+
+    async [Symbol.asyncDispose]() {
+      client.destroy();
+    },
+  };
+
+  async function getWhole(fullKey: string, signal: AbortSignal): Promise<StoredObject | undefined> {
+    const command = new GetObjectCommand({ Bucket: bucket, Key: fullKey });
+    for (let attempt = 1; ; attempt += 1) {
+      let answer: GetObjectCommandOutput;
+      try {
+        answer = await client.send(command, { abortSignal: signal });
+      } catch (error) {
+        if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
+        throw error;
+      }
+      try {
+        return {
+          body: await readBody(answer.Body, signal),
+          contentType: answer.ContentType ?? 'application/octet-stream',
+          metadata: decodeMetadata(answer.Metadata ?? {}),
+        };
+      } catch (error) {
+        if (signal.aborted || attempt >= BODY_TRIES) throw error;
+      }
+    }
+  }
+}
+
+/** Makes the bucket of `S3_BUCKET`. For setup alone: a worker whose bucket is missing must say so instead. */
+export async function createBucketIfMissing(
+  options: S3StoreOptions,
+  signal?: AbortSignal,
+): Promise<'created' | 'exists'> {
+  const bucket = bucketOf(options.config);
+  const client = openClient(options);
+  try {
+    return await translated(placeOf(options.config, bucket), signal, async (limited) => {
+      try {
+        await client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal: limited });
+        return 'exists';
+      } catch (error) {
+        if (statusOf(error) !== 404) throw error;
+      }
+      try {
+        await client.send(new CreateBucketCommand({ Bucket: bucket }), { abortSignal: limited });
+        return 'created';
+      } catch (error) {
+        // Two setups at the same time.
+        if (error instanceof Error && error.name === 'BucketAlreadyOwnedByYou') return 'exists';
+        throw error;
+      }
+    });
+  } finally {
+    client.destroy();
+  }
+}
+
+function openClient({ config, credentials, log }: S3StoreOptions): S3Client {
+  // Stores other than AWS mostly ignore the region, but the signature needs one.
+  const region = config.region ?? (config.endpoint === undefined ? undefined : 'us-east-1');
+  return new S3Client({
+    ...(region === undefined ? {} : { region }),
+    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+    forcePathStyle: config.forcePathStyle,
+    // Two quick repeats of 5xx, throttling and broken connections; longer outages are the callers' to wait out, who
+    // see an UnavailableError. A repeat of a create-once PUT is harmless: at worst it answers `exists`.
+    maxAttempts: 3,
+    retryMode: 'standard',
+    // It would open a connection of its own for every PUT above 2 MB and wait for stores that never answer it.
+    expectContinueHeader: false,
+    requestHandler: {
+      connectionTimeout: 5_000,
+      requestTimeout: 60_000,
+      throwOnRequestTimeout: true,
+      // Ends a connection on which nothing moves, also in the middle of a body.
+      socketTimeout: 30_000,
+      // Far above what a worker has in flight: a call that waits for a socket uses up its request time.
+      httpAgent: { keepAlive: true, maxSockets: 128 },
+      httpsAgent: { keepAlive: true, maxSockets: 128 },
+    },
+    // Below warn the SDK logs inputs, bodies included.
+    logger: {
+      trace: () => undefined,
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (...parts: unknown[]) => log.warn({ detail: parts.map(String).join(' ') }, 'S3 client warns'),
+      error: (...parts: unknown[]) => log.debug({ detail: parts.map(String).join(' ') }, 'S3 client error'),
+    },
+  });
+}
+
+/**
+ * SHA-256, computed once, also over the SDK's repeats; where it is given the SDK adds no checksum (and no trailer) of
+ * its own. For stores that refuse `x-amz-checksum-*`, the SDK's own switch `AWS_REQUEST_CHECKSUM_CALCULATION=
+ * WHEN_REQUIRED` leaves it out; the signature covers the bytes in any case.
+ */
+async function checksumOf(client: S3Client, body: Uint8Array): Promise<{ ChecksumSHA256?: string }> {
+  if ((await client.config.requestChecksumCalculation()) === 'WHEN_REQUIRED') return {};
+  return { ChecksumSHA256: createHash('sha256').update(body).digest('base64') };
+}
+
+/** The SDK's abort ends with the headers, and a body that stalls never ends: https://github.com/aws/aws-sdk-js-v3/issues/8098 */
+async function readBody(body: GetObjectCommandOutput['Body'], signal: AbortSignal): Promise<Buffer> {
+  if (body === undefined) return Buffer.alloc(0);
+  let stop: () => void = () => undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => {
+      if ('destroy' in body) body.destroy();
+      reject(signal.reason);
+    };
+  });
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    if (signal.aborted) stop();
+    const bytes = await Promise.race([body.transformToByteArray(), stopped]);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+/** Runs a call under the operation's time limit; the caller's abort passes with its own reason. */
+async function translated<T>(
+  place: S3Place,
+  signal: AbortSignal | undefined,
+  step: (limited: AbortSignal) => Promise<T>,
+): Promise<T> {
+  signal?.throwIfAborted();
+  try {
+    return await step(withTimeout(signal, OPERATION_LIMIT_MS));
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw toStoreError(place, error);
+  }
+}
+
+function statusOfCause(error: unknown): number | undefined {
+  return error instanceof Error ? statusOf(error.cause) : undefined;
+}
+
+function bucketOf({ bucket }: Config['s3']): string {
+  if (bucket !== undefined) return bucket;
+  throw new UserError('bad_settings', 'No bucket is named: set S3_BUCKET.');
+}
+
+function placeOf({ prefix, endpoint }: Config['s3'], bucket: string): S3Place {
+  return { location: `s3://${bucket}/${prefix}`, bucket, endpoint };
+}

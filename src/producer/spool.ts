@@ -1,0 +1,72 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../shared/plan-row.ts';
+
+/** So many chunks are packed and written at once: packing runs beside the reading of the list. */
+const WRITES_IN_FLIGHT = 2;
+
+/**
+ * A plan that is being made, as files of packed chunks in a folder of its own, so that a list of any length is planned
+ * in flat memory. Disposing removes the folder.
+ */
+export class Spool implements AsyncDisposable {
+  readonly #folder: string;
+  #rows: PlanRow[] = [];
+  #chunkCount = 0;
+  readonly #writes: Promise<void>[] = [];
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** `parent` must exist. */
+  static async create(parent: string): Promise<Spool> {
+    return new Spool(await mkdtemp(join(parent, 'shotlist-plan-')));
+  }
+
+  /** Chunks begun so far; all of them are readable after `finish`. */
+  get chunkCount(): number {
+    return this.#chunkCount;
+  }
+
+  /** Resolves when there is room for more. */
+  async add(row: PlanRow): Promise<void> {
+    this.#rows.push(row);
+    if (this.#rows.length >= PLAN_CHUNK_ROWS) await this.#flush();
+  }
+
+  async finish(): Promise<void> {
+    if (this.#rows.length > 0) await this.#flush();
+    await Promise.all(this.#writes.splice(0));
+  }
+
+  /** The packed bytes of one chunk. */
+  read(chunk: number): Promise<Buffer> {
+    return readFile(this.#pathOf(chunk));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // A write that fails has been told to whoever waited for it, or nobody wants the plan any more.
+    await Promise.allSettled(this.#writes.splice(0));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #flush(): Promise<void> {
+    const rows = this.#rows;
+    this.#rows = [];
+    const write = this.#write(this.#chunkCount, rows);
+    this.#chunkCount += 1;
+    // Awaited below or in finish(); until then a failure must not count as unhandled.
+    write.catch(() => undefined);
+    this.#writes.push(write);
+    if (this.#writes.length >= WRITES_IN_FLIGHT) await this.#writes.shift();
+  }
+
+  async #write(chunk: number, rows: readonly PlanRow[]): Promise<void> {
+    await writeFile(this.#pathOf(chunk), await encodePlanChunk(rows));
+  }
+
+  #pathOf(chunk: number): string {
+    return join(this.#folder, `${chunk}.jsonl.gz`);
+  }
+}

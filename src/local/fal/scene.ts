@@ -23,6 +23,8 @@ const VARIANTS = [
 ] as const;
 
 const INK = '#2b2d33';
+/** So that a white card shows on a white ground. */
+const EDGE = 'stroke="#2b2d33" stroke-opacity=".12"';
 const BODY_BOX = 200;
 
 /** The SVG of a product in a studio, the prompt on a card below it, and a mark that says that it is simulated. */
@@ -135,14 +137,14 @@ function card({ shape, prompt, hasFonts }: SceneRequest, unit: number): string {
     ),
   );
   return (
-    `<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="${20 * unit}" fill="#fff" fill-opacity=".86"/>` +
+    `<rect x="${left}" y="${top}" width="${width}" height="${height}" rx="${20 * unit}" fill="#fff" fill-opacity=".86" ${EDGE}/>` +
     text.join('')
   );
 }
 
 function marks({ shape, index, quality, hasFonts }: SceneRequest, unit: number): string {
   const pill = (x: number, width: number, fill: string) =>
-    `<rect x="${x}" y="${44 * unit}" width="${width}" height="${58 * unit}" rx="${29 * unit}" fill="${fill}"/>`;
+    `<rect x="${x}" y="${44 * unit}" width="${width}" height="${58 * unit}" rx="${29 * unit}" fill="${fill}" ${EDGE}/>`;
   const label = (text: string, x: number, fill: string) =>
     drawLine({ text, x, y: 82 * unit, sizePx: 26 * unit, fill, anchor: 'middle', bold: true }, hasFonts);
   const markWidth = 238 * unit;

@@ -136,6 +136,14 @@ describe('the render processor', () => {
     expect(record.starts).toBe(0);
   });
 
+  it('starts nothing when the worker stopped before', async () => {
+    const { process, record } = await memory();
+    await expect(process(JOB, 'token', AbortSignal.abort())).rejects.toMatchObject({
+      name: 'RenderStoppedError',
+    });
+    expect(record.epoch).toBe(0);
+  });
+
   it.each([
     ['of a newer release waits', { v: 2, request: 'b.0.0' }, 'NewerJobError'],
     ['without a request is an error', {}, 'MalformedError'],

@@ -186,6 +186,24 @@ describe('the render child', () => {
     },
     20 * SECONDS,
   );
+
+  it(
+    'a hung render whose job was cancelled leaves no hung thread to the next job',
+    async () => {
+      await using at = await bench();
+      await at.add('hang.thread-1');
+      await until(() => at.record('hang.thread-1').starts === 1);
+      const { pid } = at.record('hang.thread-1');
+      // As after a lost lock: the worker goes on.
+      at.worker.cancelAllJobs('lost lock');
+      await until(() => !isAlive(pid));
+      // Started again by another child, and as if for the first time.
+      await until(() => at.record('hang.thread-1').starts === 1 && at.record('hang.thread-1').pid !== pid);
+      await at.add('good-1');
+      expect(await at.ended('good-1')).toMatchObject({ state: 'delivered', starts: 1 });
+    },
+    20 * SECONDS,
+  );
 });
 
 it(

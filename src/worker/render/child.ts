@@ -1,7 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import type { Logger } from '../../shared/log.ts';
 import { sleep } from '../../shared/time.ts';
-import { createRenderProcessor, type RenderDeps, type RenderProcessor } from './processor.ts';
+import {
+  createRenderProcessor,
+  type RenderDeps,
+  type RenderProcessor,
+  RenderStoppedError,
+} from './processor.ts';
 import { endProcess, startWatchdog } from './watchdog.ts';
 
 const LAST_WORDS_MS = 2_000;
@@ -36,7 +41,14 @@ export function createRenderChild(open: () => Promise<RenderDeps>): RenderProces
     });
     const stop = signal === undefined ? orphaned.signal : AbortSignal.any([signal, orphaned.signal]);
     current = processor(job, token, stop);
-    await current;
+    try {
+      await current;
+    } catch (error) {
+      // What was stopped may still be at work inside libvips, and may be a hang: a next job would share its threads
+      // and be blamed for it. So this child ends, and BullMQ forks another; to it, this is "Unexpected exit code".
+      if (error instanceof RenderStoppedError) endProcess(0);
+      throw error;
+    }
   };
 }
 

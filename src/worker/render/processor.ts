@@ -74,7 +74,9 @@ const LATE_EXIT_CODE = 70;
  */
 export function createRenderProcessor(deps: RenderDeps, watchdog: Watchdog): RenderProcessor {
   return async (job, _token, signal) => {
-    const task = await deps.begin(requestOf(job.data));
+    const request = requestOf(job.data);
+    if (signal?.aborted === true) throw new RenderStoppedError({ cause: signal.reason });
+    const task = await deps.begin(request);
     if (task === undefined) return;
     try {
       await settle(task, deps, watchdog, signal);

@@ -5,9 +5,9 @@ import { z } from 'zod';
 
 /**
  * The outputs of the models are at most 1536×1024 (1.6 megapixels). 40 megapixels leaves room for models with larger
- * ones, and is what bounds a render child's memory, since no limit of V8 reaches libvips: 160 MB decoded, 780 MB at the
- * peak of rendering such a picture into `catalog` (measured; 1.6 megapixels: 100 MB, the whole process). sharp's own default (268 megapixels) would let a flat
- * 600 KB PNG take 689 MB (MEASURED.md).
+ * ones, and is what bounds a render child's memory, since no limit of V8 reaches libvips: 160 MB decoded, 780 MB at
+ * the peak of rendering such a picture into `catalog` (measured; with 1024×1024, 100 MB, the whole process). sharp's
+ * own default (268 megapixels) would let a flat 600 KB PNG take 689 MB (MEASURED.md).
  */
 export const MAX_PICTURE_PIXELS = 40_000_000;
 

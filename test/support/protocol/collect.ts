@@ -34,6 +34,7 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
     const key = world.mutation === 'book-without-create-once' ? `${falId}#${world.ledger.size}` : falId;
     createOnce(world.ledger, key, entry);
   });
+  if (world.mutation === 'store-before-book') yield* change(inHand, 'store');
   const booked = yield* change(inHand, 'book', { costMicroUsd: result.costMicroUsd });
   if (booked !== 'ok') return;
   if (seen.outcome === 'failed-billed') {

@@ -15,6 +15,7 @@ export const MUTATIONS = {
   'absent-before-time': 'absence counts as proven as soon as the list answers without the entry',
   'release-at-lose': 'a request that becomes unknown gives its reservation back',
   'book-without-create-once': 'a ledger entry is appended, not created once by its request id',
+  'store-before-book': 'a picture may be stored, and so delivered, before its cost is booked',
   'ignore-claims': 'two live requests may ask for the same image',
   'pay-for-existing': 'a request whose images exist in part asks for all of them',
 } as const;

@@ -36,7 +36,7 @@ export function transition(world: World, change: Change): Outcome {
   if (world.mutation !== 'no-epoch-check' && change.epoch !== 'person' && change.epoch !== record.epoch) {
     return 'stale';
   }
-  if (!allows(name, record.state)) return 'not-allowed';
+  if (!allows(name, record.state) || !moneyAllows(world, record, name)) return 'not-allowed';
   if (row.needs === 'running' && world.batches.get(record.plan.batch) !== 'running') return 'stopped';
   if (change.falId !== undefined && !takeId(world, record, change.falId)) return 'taken';
   if (row.money === 'take') {
@@ -77,6 +77,13 @@ export function couldFit(world: World, request: string): boolean {
 export function capOf(world: World, scope: string): number {
   const kind: ScopeKind = scope.startsWith('batch:') ? 'batch' : scope.startsWith('day:') ? 'day' : 'month';
   return world.caps[kind];
+}
+
+/** What the table leaves to the script (docs/states.md): no way past `submitted` unbooked, no way back once booked. */
+function moneyAllows(world: World, record: RequestRecord, name: TransitionName): boolean {
+  if (name === 'store') return record.reservation === undefined || world.mutation === 'store-before-book';
+  if (name === 'rerun' || name === 'lose') return record.booked === undefined;
+  return true;
 }
 
 /** In the same step as the record: taken outside of it, a superseded run could take an id that nobody then uses. */

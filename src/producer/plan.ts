@@ -146,7 +146,7 @@ class PlanWriter {
     this.#warnOfEnd(shot);
     const price = pricerOf(shot.model, shot.values, shot.prompt);
     const requests = requestsOf(shot, made, price);
-    const row: PlanRow = {
+    const row: Omit<PlanRow, 'requests'> = {
       row: this.#row,
       shot: shot.id,
       shotKey,
@@ -156,12 +156,13 @@ class PlanWriter {
       recipe: shot.recipe,
       variants: shot.variants,
       columns: shot.columns,
-      requests,
     };
     this.#row += 1;
-    this.#hash.update(JSON.stringify({ ...row, requests: undefined }));
+    // What exists already changes from run to run; the batch id must not.
+    const json = JSON.stringify(row);
+    this.#hash.update(json);
     this.#totals.add({ ...shot, requests, singleMicroUsd: price(1).maxMicroUsd });
-    await this.#spool.add(row);
+    await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}}`);
   }
 
   #warnOfEnd({ model }: Shot): void {

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../shared/plan-row.ts';
+import { PLAN_CHUNK_ROWS, packPlanLines } from '../shared/plan-row.ts';
 
 /** So many chunks are packed and written at once: packing runs beside the reading of the list. */
 const WRITES_IN_FLIGHT = 2;
@@ -11,7 +11,7 @@ const WRITES_IN_FLIGHT = 2;
  */
 export class Spool implements AsyncDisposable {
   readonly #folder: string;
-  #rows: PlanRow[] = [];
+  #lines: string[] = [];
   #chunkCount = 0;
   readonly #writes: Promise<void>[] = [];
 
@@ -29,14 +29,14 @@ export class Spool implements AsyncDisposable {
     return this.#chunkCount;
   }
 
-  /** Resolves when there is room for more. */
-  async add(row: PlanRow): Promise<void> {
-    this.#rows.push(row);
-    if (this.#rows.length >= PLAN_CHUNK_ROWS) await this.#flush();
+  /** Takes a plan row as JSON; resolves when there is room for more. */
+  async add(line: string): Promise<void> {
+    this.#lines.push(line);
+    if (this.#lines.length >= PLAN_CHUNK_ROWS) await this.#flush();
   }
 
   async finish(): Promise<void> {
-    if (this.#rows.length > 0) await this.#flush();
+    if (this.#lines.length > 0) await this.#flush();
     await Promise.all(this.#writes.splice(0));
   }
 
@@ -52,9 +52,9 @@ export class Spool implements AsyncDisposable {
   }
 
   async #flush(): Promise<void> {
-    const rows = this.#rows;
-    this.#rows = [];
-    const write = this.#write(this.#chunkCount, rows);
+    const lines = this.#lines;
+    this.#lines = [];
+    const write = this.#write(this.#chunkCount, lines);
     this.#chunkCount += 1;
     // Awaited below or in finish(); until then a failure must not count as unhandled.
     write.catch(() => undefined);
@@ -62,8 +62,8 @@ export class Spool implements AsyncDisposable {
     if (this.#writes.length >= WRITES_IN_FLIGHT) await this.#writes.shift();
   }
 
-  async #write(chunk: number, rows: readonly PlanRow[]): Promise<void> {
-    await writeFile(this.#pathOf(chunk), await encodePlanChunk(rows));
+  async #write(chunk: number, lines: readonly string[]): Promise<void> {
+    await writeFile(this.#pathOf(chunk), await packPlanLines(lines));
   }
 
   #pathOf(chunk: number): string {

@@ -14,12 +14,12 @@ export interface SceneRequest {
   readonly hasFonts: boolean;
 }
 
-/** How the four pictures of one request differ: the product's colour, place, size and lean, and the side of the light. */
+/** How the four pictures of one request differ: the product's colour, place, size and side, and that of the light. */
 const VARIANTS = [
-  { hue: 0, shift: 0, scale: 2.5, tilt: 0, lightX: 0.34 },
-  { hue: 38, shift: -54, scale: 2.68, tilt: -4, lightX: 0.66 },
-  { hue: 172, shift: 50, scale: 2.36, tilt: 5, lightX: 0.24 },
-  { hue: 286, shift: 12, scale: 2.74, tilt: 2, lightX: 0.76 },
+  { hue: 0, shift: 0, scale: 2.5, mirrored: false, lightX: 0.34 },
+  { hue: 38, shift: -54, scale: 2.68, mirrored: true, lightX: 0.66 },
+  { hue: 172, shift: 50, scale: 2.36, mirrored: false, lightX: 0.24 },
+  { hue: 286, shift: 12, scale: 2.74, mirrored: true, lightX: 0.76 },
 ] as const;
 
 const INK = '#2b2d33';
@@ -41,7 +41,14 @@ export function sceneOf(request: SceneRequest): string {
     `<defs>${bodyGradient(hue, request.quality)}${SHADOW}${wallGradients(request, hue, variant.lightX)}</defs>` +
     backdrop(request, floorY) +
     `<ellipse cx="${centreX}" cy="${floorY - 2 * unit}" rx="${variant.scale * 132 * unit}" ry="${variant.scale * 17 * unit}" fill="url(#shadow)"/>` +
-    product(request, { hue, unit, centreX, floorY, scale: variant.scale * unit, tilt: variant.tilt }) +
+    product(request, {
+      hue,
+      unit,
+      centreX,
+      floorY,
+      scale: variant.scale * unit,
+      mirrored: variant.mirrored,
+    }) +
     card(request, unit) +
     marks(request, unit) +
     '</svg>'
@@ -98,19 +105,20 @@ interface Place {
   readonly centreX: number;
   readonly floorY: number;
   readonly scale: number;
-  readonly tilt: number;
+  readonly mirrored: boolean;
 }
 
-function product({ prompt, digest }: SceneRequest, { hue, centreX, floorY, scale, tilt }: Place): string {
+function product({ prompt, digest }: SceneRequest, { hue, centreX, floorY, scale, mirrored }: Place): string {
   const tints = {
     dark: `hsl(${hue},42%,36%)`,
     light: `hsl(${(hue + 40) % 360},48%,92%)`,
     accent: `hsl(${(hue + 155) % 360},46%,50%)`,
   };
-  const x = centreX - (BODY_BOX / 2) * scale;
+  const side = mirrored ? -1 : 1;
+  const x = centreX - side * (BODY_BOX / 2) * scale;
   const y = floorY - BODY_BOX * scale;
   return (
-    `<g transform="translate(${x} ${y}) scale(${scale}) rotate(${tilt} ${BODY_BOX / 2} ${BODY_BOX})">` +
+    `<g transform="translate(${x} ${y}) scale(${side * scale} ${scale})">` +
     `${shapeOf(prompt, digest[3] ?? 0)(tints)}</g>`
   );
 }

@@ -35,7 +35,7 @@ const tee: Shape = ({ dark }) =>
 
 const lamp: Shape = ({ dark, light }) =>
   `<rect x="95" y="90" width="10" height="102" fill="${dark}"/><path d="M52 200C52 184 148 184 148 200Z" fill="${dark}"/>` +
-  `<path d="M66 14H134L166 106H34Z" fill="url(#body)"/><path d="M34 106C70 116 130 116 166 106L164 102C130 110 70 110 36 102Z" fill="${light}"/>`;
+  `<path d="M66 14H134L166 106C130 116 70 116 34 106Z" fill="url(#body)"/><path d="M34 106C70 116 130 116 166 106L164 102C130 110 70 110 36 102Z" fill="${light}"/>`;
 
 const chair: Shape = ({ dark }) =>
   `<path d="M52 118L40 200M148 118L160 200M66 118L72 192M134 118L128 192" stroke="${dark}" stroke-width="9" stroke-linecap="round"/>` +

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import type { Fault } from '../../src/local/fal/faults.ts';
 import { RUN_FAILURES } from '../../src/local/fal/outcome.ts';
+import { readBook } from '../../src/local/fal/read-book.ts';
 import type { FalSimulator } from '../../src/local/fal/simulator.ts';
 import { callFal, completed, falClientFor, MODEL, submit, testFal, until } from '../support/fal.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -86,13 +87,18 @@ describe('the round trip with the real client', () => {
 
 describe('the queue', () => {
   it('runs no more requests at once than the account has slots; the others wait in their order', async () => {
-    await using fal = await testFal({ slots: 2, latencyMs: 60 });
-    const ids = [];
+    let aheadMs = 0;
+    await using fal = await testFal({ slots: 2, latencyMs: 60_000, clock: () => Date.now() + aheadMs });
+    const ids: string[] = [];
     for (let n = 0; n < 6; n += 1) ids.push(await submit(fal, INPUT));
-    const { body } = await callFal(fal, `/${MODEL}/requests/${ids[5]}/status`);
-    expect(body).toMatchObject({ status: 'IN_QUEUE' });
-    expect(Number(body?.queue_position)).toBeGreaterThan(0);
-    await Promise.all(ids.map((id) => completed(fal, id)));
+    const status = async (n: number) => (await callFal(fal, `/${MODEL}/requests/${ids[n]}/status`)).body;
+    expect(await status(0)).toMatchObject({ status: 'IN_PROGRESS' });
+    expect(await status(5)).toMatchObject({ status: 'IN_QUEUE', queue_position: 3 });
+    aheadMs = 70_000;
+    expect(await status(1)).toMatchObject({ status: 'COMPLETED' });
+    expect(await status(5)).toMatchObject({ status: 'IN_QUEUE', queue_position: 1 });
+    aheadMs = 200_000;
+    expect(await status(5)).toMatchObject({ status: 'COMPLETED' });
     const entries = fal.book.entries();
     expect(entries.map((entry) => entry.requestId)).toEqual(ids);
     for (const at of entries.map((entry) => entry.startedAtMs ?? 0)) {
@@ -101,7 +107,7 @@ describe('the queue', () => {
       );
       expect(running.length).toBeLessThanOrEqual(2);
     }
-    expect(fal.stats.busy()).toBeGreaterThan(0.8);
+    expect(fal.stats.busy()).toBeGreaterThan(0.9);
     expect(fal.stats.busy()).toBeLessThanOrEqual(1);
   });
 
@@ -137,12 +143,14 @@ describe('the queue', () => {
   });
 
   it('cancels what waits, only asks what runs, and does neither for what has ended', async () => {
-    await using fal = await testFal({ slots: 1, latencyMs: 80 });
+    let aheadMs = 0;
+    await using fal = await testFal({ slots: 1, latencyMs: 60_000, clock: () => Date.now() + aheadMs });
     const running = await submit(fal, INPUT);
     const waiting = await submit(fal, INPUT);
     const cancel = (id: string) => callFal(fal, `/${MODEL}/requests/${id}/cancel`, { method: 'PUT' });
     expect((await cancel(waiting)).status).toBe(200);
     expect((await cancel(running)).status).toBe(202);
+    aheadMs = 90_000;
     await completed(fal, running);
     expect((await cancel(running)).status).toBe(400);
     expect((await cancel('00000000-0000-4000-a000-000000000000')).status).toBe(404);
@@ -172,13 +180,21 @@ describe('the queue', () => {
   });
 
   it('lets a running request fall back into the queue and charges once', async () => {
-    await using fal = await testFal({ latencyMs: 40 });
+    let aheadMs = 0;
+    await using fal = await testFal({ slots: 1, latencyMs: 60_000, clock: () => Date.now() + aheadMs });
     const id = await submit(fal, INPUT);
+    const waiting = await submit(fal, INPUT);
     fal.faults.add({ on: 'status', kind: 'fall-back', times: 1 });
-    const { body } = await callFal(fal, `/${MODEL}/requests/${id}/status`);
-    expect(body?.status).toBe('IN_QUEUE');
+    const status = async (of: string) => (await callFal(fal, `/${MODEL}/requests/${of}/status`)).body?.status;
+    expect(await status(waiting)).toBe('IN_QUEUE');
+    expect(await status(id)).toBe('IN_QUEUE');
+    await until(
+      () => status(id),
+      (read) => read === 'IN_PROGRESS',
+    );
+    aheadMs = 90_000;
     await completed(fal, id);
-    expect(fal.book.entries()).toMatchObject([{ chargedMicroUsd: 30_000 }]);
+    expect(fal.book.entries()).toMatchObject([{ chargedMicroUsd: 30_000 }, { chargedMicroUsd: 0 }]);
   });
 });
 
@@ -204,7 +220,7 @@ describe('the cap watch', () => {
 describe('the platform API', () => {
   it('pages through the history, with inputs exactly as they were sent', async () => {
     await using fal = await testFal({ slots: 8, latencyMs: 1 });
-    const ids = [];
+    const ids: string[] = [];
     for (let n = 0; n < 7; n += 1) ids.push(await submit(fal, { ...INPUT, prompt: `mug ${n}` }));
     await Promise.all(ids.map((id) => completed(fal, id)));
     const all = await until(
@@ -289,7 +305,8 @@ describe('faults', () => {
   ])('submit: $fault.kind is seen as $seen, accepted $accepted', async ({ fault, seen, accepted }) => {
     await using fal = await testFal({ latencyMs: 1 });
     fal.faults.add({ ...fault, times: 1 });
-    const answer = await callFal(fal, `/${MODEL}`, { method: 'POST', input: INPUT, timeoutMs: 300 }).catch(
+    const timeoutMs = seen === 'no answer' ? 300 : 10_000;
+    const answer = await callFal(fal, `/${MODEL}`, { method: 'POST', input: INPUT, timeoutMs }).catch(
       () => undefined,
     );
     if (seen === 'no answer') expect(answer).toBeUndefined();
@@ -307,7 +324,7 @@ describe('faults', () => {
 
   it('submit: accepted-late is accepted although its caller has long given up', async () => {
     await using fal = await testFal();
-    fal.faults.add({ on: 'submit', kind: 'accepted-late', delayMs: 150, times: 1 });
+    fal.faults.add({ on: 'submit', kind: 'accepted-late', delayMs: 500, times: 1 });
     const answer = callFal(fal, `/${MODEL}`, { method: 'POST', input: INPUT, timeoutMs: 50 });
     await expect(answer).rejects.toThrow();
     expect(fal.book.entries()).toEqual([]);
@@ -360,13 +377,13 @@ describe('faults', () => {
       models: `/v1/models?endpoint_id=${MODEL}`,
       media: new URL(String(answer.body?.images?.[0]?.url)).pathname,
     }[on];
-    const call = () =>
-      callFal(fal, path, { method: on === 'cancel' ? 'PUT' : 'GET', key: fal.adminKey, timeoutMs: 200 });
+    const call = (timeoutMs = 10_000) =>
+      callFal(fal, path, { method: on === 'cancel' ? 'PUT' : 'GET', key: fal.adminKey, timeoutMs });
     const working = on === 'cancel' ? 400 : 200;
     expect((await call()).status).toBe(working);
     const seen = async (fault: Fault) => {
       const remove = fal.faults.add(fault);
-      const answer = await call().catch(() => 'no answer' as const);
+      const answer = await call(fault.kind === 'hang' ? 100 : 10_000).catch(() => 'no answer' as const);
       remove();
       return answer === 'no answer' ? answer : answer.body === undefined ? 'broken body' : answer.status;
     };
@@ -415,7 +432,7 @@ describe('faults', () => {
     const pattern = async (seed: string) => {
       await using fal = await testFal({ seed });
       fal.faults.add({ on: 'pricing', kind: 'unavailable', probability: 0.5 });
-      const seen = [];
+      const seen: number[] = [];
       for (let n = 0; n < 20; n += 1) {
         seen.push((await callFal(fal, `/v1/models/pricing?endpoint_id=${MODEL}`)).status);
       }
@@ -442,7 +459,7 @@ describe('faults', () => {
 describe('a restart with the same state folder', () => {
   it('keeps keys, book, results and pictures, and finishes what was running', async () => {
     await using folder = await tempFolder();
-    const before = await testFal({ stateFolder: folder.path, latencyMs: 30, slots: 1 });
+    const before = await testFal({ stateFolder: folder.path, latencyMs: 300, slots: 1 });
     const done = await submit(before, INPUT);
     await completed(before, done);
     const running = await submit(before, INPUT);
@@ -450,6 +467,8 @@ describe('a restart with the same state folder', () => {
     const result = await callFal(before, `/${MODEL}/requests/${done}`);
     const picture = await bytesAt(String(result.body?.images?.[1]?.url));
     await before[Symbol.asyncDispose]();
+    expect(readBook(folder.path)).toEqual(before.book.entries());
+    expect(readBook(folder.path).map((entry) => entry.statusCode)).toEqual([200, undefined, undefined]);
 
     await using after = await testFal({ stateFolder: folder.path, latencyMs: 30, slots: 1 });
     expect([after.key, after.adminKey]).toEqual([before.key, before.adminKey]);

@@ -72,6 +72,8 @@ export interface FaultedRequest {
   readonly requestId: string | undefined;
   readonly endpoint: string | undefined;
   readonly input: Input | undefined;
+  /** Of a request that is known. */
+  readonly phase: 'queued' | 'running' | 'ended' | undefined;
 }
 
 export type FaultPlace = Fault['on'];
@@ -107,6 +109,8 @@ export class Faults {
     for (const entry of this.#active) {
       const { fault } = entry;
       if (fault.on !== place || entry.left <= 0) continue;
+      // Only what runs can fall back: a fault for one time must not be used up by a request that waits.
+      if (fault.kind === 'fall-back' && request.phase !== 'running') continue;
       if (fault.when !== undefined && !fault.when(request)) continue;
       if (fault.probability !== undefined && this.#random() >= fault.probability) continue;
       entry.left -= 1;

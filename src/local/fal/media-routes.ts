@@ -32,6 +32,7 @@ export async function mediaRoute(deps: MediaDeps, call: Call): Promise<Reply> {
     requestId: run.id,
     endpoint: run.endpoint,
     input: run.input,
+    phase: run.phase,
   });
   const whole = async (): Promise<Reply> => ({
     status: 200,

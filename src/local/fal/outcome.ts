@@ -6,6 +6,8 @@ export interface FailedRun {
   readonly status: number;
   readonly body: unknown;
   readonly errorType: string;
+  /** Who says so: the model in `x-fal-retryable`, fal's platform in `x-fal-needs-retry`. */
+  readonly origin: 'model' | 'platform';
   readonly retryable: boolean;
   /** `none`: billed 0 without saying so; `zero`: says 0; `full`: billed like a success and says so; `full-unsaid`: billed, no header. */
   readonly billing: 'none' | 'zero' | 'full' | 'full-unsaid';
@@ -31,6 +33,7 @@ export function infrastructureFailure(
     status,
     body: { detail, error_type: errorType },
     errorType,
+    origin: 'platform',
     retryable: options.retryable ?? true,
     billing: 'none',
     ...(options.timeoutType === undefined ? {} : { timeoutType: options.timeoutType }),
@@ -48,6 +51,7 @@ export function modelFailure(
     status,
     body: { detail: issues },
     errorType: issues[0]?.type ?? 'unprocessable',
+    origin: 'model',
     retryable: options.retryable ?? false,
     billing: options.billing ?? 'zero',
   };

@@ -211,6 +211,7 @@ function unknownRequest(call: Call) {
     requestId: undefined,
     endpoint: call.query.get('endpoint_id') ?? undefined,
     input: undefined,
+    phase: undefined,
   };
 }
 

@@ -53,6 +53,7 @@ async function submit(deps: QueueDeps, call: Call): Promise<Reply> {
     requestId: undefined,
     endpoint: endpointId,
     input,
+    phase: undefined,
   });
   if (fault !== undefined && !isSubmitFault(fault)) {
     return replaceReply(fault, () => accept(deps, call, endpointId, input));
@@ -194,6 +195,7 @@ function faulted(call: Call, run: Run | undefined): FaultedRequest {
     requestId: run?.id,
     endpoint: run?.endpoint,
     input: run?.input,
+    phase: run?.phase,
   };
 }
 

@@ -68,7 +68,9 @@ function failureHeaders(run: Run, outcome: FailedRun): Record<string, string> {
   const units = billable[outcome.billing];
   return {
     'x-fal-error-type': outcome.errorType,
-    'x-fal-retryable': String(outcome.retryable),
+    ...(outcome.origin === 'model'
+      ? { 'x-fal-retryable': String(outcome.retryable) }
+      : { 'x-fal-needs-retry': outcome.retryable ? '1' : '0' }),
     ...(units === undefined ? {} : { 'x-fal-billable-units': units }),
     ...(outcome.timeoutType === undefined ? {} : { 'x-fal-request-timeout-type': outcome.timeoutType }),
   };

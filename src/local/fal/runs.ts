@@ -150,8 +150,9 @@ export class Runs {
     this.#lastEndMs = undefined;
   }
 
-  /** Lets everything happen that is due by now. */
+  /** Lets everything happen that is due by now. Nothing happens any more once closed: the history can still be read. */
   advance(): void {
+    if (this.#closed) return;
     const nowMs = this.#deps.clock();
     for (;;) {
       const ending = this.#nextToEnd();

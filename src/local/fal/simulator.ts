@@ -172,6 +172,7 @@ function decideRun(run: Run, endpoints: ReadonlyMap<string, Endpoint>, faults: F
     requestId: run.id,
     endpoint: run.endpoint,
     input: run.input,
+    phase: run.phase,
   });
   if (fault !== undefined && fault.kind !== 'hide-units') return RUN_FAILURES[fault.kind];
   const endpoint = endpoints.get(run.endpoint);

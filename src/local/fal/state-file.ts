@@ -40,19 +40,33 @@ export type AppendState = (event: StateEvent) => void;
  */
 export function openStateFile(folder: string): { readonly past: StateEvent[]; readonly append: AppendState } {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, 'fal-simulator.jsonl');
-  const past: StateEvent[] = [];
-  let torn = false;
-  for (const line of existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []) {
-    if (line === '') continue;
-    try {
-      // Written by this module alone, below.
-      past.push(JSON.parse(line) as StateEvent);
-    } catch {
-      torn = true;
-    }
-  }
+  const path = pathIn(folder);
+  const { past, torn } = read(path);
   // A torn line has no line end: start a new one, or the next event would be torn with it.
   if (torn) appendFileSync(path, '\n');
   return { past, append: (event) => appendFileSync(path, `${JSON.stringify(event)}\n`) };
+}
+
+/** What the file says, without touching it: also while a simulator writes it. Empty where there is none. */
+export function readStateFile(folder: string): StateEvent[] {
+  return read(pathIn(folder)).past;
+}
+
+function read(path: string): { past: StateEvent[]; torn: boolean } {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const past: StateEvent[] = [];
+  for (const line of text.split('\n')) {
+    if (line === '') continue;
+    try {
+      // Written by `openStateFile` alone.
+      past.push(JSON.parse(line) as StateEvent);
+    } catch {
+      // The last words of a simulator that was killed while it wrote: nobody was told of them.
+    }
+  }
+  return { past, torn: text !== '' && !text.endsWith('\n') };
+}
+
+function pathIn(folder: string): string {
+  return join(folder, 'fal-simulator.jsonl');
 }

@@ -10,7 +10,7 @@ interface CsvRecord {
 }
 
 /**
- * The rows of a CSV list with a header line. A broken row is a fault in its place, and the rows behind it are still
+ * The rows of a CSV list with a header line; rows of empty cells, which spreadsheets leave behind, are none. A broken row is a fault in its place, and the rows behind it are still
  * read. Throws a `UserError` where the header cannot be used.
  */
 export async function* csvRows(blocks: AsyncIterable<RecordBlock>): AsyncGenerator<RawRow | RowFault> {
@@ -21,6 +21,7 @@ export async function* csvRows(blocks: AsyncIterable<RecordBlock>): AsyncGenerat
     if (delimiter === undefined) continue;
     for (const record of recordsOf(block, delimiter)) {
       if (!('cells' in record)) yield record;
+      else if (record.cells.every((cell) => cell.trim() === '')) continue;
       else if (names === undefined) names = headerOf(record);
       else if (record.cells.length === names.length) yield rowOf(record, names);
       else yield raggedFault(record, names);
@@ -34,7 +35,7 @@ function* recordsOf(block: RecordBlock, delimiter: string): Generator<CsvRecord 
   if ('cells' in parsed) {
     let line = block.line;
     for (const cells of parsed.cells) {
-      if (cells.length > 1 || cells[0] !== '') yield { line, cells };
+      yield { line, cells };
       line += 1;
       for (const cell of cells) line += lineBreaksIn(cell);
     }

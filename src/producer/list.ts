@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
-import { pipeline } from 'node:stream';
+import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import type { RowFault } from './fault.ts';
@@ -82,6 +82,8 @@ async function* bytesOf(
 ): AsyncGenerator<Buffer> {
   try {
     const stream = source.kind === 'stdin' ? source.stream : fileStream(source.path);
+    // Otherwise an abort would wait for a terminal's next line.
+    if (signal !== undefined && stream instanceof Readable) addAbortSignal(signal, stream);
     for await (const chunk of stream) {
       signal?.throwIfAborted();
       yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);

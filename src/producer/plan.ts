@@ -62,8 +62,8 @@ export async function planList(deps: PlanDeps): Promise<Plan> {
   const validate = createValidator({ registry, options, recipes, ids: new IdSet(), warnings });
   const faults = new FaultReport();
   const spool = await Spool.create(deps.spoolFolder);
+  const writer = new PlanWriter(spool, deps, warnings);
   try {
-    const writer = new PlanWriter(spool, deps, warnings);
     for await (const raw of deps.rows) {
       signal?.throwIfAborted();
       const validated = 'columns' in raw ? validate(raw) : { ok: false as const, faults: [raw] };
@@ -82,6 +82,7 @@ export async function planList(deps: PlanDeps): Promise<Plan> {
       [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
     };
   } catch (thrown) {
+    await writer.settle();
     await spool[Symbol.asyncDispose]();
     throw thrown;
   }
@@ -135,6 +136,11 @@ class PlanWriter {
     while (this.#ahead.length > 0) await this.#writeNext();
     await this.#spool.finish();
     return { digest: this.#hash.digest('hex'), totals: this.#totals.totals() };
+  }
+
+  /** Resolves when no lookup is under way any more. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#ahead.splice(0).map(({ looked }) => looked));
   }
 
   async #writeNext(): Promise<void> {

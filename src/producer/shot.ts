@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import type { InputValue, Model, ModelInput, ModelValues } from '../shared/models/model.ts';
 import { matches } from '../shared/models/model.ts';
 import { modelHint, type Registry } from '../shared/models/registry.ts';
+import { createColumnHints } from './column-hints.ts';
 import { type RowFault, shown } from './fault.ts';
 import type { IdSet } from './id-set.ts';
 import type { RawRow } from './list.ts';
@@ -47,6 +48,7 @@ export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
   const { registry, options, recipes, ids, warnings } = deps;
   const template = options.template === undefined ? undefined : compileTemplate(options.template);
   const schemas = new Map<Model, FieldSchemas>();
+  const hint = createColumnHints(registry, warnings);
 
   const schemasOf = (model: Model): FieldSchemas => {
     const known = schemas.get(model) ?? fieldSchemas(model, recipes);
@@ -55,13 +57,14 @@ export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
   };
 
   return (raw) => {
+    hint(raw);
     const row = new Row(raw, options);
     const model = readModel(row, registry);
     if (model === undefined) return { ok: false, faults: row.faults };
     const fields = schemasOf(model);
 
     const id = readId(row, fields, ids);
-    const prompt = readPrompt(row, model, template);
+    const prompt = readPrompt(row, model, template, warnings);
     const variants = row.read(
       'variants',
       '--variants',
@@ -165,6 +168,7 @@ function readPrompt(
   row: Row,
   model: Model,
   template: Template | { readonly fault: string } | undefined,
+  warnings: Set<string>,
 ): string | undefined {
   if (template !== undefined && 'fault' in template) return row.fault('--template', template.fault);
   const cell = row.cell('prompt');
@@ -174,6 +178,11 @@ function readPrompt(
     const own = filledIn(row, cell);
     if (own === undefined) return undefined;
     prompt = own;
+    if (template !== undefined && !uses) {
+      warnings.add(
+        '--template is not used for rows with a prompt of their own; write {{prompt}} in it to use both.',
+      );
+    }
   }
   if (template !== undefined && (cell === undefined || uses)) {
     const columns = prompt === undefined ? row.raw.columns : { ...row.raw.columns, prompt };

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { faultText } from '../../src/producer/fault.ts';
@@ -35,6 +36,7 @@ describe('a CSV list', () => {
     ['a byte order mark', '\uFEFFid,prompt\na,mug\n'],
     ['no last line break', 'id,prompt\na,mug'],
     ['blank lines behind', 'id,prompt\na,mug\n\n\n'],
+    ['rows of empty cells behind', 'id,prompt\na,mug\n,\n , \n'],
     ['quotes', '"id","prompt"\n"a","mug"\n'],
   ])('is read with %s', async (_, list) => {
     expect(await read(list)).toEqual([[2, { id: 'a', prompt: 'mug' }]]);
@@ -119,7 +121,7 @@ describe('a JSONL list', () => {
 });
 
 describe('a list that cannot be read', () => {
-  it.each(['', '\n\n', '\uFEFF', 'id,prompt\n'])('says "empty" for %j', async (list) => {
+  it.each(['', '\n\n', '\uFEFF', 'id,prompt\n', 'id,prompt\n,\n'])('says "empty" for %j', async (list) => {
     await expect(read(list)).rejects.toThrow('stdin is empty');
   });
 
@@ -171,6 +173,15 @@ describe('a list in a file', () => {
     expect(await collect(readList({ kind: 'prompt', prompt: 'a mug' }))).toEqual([
       [1, { id: 'prompt', prompt: 'a mug' }],
     ]);
+  });
+
+  it('stops with the reason of the signal while stdin is silent', async () => {
+    const stdin = new Readable({ read: () => undefined });
+    const stop = new AbortController();
+    const reading = collect(readList({ kind: 'stdin', stream: stdin }, { signal: stop.signal }));
+    stop.abort(new Error('interrupted'));
+    await expect(reading).rejects.toThrow('interrupted');
+    expect(stdin.destroyed).toBe(true);
   });
 
   it('stops with the reason when the signal aborts', async () => {

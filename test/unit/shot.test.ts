@@ -153,6 +153,18 @@ describe('a row', () => {
   });
 });
 
+describe('a column that is nearly called like one that is read', () => {
+  it('is carried along, with a warning', () => {
+    const { read, warnings } = validator();
+    read({ id: 'a', prompt: 'a mug', Quality: 'high', 'Image Size': '1024x1024', size: 'XL' });
+    read({ id: 'b', prompt: 'a mug', Quality: 'high' });
+    expect([...warnings]).toEqual([
+      'The column "Quality" is only carried along: the column that is read is called "quality".',
+      'The column "Image Size" is only carried along: the column that is read is called "image_size".',
+    ]);
+  });
+});
+
 describe('a prompt template', () => {
   it('is filled in from any column', () => {
     const columns = { sku: 'a', title: 'Mug', color: '', 'main material': 'clay' };

@@ -1,4 +1,3 @@
-import type { ZodType } from 'zod';
 import type { InputValue, Model, ModelInput, ModelValues } from '../shared/models/model.ts';
 import { matches } from '../shared/models/model.ts';
 import { modelHint, type Registry } from '../shared/models/registry.ts';
@@ -8,7 +7,9 @@ import type { IdSet } from './id-set.ts';
 import type { RawRow } from './list.ts';
 import { DEFAULT_RECIPE, DEFAULT_VARIANTS, type ListOptions } from './list-options.ts';
 import { type FieldSchemas, fieldSchemas } from './shot-fields.ts';
-import { compileTemplate, type Template } from './template.ts';
+import { readPrompt } from './shot-prompt.ts';
+import { ShotRow } from './shot-row.ts';
+import { compileTemplate } from './template.ts';
 
 /** One row, checked: all that is needed to plan it. */
 export interface Shot {
@@ -58,7 +59,7 @@ export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
 
   return (raw) => {
     hint(raw);
-    const row = new Row(raw, options);
+    const row = new ShotRow(raw, options);
     const model = readModel(row, registry);
     if (model === undefined) return { ok: false, faults: row.faults };
     const fields = schemasOf(model);
@@ -90,46 +91,7 @@ export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
   };
 }
 
-/** A row while it is read: looks values up and gathers what is wrong. */
-class Row {
-  readonly faults: RowFault[] = [];
-  readonly raw: RawRow;
-  readonly options: ListOptions;
-
-  constructor(raw: RawRow, options: ListOptions) {
-    this.raw = raw;
-    this.options = options;
-  }
-
-  /** The cell without white space at its ends; undefined where absent or empty. */
-  cell(column: string): string | undefined {
-    if (!Object.hasOwn(this.raw.columns, column)) return undefined;
-    const text = this.raw.columns[column]?.trim();
-    return text === '' ? undefined : text;
-  }
-
-  has(column: string): boolean {
-    return this.cell(column) !== undefined;
-  }
-
-  fault(column: string | undefined, sentence: string): undefined {
-    this.faults.push({ line: this.raw.line, column, sentence });
-    return undefined;
-  }
-
-  /** The cell, or else the fallback, through its schema; undefined after a fault. */
-  read<T>(column: string, flag: string, fallback: string, schema: ZodType<T>): T | undefined {
-    const cell = this.cell(column);
-    const parsed = schema.safeParse(cell ?? fallback);
-    if (parsed.success) return parsed.data;
-    return this.fault(
-      cell === undefined ? flag : column,
-      `${shown(cell ?? fallback)} ${parsed.error.issues[0]?.message ?? 'is not allowed'}`,
-    );
-  }
-}
-
-function readModel(row: Row, registry: Registry): Model | undefined {
+function readModel(row: ShotRow, registry: Registry): Model | undefined {
   const cell = row.cell('model');
   const name = cell ?? row.options.model;
   if (name === undefined) return registry.defaultModel;
@@ -141,7 +103,7 @@ function readModel(row: Row, registry: Registry): Model | undefined {
   );
 }
 
-function readId(row: Row, fields: FieldSchemas, ids: IdSet): string | undefined {
+function readId(row: ShotRow, fields: FieldSchemas, ids: IdSet): string | undefined {
   const column = row.has('id') || !row.has('sku') ? 'id' : 'sku';
   const id = row.cell(column);
   if (id === undefined) return row.fault('id', noIdSentence(row));
@@ -154,69 +116,14 @@ function readId(row: Row, fields: FieldSchemas, ids: IdSet): string | undefined 
   return row.fault(column, `${shown(id)} is also on line ${earlier}; an id may stand once in a list`);
 }
 
-function noIdSentence(row: Row): string {
+function noIdSentence(row: ShotRow): string {
   const names = Object.keys(row.raw.columns);
   if (names.includes('id') || names.includes('sku')) return 'the row has no id; fill in "id" (or "sku")';
   return `the row has no id; name one column "id" or "sku" (the columns are ${names.slice(0, 20).join(', ')})`;
 }
 
-/**
- * A row's own prompt wins over the template of the command line, except where that template uses it. The prompt may
- * itself name columns.
- */
-function readPrompt(
-  row: Row,
-  model: Model,
-  template: Template | { readonly fault: string } | undefined,
-  warnings: Set<string>,
-): string | undefined {
-  if (template !== undefined && 'fault' in template) return row.fault('--template', template.fault);
-  const cell = row.cell('prompt');
-  const uses = template?.names.includes('prompt') === true;
-  let prompt: string | undefined;
-  if (cell !== undefined) {
-    const own = filledIn(row, cell);
-    if (own === undefined) return undefined;
-    prompt = own;
-    if (template !== undefined && !uses) {
-      warnings.add(
-        '--template is not used for rows with a prompt of their own; write {{prompt}} in it to use both.',
-      );
-    }
-  }
-  if (template !== undefined && (cell === undefined || uses)) {
-    const columns = prompt === undefined ? row.raw.columns : { ...row.raw.columns, prompt };
-    const rendered = template.render(columns);
-    if (!rendered.ok) return row.fault('--template', rendered.fault);
-    prompt = rendered.text.trim();
-  }
-  if (prompt === undefined || prompt === '') {
-    return row.fault(
-      'prompt',
-      'the row has no prompt; fill in "prompt", or pass --template "… {{column}} …"',
-    );
-  }
-  const { maxCharacters } = model.prompt;
-  // UTF-16 units are counted first: never fewer than characters, and a property of the string.
-  const length = prompt.length > maxCharacters ? [...prompt].length : prompt.length;
-  if (length <= maxCharacters) return prompt;
-  return row.fault(
-    cell === undefined ? '--template' : 'prompt',
-    `${shown(prompt)} has ${length.toLocaleString('en-US')} characters; ${model.alias} takes ${maxCharacters.toLocaleString('en-US')}`,
-  );
-}
-
-function filledIn(row: Row, prompt: string): string | undefined {
-  if (!prompt.includes('{{')) return prompt;
-  const own = compileTemplate(prompt);
-  if ('fault' in own) return row.fault('prompt', own.fault);
-  if (own.names.includes('prompt')) return row.fault('prompt', 'a prompt cannot name itself');
-  const rendered = own.render(row.raw.columns);
-  return rendered.ok ? rendered.text.trim() : row.fault('prompt', rendered.fault);
-}
-
 function readValues(
-  row: Row,
+  row: ShotRow,
   model: Model,
   fields: FieldSchemas,
   warnings: Set<string>,
@@ -246,7 +153,7 @@ function missingSentence(model: Model, input: ModelInput): string {
   return `${model.alias} needs it: ${input.description}`;
 }
 
-function refuseCombinations(row: Row, model: Model, values: ModelValues): void {
+function refuseCombinations(row: ShotRow, model: Model, values: ModelValues): void {
   for (const { when, sentence } of model.refusals) {
     if (!matches(when, values)) continue;
     const names = Object.keys(when);

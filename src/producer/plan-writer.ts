@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '../shared/errors.ts';
+import { shotKeyOf } from '../shared/keys.ts';
+import { endWarning, type InputValue } from '../shared/models/model.ts';
+import { pricerOf } from '../shared/models/price.ts';
+import type { PlanRow } from '../shared/plan-row.ts';
+import type { Clock } from '../shared/time.ts';
+import { inputOf, requestsOf } from './plan-requests.ts';
+import { type PlanTotals, TotalsCounter } from './plan-totals.ts';
+import type { Shot } from './shot.ts';
+import type { Spool } from './spool.ts';
+
+export interface PlanWriterDeps {
+  /** Which of the shot's variants, numbered from 0, exist as originals already. Asked up to 32 shots at once. */
+  readonly made: (shotKey: string, variants: number) => Promise<readonly number[]>;
+  /** A hash of the bytes at an address: only asked for a model with image inputs. */
+  readonly hashOf: (url: string) => Promise<string>;
+  readonly clock: Clock;
+  readonly signal?: AbortSignal;
+}
+
+const LOOKUPS = 32;
+
+interface Looked {
+  readonly shotKey: string;
+  readonly made: readonly number[];
+}
+
+/** Takes shots in the order of the list; looks ahead, keeps the order, adds up. */
+export class PlanWriter {
+  readonly #spool: Spool;
+  readonly #deps: PlanWriterDeps;
+  readonly #warnings: Set<string>;
+  readonly #hash = createHash('sha256');
+  readonly #totals = new TotalsCounter();
+  readonly #ahead: { readonly shot: Shot; readonly looked: Promise<Looked> }[] = [];
+  readonly #endpoints = new Set<string>();
+  #row = 0;
+
+  constructor(spool: Spool, deps: PlanWriterDeps, warnings: Set<string>) {
+    this.#spool = spool;
+    this.#deps = deps;
+    this.#warnings = warnings;
+  }
+
+  async add(shot: Shot): Promise<void> {
+    const looked = lookUp(shot, this.#deps);
+    // Awaited in its turn; a list that turns out to be invalid never asks for it.
+    looked.catch(() => undefined);
+    this.#ahead.push({ shot, looked });
+    if (this.#ahead.length >= LOOKUPS) await this.#writeNext();
+  }
+
+  async finish(): Promise<{ readonly digest: string; readonly totals: PlanTotals }> {
+    while (this.#ahead.length > 0) await this.#writeNext();
+    await this.#spool.finish();
+    return { digest: this.#hash.digest('hex'), totals: this.#totals.totals() };
+  }
+
+  /** Resolves when no lookup is under way any more. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.#ahead.splice(0).map(({ looked }) => looked));
+  }
+
+  async #writeNext(): Promise<void> {
+    const next = this.#ahead.shift();
+    if (next === undefined) return;
+    const { shot } = next;
+    const { shotKey, made } = await next.looked;
+    this.#deps.signal?.throwIfAborted();
+    this.#warnOfEnd(shot);
+    const price = pricerOf(shot.model, shot.values, shot.prompt);
+    const requests = requestsOf(shot, made, price);
+    const row: Omit<PlanRow, 'requests'> = {
+      row: this.#row,
+      shot: shot.id,
+      shotKey,
+      model: shot.model.endpoint,
+      prompt: shot.prompt,
+      input: inputOf(shot),
+      recipe: shot.recipe,
+      variants: shot.variants,
+      columns: shot.columns,
+    };
+    this.#row += 1;
+    // What exists already changes from run to run; the batch id must not.
+    const json = JSON.stringify(row);
+    this.#hash.update(json);
+    this.#totals.add({ ...shot, requests, singleMicroUsd: price(1).maxMicroUsd });
+    await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}}`);
+  }
+
+  #warnOfEnd({ model }: Shot): void {
+    if (this.#endpoints.has(model.endpoint)) return;
+    this.#endpoints.add(model.endpoint);
+    const warning = endWarning(model, this.#deps.clock());
+    if (warning !== undefined) this.#warnings.add(warning);
+  }
+}
+
+async function lookUp(shot: Shot, { made, hashOf }: PlanWriterDeps): Promise<Looked> {
+  const options: Record<string, InputValue> = {};
+  for (const input of shot.model.inputs) {
+    const value = shot.values[input.name];
+    if (value === undefined) continue;
+    if (input.type === 'image')
+      options[input.name] = await imageHash(shot, input.name, String(value), hashOf);
+    else if (input.changesPicture) options[input.name] = value;
+  }
+  const shotKey = shotKeyOf({
+    id: shot.id,
+    model: shot.model.endpoint,
+    prompt: shot.prompt,
+    options,
+    take: 0,
+  });
+  return { shotKey, made: await made(shotKey, shot.variants) };
+}
+
+async function imageHash(
+  { line, id }: Shot,
+  column: string,
+  url: string,
+  hashOf: PlanWriterDeps['hashOf'],
+): Promise<string> {
+  try {
+    return await hashOf(url);
+  } catch (thrown) {
+    throw new UserError(
+      'image_unreadable',
+      `line ${line}, column ${column}: the image of ${JSON.stringify(id)} cannot be read; check its address. Nothing was queued.`,
+      { cause: thrown },
+    );
+  }
+}

@@ -1,3 +1,4 @@
+import { type Colour, colourOf } from './colours.ts';
 import type { OutputShape } from './endpoints.ts';
 import { drawLine, wrap } from './lettering.ts';
 import { shapeOf } from './shapes.ts';
@@ -14,12 +15,12 @@ export interface SceneRequest {
   readonly hasFonts: boolean;
 }
 
-/** How the four pictures of one request differ: the product's colour, place, size and side, and that of the light. */
+/** How the four pictures of one request differ: the product's shade, place, size and side, and that of the light. */
 const VARIANTS = [
   { hue: 0, shift: 0, scale: 2.5, mirrored: false, lightX: 0.34 },
-  { hue: 38, shift: -54, scale: 2.68, mirrored: true, lightX: 0.66 },
-  { hue: 172, shift: 50, scale: 2.36, mirrored: false, lightX: 0.24 },
-  { hue: 286, shift: 12, scale: 2.74, mirrored: true, lightX: 0.76 },
+  { hue: 6, shift: -54, scale: 2.68, mirrored: true, lightX: 0.66 },
+  { hue: -7, shift: 50, scale: 2.36, mirrored: false, lightX: 0.24 },
+  { hue: 12, shift: 12, scale: 2.74, mirrored: true, lightX: 0.76 },
 ] as const;
 
 const INK = '#2b2d33';
@@ -33,16 +34,18 @@ export function sceneOf(request: SceneRequest): string {
   const { width, height } = shape;
   const unit = Math.min(width, height) / 1024;
   const variant = VARIANTS[index % VARIANTS.length] ?? VARIANTS[0];
-  const hue = Math.round(((digest[1] ?? 0) * 360) / 256 + variant.hue) % 360;
+  const named = colourOf(request.prompt, digest[1] ?? 0);
+  const colour = { ...named, hue: named.hue + variant.hue };
+  const wallHue = ((digest[2] ?? 0) * 360) / 256 + index * 71;
   const centreX = width / 2 + variant.shift * unit;
   const floorY = height / 2 + 232 * unit;
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">` +
-    `<defs>${bodyGradient(hue, request.quality)}${SHADOW}${wallGradients(request, hue, variant.lightX)}</defs>` +
+    `<defs>${bodyGradient(colour, request.quality)}${SHADOW}${wallGradients(request, wallHue, variant.lightX)}</defs>` +
     backdrop(request, floorY) +
     `<ellipse cx="${centreX}" cy="${floorY - 2 * unit}" rx="${variant.scale * 132 * unit}" ry="${variant.scale * 17 * unit}" fill="url(#shadow)"/>` +
     product(request, {
-      hue,
+      colour,
       unit,
       centreX,
       floorY,
@@ -59,24 +62,29 @@ const SHADOW =
   '<radialGradient id="shadow"><stop offset="0" stop-color="#1c1a20" stop-opacity=".42"/>' +
   '<stop offset=".55" stop-color="#1c1a20" stop-opacity=".16"/><stop offset="1" stop-color="#1c1a20" stop-opacity="0"/></radialGradient>';
 
-function bodyGradient(hue: number, quality: string): string {
+function bodyGradient({ hue, saturation, lightness }: Colour, quality: string): string {
   // The better the quality, the rounder the light.
   const contrast = quality === 'low' ? 3 : quality === 'medium' ? 9 : 14;
-  const stop = (offset: number, saturation: number, lightness: number) =>
-    `<stop offset="${offset}" stop-color="hsl(${hue},${saturation}%,${lightness}%)"/>`;
+  const stop = (offset: number, brighter: number) =>
+    `<stop offset="${offset}" stop-color="${hsl(hue, saturation, lightness + brighter)}"/>`;
   return (
     '<linearGradient id="body" x1="0" y1="0" x2="1" y2="0.15">' +
-    stop(0, 44, 58 - contrast * 0.4) +
-    stop(0.3, 50, 60 + contrast * 0.7) +
-    stop(0.72, 46, 54) +
-    stop(1, 46, 53 - contrast) +
+    stop(0, -contrast * 0.3) +
+    stop(0.3, contrast * 0.7) +
+    stop(0.72, -contrast * 0.2) +
+    stop(1, -contrast * 1.1) +
     '</linearGradient>'
   );
 }
 
+function hsl(hue: number, saturation: number, lightness: number): string {
+  const turned = ((Math.round(hue) % 360) + 360) % 360;
+  return `hsl(${turned},${saturation}%,${Math.min(97, Math.max(6, Math.round(lightness)))}%)`;
+}
+
 function wallGradients({ tinted }: SceneRequest, hue: number, lightX: number): string {
-  const tint = tinted ? 30 : 0;
-  const wall = (lightness: number) => `hsl(${(hue + 205) % 360},${tint}%,${lightness}%)`;
+  const tint = tinted ? 26 : 0;
+  const wall = (lightness: number) => hsl(hue, tint, lightness);
   const [high, low, floor, front] = tinted ? [90, 83, 78, 86] : [100, 97, 94, 98];
   return (
     `<linearGradient id="wall" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="${wall(high)}"/>` +
@@ -100,7 +108,7 @@ function backdrop({ shape }: SceneRequest, floorY: number): string {
 }
 
 interface Place {
-  readonly hue: number;
+  readonly colour: Colour;
   readonly unit: number;
   readonly centreX: number;
   readonly floorY: number;
@@ -108,11 +116,13 @@ interface Place {
   readonly mirrored: boolean;
 }
 
-function product({ prompt, digest }: SceneRequest, { hue, centreX, floorY, scale, mirrored }: Place): string {
+function product({ prompt, digest }: SceneRequest, place: Place): string {
+  const { colour, centreX, floorY, scale, mirrored } = place;
+  const { hue, saturation, lightness } = colour;
   const tints = {
-    dark: `hsl(${hue},42%,36%)`,
-    light: `hsl(${(hue + 40) % 360},48%,92%)`,
-    accent: `hsl(${(hue + 155) % 360},46%,50%)`,
+    dark: hsl(hue, saturation, lightness > 40 ? lightness * 0.66 : lightness * 0.7),
+    light: hsl(hue + 30, saturation * 0.6, 92),
+    accent: hsl(hue + 165, 42, 46),
   };
   const side = mirrored ? -1 : 1;
   const x = centreX - side * (BODY_BOX / 2) * scale;

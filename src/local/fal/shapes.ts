@@ -68,6 +68,32 @@ const bowl: Shape = ({ dark }) =>
 const book: Shape = ({ dark, light, accent }) =>
   `<path d="M40 26L150 12V188L40 200Z" fill="url(#body)"/><path d="M150 12L164 20V192L150 188Z" fill="${light}"/><path d="M40 26L52 24V199L40 200Z" fill="${dark}"/><path d="M72 66L130 59V74L72 81Z" fill="${accent}"/>`;
 
+const teapot: Shape = ({ dark }) =>
+  `<path d="M58 76C56 10 144 10 142 76" fill="none" stroke="${dark}" stroke-width="8"/>` +
+  `<path d="M150 118C178 112 176 88 194 80L198 92C190 112 184 148 150 152Z" fill="${dark}"/>` +
+  '<path d="M100 74C150 74 170 108 168 138C166 172 140 198 124 198H76C60 198 34 172 32 138C30 108 50 74 100 74Z" fill="url(#body)"/>' +
+  `<path d="M66 82C76 66 124 66 134 82Z" fill="${dark}"/><circle cx="100" cy="64" r="9" fill="${dark}"/>`;
+
+const knife: Shape = ({ dark, light }) =>
+  '<g transform="rotate(-24 100 150)"><path d="M-24 132H118V172C60 176 6 166 -24 132Z" fill="#c9ced4"/><path d="M-24 132H118V140H-14Z" fill="#aab1b9"/>' +
+  `<rect x="112" y="126" width="14" height="46" rx="3" fill="${dark}"/><path d="M124 128H212Q224 130 222 148Q220 162 206 160L124 156Z" fill="url(#body)"/>` +
+  `<circle cx="146" cy="143" r="4" fill="${light}"/><circle cx="188" cy="145" r="4" fill="${light}"/></g>`;
+
+const cap: Shape = ({ dark, light }) =>
+  '<path d="M24 164C16 84 66 52 104 54C150 56 172 104 166 164Z" fill="url(#body)"/>' +
+  `<path d="M20 162C70 148 130 148 166 162C186 164 204 178 200 190C150 172 84 174 30 180Q18 178 20 162Z" fill="${dark}"/>` +
+  `<path d="M104 54C92 86 88 124 90 152M104 54C128 84 136 124 136 154" fill="none" stroke="${dark}" stroke-width="3"/><circle cx="104" cy="54" r="6" fill="${light}"/>`;
+
+const headphones: Shape = ({ dark, light }) =>
+  `<path d="M34 140C18 -14 182 -14 166 140" fill="none" stroke="${dark}" stroke-width="13"/>` +
+  `<path d="M44 92C52 30 148 30 156 92" fill="none" stroke="${light}" stroke-width="5" opacity=".6"/>` +
+  '<rect x="14" y="108" width="44" height="84" rx="20" fill="url(#body)"/><rect x="142" y="108" width="44" height="84" rx="20" fill="url(#body)"/>' +
+  `<rect x="52" y="116" width="14" height="68" rx="7" fill="${dark}"/><rect x="134" y="116" width="14" height="68" rx="7" fill="${dark}"/>`;
+
+const watch: Shape = ({ dark, light }) =>
+  `<path d="M72 0H128L134 62H66ZM66 138H134L128 200H72Z" fill="${dark}"/><circle cx="100" cy="100" r="56" fill="url(#body)"/><circle cx="100" cy="100" r="43" fill="${light}"/>` +
+  `<rect x="154" y="92" width="10" height="16" rx="3" fill="${dark}"/><path d="M100 100V70M100 100L122 112" stroke="${dark}" stroke-width="6" stroke-linecap="round"/>`;
+
 const BY_WORD: readonly (readonly [RegExp, Shape])[] = [
   [/\b(mug|cup|tea ?cup|espresso|coffee)s?\b/i, mug],
   [/\b(t-?shirt|tee|shirt|hoodie|sweater|jumper|jacket|dress|coat|apron|towel)s?\b/i, tee],
@@ -75,10 +101,15 @@ const BY_WORD: readonly (readonly [RegExp, Shape])[] = [
   [/\b(tote|bag|backpack|handbag|purse|basket)s?\b/i, tote],
   [/\b(lamp|lantern|lampshade)s?\b/i, lamp],
   [/\b(chair|stool|armchair|sofa|bench)(es|s)?\b/i, chair],
-  [/\b(candle|jar|honey|jam|cream|tin|can)s?\b/i, jar],
+  [/\b(candle|jar|honey|jam|tin|can)s?\b/i, jar],
   [/\b(plant|planter|succulent|fern|flower|pot)s?\b/i, plant],
   [/\b(cushion|pillow|blanket|throw|rug|scarf|linen)s?\b/i, cushion],
-  [/\b(watch|clock|timer|coaster|mirror)(es|s)?\b/i, clock],
+  [/\b(teapot|kettle)s?\b/i, teapot],
+  [/\b(knife|knives|blade)\b/i, knife],
+  [/\b(cap|hat|beanie)s?\b/i, cap],
+  [/\b(headphone|earphone|headset)s?\b/i, headphones],
+  [/\b(wrist)?watch(es)?\b/i, watch],
+  [/\b(clock|timer|coaster|mirror)(es|s)?\b/i, clock],
   [/\b(bowl|plate|dish|pan|tray|board)(es|s)?\b/i, bowl],
   [/\b(book|notebook|journal|planner|wallet|card|poster|print)s?\b/i, book],
   [/\b(vase|carafe|jug|pitcher|decanter)s?\b/i, vase],

@@ -1,6 +1,6 @@
 import type { MicroUsd } from '../../shared/money.ts';
 import type { Input } from './endpoints.ts';
-import type { Run } from './runs.ts';
+import type { Run } from './run.ts';
 
 /** What the bank knows: one entry for each accepted POST, however often its answer was lost. */
 export interface BookEntry {

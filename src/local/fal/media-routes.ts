@@ -2,7 +2,8 @@ import { refusal, replaceReply } from './fault-reply.ts';
 import type { Faults, MediaFault, ReplyFault } from './faults.ts';
 import { corrupted, hugePng, inOtherFormat } from './odd-pictures.ts';
 import { contentTypeOf, imageCountOf, type ResultDeps } from './results.ts';
-import type { Run, Runs } from './runs.ts';
+import type { Run } from './run.ts';
+import type { Runs } from './runs.ts';
 import type { Stats } from './stats.ts';
 import type { Call, Reply } from './wire.ts';
 

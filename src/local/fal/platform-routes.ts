@@ -6,7 +6,8 @@ import type { Endpoint } from './endpoints.ts';
 import { replaceReply } from './fault-reply.ts';
 import type { Faults } from './faults.ts';
 import { type ResultDeps, resultBody } from './results.ts';
-import type { Run, Runs } from './runs.ts';
+import type { Run } from './run.ts';
+import type { Runs } from './runs.ts';
 import type { Stats } from './stats.ts';
 import { type Call, jsonReply, type Reply } from './wire.ts';
 

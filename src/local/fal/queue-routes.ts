@@ -4,7 +4,8 @@ import { loseReply, refusal, replaceReply } from './fault-reply.ts';
 import type { FaultedRequest, Faults, ReplyFault, SubmitFault } from './faults.ts';
 import { randomOf } from './random.ts';
 import { resultBody, resultReply } from './results.ts';
-import type { Run, Runs } from './runs.ts';
+import type { Run } from './run.ts';
+import type { Runs } from './runs.ts';
 import type { Stats } from './stats.ts';
 import { type Call, jsonReply, type Reply } from './wire.ts';
 

@@ -1,6 +1,6 @@
 import type { Endpoint } from './endpoints.ts';
 import type { FailedRun } from './outcome.ts';
-import type { Run } from './runs.ts';
+import type { Run } from './run.ts';
 import { jsonReply, type Reply } from './wire.ts';
 
 export interface ResultDeps {

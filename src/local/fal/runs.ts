@@ -3,28 +3,9 @@ import type { Clock } from '../../shared/time.ts';
 import type { Input } from './endpoints.ts';
 import { CANCELLED, NEVER_STARTED, type Outcome } from './outcome.ts';
 import { type Random, randomOf, uuidOf } from './random.ts';
+import type { Run } from './run.ts';
+import { SlotMeter } from './slot-meter.ts';
 import type { AppendState, StateEvent } from './state-file.ts';
-
-/** One accepted request. */
-export interface Run {
-  readonly seq: number;
-  readonly id: string;
-  readonly endpoint: string;
-  readonly input: Input;
-  readonly acceptedAtMs: number;
-  /** `x-fal-request-timeout`: never started later than this. */
-  readonly deadlineMs: number;
-  /** Of a success. */
-  readonly units: number;
-  readonly priceMicroUsd: MicroUsd;
-  phase: 'queued' | 'running' | 'ended';
-  startedAtMs: number | undefined;
-  endsAtMs: number;
-  endedAtMs: number | undefined;
-  /** Decided at the start, valid once the phase is `ended`. */
-  outcome: Outcome | undefined;
-  chargedMicroUsd: MicroUsd;
-}
 
 export interface RunsDeps {
   readonly slots: number;
@@ -51,6 +32,7 @@ export interface Accepted {
  * (a test's, or that of a simulator that was down) leaves the same history as one that ticks.
  */
 export class Runs {
+  readonly meter: SlotMeter;
   readonly #deps: RunsDeps;
   readonly #all = new Map<string, Run>();
   readonly #waiting: Run[] = [];
@@ -58,12 +40,10 @@ export class Runs {
   #earliestDeadlineMs = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
-  #busyMs = 0;
-  #firstStartMs: number | undefined;
-  #lastEndMs: number | undefined;
 
   constructor(deps: RunsDeps, past: readonly StateEvent[]) {
     this.#deps = deps;
+    this.meter = new SlotMeter(deps.slots);
     for (const event of past) this.#replay(event);
     this.#noteDeadlines();
     this.advance();
@@ -137,19 +117,6 @@ export class Runs {
     });
   }
 
-  /** Share of the slots' time that was used from the first start to the last end, 0 to 1; 0 before the first end. */
-  busy(): number {
-    if (this.#firstStartMs === undefined || this.#lastEndMs === undefined) return 0;
-    const spanMs = this.#lastEndMs - this.#firstStartMs;
-    return spanMs <= 0 ? 0 : this.#busyMs / (spanMs * this.#deps.slots);
-  }
-
-  resetBusy(): void {
-    this.#busyMs = 0;
-    this.#firstStartMs = undefined;
-    this.#lastEndMs = undefined;
-  }
-
   /** Lets everything happen that is due by now. Nothing happens any more once closed: the history can still be read. */
   advance(): void {
     if (this.#closed) return;
@@ -201,7 +168,7 @@ export class Runs {
     run.startedAtMs = startedAtMs;
     run.endsAtMs = endsAtMs;
     this.#running.add(run);
-    this.#firstStartMs ??= startedAtMs;
+    this.meter.started(startedAtMs);
   }
 
   #requeue(run: Run, atMs: number): void {
@@ -231,8 +198,7 @@ export class Runs {
 
   #leaveSlot(run: Run, atMs: number): void {
     this.#running.delete(run);
-    this.#busyMs += atMs - Math.max(run.startedAtMs ?? atMs, this.#firstStartMs ?? atMs);
-    this.#lastEndMs = Math.max(this.#lastEndMs ?? atMs, atMs);
+    this.meter.ended(run.startedAtMs ?? atMs, atMs);
   }
 
   #remember(event: Extract<StateEvent, { event: 'accepted' }>): Run {

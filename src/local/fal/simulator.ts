@@ -12,7 +12,8 @@ import { platformRoute } from './platform-routes.ts';
 import { queueRoute } from './queue-routes.ts';
 import { type Random, randomOf } from './random.ts';
 import { imageCountOf } from './results.ts';
-import { type Run, Runs } from './runs.ts';
+import type { Run } from './run.ts';
+import { Runs } from './runs.ts';
 import { openStateFile } from './state-file.ts';
 import { Stats } from './stats.ts';
 import { type Call, startWire } from './wire.ts';
@@ -105,7 +106,7 @@ export async function startFalSimulator(options: FalSimulatorOptions = {}): Prom
     state?.past ?? [],
   );
   for (const run of runs.all()) book.note(run, clock());
-  const stats = new Stats(runs);
+  const stats = new Stats(runs.meter);
 
   const hasKey = (call: Call, ...keys: string[]) =>
     keys.some((one) => call.headers.authorization === `Key ${one}`);

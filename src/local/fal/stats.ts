@@ -1,3 +1,5 @@
+import type { SlotMeter } from './slot-meter.ts';
+
 export type CallKind =
   | 'submit'
   | 'status'
@@ -12,10 +14,10 @@ export type CallKind =
 /** How often fal was called, and how well its slots were used. */
 export class Stats {
   readonly #counts = new Map<CallKind, number>();
-  readonly #slots: { readonly busy: () => number; readonly resetBusy: () => void };
+  readonly #meter: SlotMeter;
 
-  constructor(slots: { readonly busy: () => number; readonly resetBusy: () => void }) {
-    this.#slots = slots;
+  constructor(meter: SlotMeter) {
+    this.#meter = meter;
   }
 
   count(kind: CallKind): void {
@@ -28,11 +30,11 @@ export class Stats {
 
   /** Share of the slots' time in use between the first start and the last end, 0 to 1. */
   busy(): number {
-    return this.#slots.busy();
+    return this.#meter.busy();
   }
 
   reset(): void {
     this.#counts.clear();
-    this.#slots.resetBusy();
+    this.#meter.reset();
   }
 }

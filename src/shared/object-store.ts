@@ -15,7 +15,8 @@ export interface ObjectStore {
 
   /**
    * Writes only where nothing is: exactly one of any number of racing writers gets `created`. A repeat after a lost
-   * answer gets `exists`: read back and compare where it matters who wrote.
+   * answer (the SDK makes such repeats by itself) gets `exists` for its own object: read back and compare where it
+   * matters who wrote.
    */
   putOnce(key: string, body: Uint8Array, options: PutOptions): Promise<'created' | 'exists'>;
 
@@ -25,7 +26,7 @@ export interface ObjectStore {
   /** All keys that start with the prefix, in ascending order of their UTF-8 bytes; pages are fetched as they are consumed. */
   list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject>;
 
-  /** The address under which a person or a shop finds the object: `S3_PUBLIC_URL` or the file's path. */
+  /** The address under which a person or a shop finds the object: under `S3_PUBLIC_URL`, else its file's path or `s3://` name. */
   urlOf(key: string): string;
 
   /** Resolves when the store exists and answers; rejects with the sentence that says what is wrong. */

@@ -21,6 +21,7 @@ import {
   type PutOptions,
   type StoredObject,
 } from './object-store.ts';
+import { readBody } from './s3-body.ts';
 import { type S3Place, statusOf, toStoreError } from './s3-errors.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
 import { backoffMs, sleep, withTimeout } from './time.ts';
@@ -251,26 +252,6 @@ function openClient({ config, credentials, log }: S3StoreOptions): S3Client {
 async function checksumOf(client: S3Client, body: Uint8Array): Promise<{ ChecksumSHA256?: string }> {
   if ((await client.config.requestChecksumCalculation()) === 'WHEN_REQUIRED') return {};
   return { ChecksumSHA256: createHash('sha256').update(body).digest('base64') };
-}
-
-/** The SDK's abort ends with the headers, and a body that stalls never ends: https://github.com/aws/aws-sdk-js-v3/issues/8098 */
-async function readBody(body: GetObjectCommandOutput['Body'], signal: AbortSignal): Promise<Buffer> {
-  if (body === undefined) return Buffer.alloc(0);
-  let stop: () => void = () => undefined;
-  const stopped = new Promise<never>((_, reject) => {
-    stop = () => {
-      if ('destroy' in body) body.destroy();
-      reject(signal.reason);
-    };
-  });
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    if (signal.aborted) stop();
-    const bytes = await Promise.race([body.transformToByteArray(), stopped]);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
 }
 
 /** Runs a call under the operation's time limit; the caller's abort passes with its own reason. */

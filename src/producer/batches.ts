@@ -1,0 +1,123 @@
+import { UserError } from '../shared/errors.ts';
+import type { Journal } from '../shared/journal.ts';
+import { formatUsd, type MicroUsd } from '../shared/money.ts';
+import type { Batches, BatchView, Stop } from '../shared/records/batches.ts';
+import type { Clock } from '../shared/time.ts';
+
+/**
+ * What a person does to batches that are queued: pause and resume, one or all. Every operation may be repeated, and
+ * takes effect with the next request that would be submitted.
+ */
+export interface OperationsDeps {
+  readonly batches: Pick<Batches, 'read' | 'list' | 'setWord' | 'setCap' | 'stop' | 'stopped' | 'unstop'>;
+  readonly journal: Pick<Journal, 'writeEvent'>;
+  /** No generate job starts any more, in any worker; and again they do. */
+  readonly pauseSubmits: () => Promise<void>;
+  readonly resumeSubmits: () => Promise<void>;
+  /**
+   * Gives jobs to the batch's requests that have none; `unhold` plans the held ones again first. Resolves to how many.
+   */
+  readonly giveJobs: (batch: string, priority: number, mode: 'sweep' | 'unhold') => Promise<number>;
+  /** Removes the waiting jobs of a batch that is not running. */
+  readonly clearWaiting: (batch: string) => Promise<void>;
+  /** A name that no other event of the same millisecond has. */
+  readonly eventId: () => string;
+  readonly clock: Clock;
+}
+
+/** What a person's stop of all submits says. */
+export const OPERATOR_STOP = {
+  code: 'operator',
+  reason: 'operator: paused by a person; run shotlist resume',
+} as const satisfies Stop;
+
+/** `unknown`: Redis does not hold the batch. `ended`: nothing is left that could be paused or resumed. */
+export type BatchOperation =
+  | { readonly outcome: 'unknown' | 'ended' }
+  | { readonly outcome: 'done'; readonly jobs: number; readonly before: BatchView };
+
+/** Submits nothing more of the batch. What is at fal already is finished. */
+export async function pauseBatch(batch: string, deps: OperationsDeps): Promise<BatchOperation> {
+  const before = await deps.batches.read(batch);
+  if (before === undefined) return { outcome: 'unknown' };
+  if (before.doneAtMs !== undefined) return { outcome: 'ended' };
+  refuseCancelled(before);
+  await deps.batches.setWord(batch, 'paused');
+  await deps.clearWaiting(batch);
+  return { outcome: 'done', jobs: 0, before };
+}
+
+/**
+ * Goes on with a paused or held batch. `cap` is the new total that the batch may spend, what is spent already
+ * included. Rejects with a `UserError` where the cap is below what is spent or may still be charged, or the batch is
+ * cancelled; nothing has changed then.
+ */
+export async function resumeBatch(
+  batch: string,
+  { cap }: { readonly cap: MicroUsd | undefined },
+  deps: OperationsDeps,
+): Promise<BatchOperation> {
+  const { batches, journal, eventId } = deps;
+  const before = await batches.read(batch);
+  if (before === undefined) return { outcome: 'unknown' };
+  if (before.doneAtMs !== undefined) return { outcome: 'ended' };
+  refuseCancelled(before);
+  const at = deps.clock();
+  if (cap !== undefined) {
+    refuseTooLow(before, cap);
+    // The store learns of it first: what may be spent must be known even when Redis is lost.
+    await journal.writeEvent(batch, { kind: 'cap', at, cap }, eventId());
+    await batches.setCap(batch, cap);
+  }
+  await journal.writeEvent(batch, { kind: 'resume', at }, eventId());
+  await batches.setWord(batch, 'running');
+  const jobs = await deps.giveJobs(batch, before.priority, 'unhold');
+  return { outcome: 'done', jobs, before };
+}
+
+/** Stops all submits of all batches. Resolves to the stop that stands: an earlier one keeps its reason. */
+export async function pauseAll({ batches, pauseSubmits }: OperationsDeps): Promise<Stop> {
+  await batches.stop(OPERATOR_STOP);
+  await pauseSubmits();
+  return (await batches.stopped()) ?? OPERATOR_STOP;
+}
+
+/** Lifts the stop of all submits. Resolves to what it was, undefined where there was none, and the jobs it gave. */
+export async function resumeAll({
+  batches,
+  resumeSubmits,
+  giveJobs,
+}: OperationsDeps): Promise<{ readonly was: Stop | undefined; readonly jobs: number }> {
+  const was = await batches.stopped();
+  await batches.unstop();
+  await resumeSubmits();
+  let jobs = 0;
+  for (const batch of await batches.list()) {
+    const view = await batches.read(batch);
+    if (view === undefined || view.doneAtMs !== undefined) continue;
+    // What a cap holds stays held: lifting the stop makes no room on any cap.
+    jobs += await giveJobs(batch, view.priority, 'sweep');
+  }
+  return { was, jobs };
+}
+
+function refuseCancelled({ batch, word }: BatchView): void {
+  if (word === 'cancelled') {
+    throw new UserError(
+      'cancelled',
+      `Batch ${batch} is cancelled and stays so; enqueue its list again under another --batch.`,
+    );
+  }
+}
+
+function refuseTooLow({ batch, spent, reserved }: BatchView, cap: MicroUsd): void {
+  if (cap >= spent + reserved) return;
+  const charged =
+    reserved === 0
+      ? `${formatUsd(spent)} that are spent`
+      : `${formatUsd(spent)} that are spent and ${formatUsd(reserved)} that fal may still charge for what is under way`;
+  throw new UserError(
+    'cap_too_low',
+    `A cap of ${formatUsd(cap)} on batch ${batch} is below the ${charged}: --cap is the new total, so give at least ${formatUsd(spent + reserved)}.`,
+  );
+}

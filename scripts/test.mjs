@@ -79,7 +79,8 @@ function jest(report, env) {
 
 /** The S3 contract also runs on a real gateway; unit tests do not need one. */
 function wantsCeph() {
-  if (selection.length > 0 && !selection.includes('integration')) return false;
+  const asked = selection.some((word) => word === 'integration' || word.includes('ceph'));
+  if (selection.length > 0 && !asked) return false;
   const missing = ['radosgw', 'ceph-mon', 'ceph-osd'].filter((name) => !onPath(name));
   if (missing.length === 0) return true;
   console.error(

@@ -1,6 +1,8 @@
 import { type ConnectionOptions, Queue } from 'bullmq';
+import pMap from 'p-map';
 import type { Config } from './config.ts';
 import { type JobCall, jobOf, QUEUES, type QueueName } from './jobs.ts';
+import { jobIdOf } from './keys.ts';
 import { redisOptions } from './redis.ts';
 
 /** How every queue and worker connects: options, so that BullMQ opens and closes its own sockets. */
@@ -30,6 +32,7 @@ export class Queues {
           // must never end a request that may have been paid for.
           attempts: 1_000_000,
           backoff: { type: 'house' },
+          stackTraceLimit: 1,
         },
       });
     this.#queues = { generate: open('generate'), collect: open('collect'), render: open('render') };
@@ -58,6 +61,23 @@ export class Queues {
   async limitGenerate({ concurrency, submitRate }: Config['fal']): Promise<void> {
     await this.#queues.generate.setGlobalConcurrency(concurrency);
     await this.#queues.generate.setGlobalRateLimit(submitRate.max, submitRate.durationMs);
+  }
+
+  /** Removes jobs that wait; one that is active or gone stays as it is. */
+  async removeWaiting(name: QueueName, jobs: readonly { request: string; round: number }[]): Promise<void> {
+    const queue = this.#queues[name];
+    await pMap(jobs, ({ request, round }) => queue.remove(jobIdOf(request, round)).catch(() => 0), {
+      concurrency: 50,
+    });
+  }
+
+  /** No generate job starts until `resumeGenerate`. */
+  async pauseGenerate(): Promise<void> {
+    await this.#queues.generate.pause();
+  }
+
+  async resumeGenerate(): Promise<void> {
+    await this.#queues.generate.resume();
   }
 
   /** Slows every worker down: no generate job starts for that long. */

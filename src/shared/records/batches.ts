@@ -15,7 +15,7 @@ export interface NewBatch {
   /** SHA-256 of the validated list: tells the same list from a different one. */
   readonly digest: string;
   readonly priority: number;
-  readonly cap: MicroUsd | undefined;
+  readonly cap?: MicroUsd | undefined;
   readonly shots: number;
   readonly images: number;
   readonly reusedImages: number;
@@ -34,6 +34,8 @@ export interface BatchView extends NewBatch {
   readonly complete: boolean;
   readonly createdAtMs: number;
   readonly doneAtMs: number | undefined;
+  /** Its summary is in the store. */
+  readonly summarized: boolean;
   readonly counts: Readonly<Record<State, number>>;
   readonly reserved: MicroUsd;
   readonly spent: MicroUsd;
@@ -67,6 +69,7 @@ const stored = z.object({
   enq: z.string().optional(),
   at: integer,
   done: integer.optional(),
+  sum: z.string().optional(),
   images: integer.default(0),
   hs: z.string().optional(),
   hl: integer.optional(),
@@ -148,6 +151,7 @@ export class Batches {
       complete: row.enq === '1',
       createdAtMs: row.at,
       doneAtMs: row.done,
+      summarized: row.sum === '1',
       // The keys are STATES by construction.
       counts: counts as Record<State, number>,
       reserved: Number(money['r'] ?? 0),
@@ -176,10 +180,15 @@ export class Batches {
     await this.#deps.redis.hset(this.#key(batch), { cap });
   }
 
-  /** From now on Redis forgets it by itself; the store keeps what is needed. */
-  async expire(batch: string, ttlS: number): Promise<void> {
+  /** The store holds the summary: from now on Redis forgets the batch by itself. */
+  async summarized(batch: string, ttlS: number): Promise<void> {
     const { redis, prefix } = this.#deps;
-    await redis.multi().expire(this.#key(batch), ttlS).expire(`${prefix}:money:batch:${batch}`, ttlS).exec();
+    await redis
+      .multi()
+      .hset(this.#key(batch), { sum: '1' })
+      .expire(this.#key(batch), ttlS)
+      .expire(`${prefix}:money:batch:${batch}`, ttlS)
+      .exec();
   }
 
   /** Drops the name of a batch that Redis has forgotten. */

@@ -224,6 +224,24 @@ export class Records {
       if (found.length > 0) yield found;
     } while (cursor !== '0');
   }
+
+  /** Walks the batch's planned requests with their rounds, some hundred at a time. */
+  async *planned(batch: string): AsyncGenerator<Woken[]> {
+    const { redis, prefix } = this.#deps;
+    let cursor = '0';
+    do {
+      const [next, members] = await redis.sscan(`${prefix}:open:${batch}`, cursor, 'COUNT', 500);
+      cursor = next;
+      const pipeline = redis.pipeline();
+      for (const member of members) pipeline.hmget(`${prefix}:rec:${batch}.${member}`, 's', 'n');
+      const answers = (await pipeline.exec()) ?? [];
+      const found = members.flatMap((member, at) => {
+        const [itsState, round] = z.array(z.string().nullable()).catch([]).parse(answers[at]?.[1]);
+        return itsState === 'planned' ? [{ request: `${batch}.${member}`, round: Number(round) }] : [];
+      });
+      if (found.length > 0) yield found;
+    } while (cursor !== '0');
+  }
 }
 
 function nameOf(request: string): RequestName {

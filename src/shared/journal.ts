@@ -1,0 +1,336 @@
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { MalformedError } from './errors.ts';
+import { encodeSegment, objectKeys, type RequestName } from './keys.ts';
+import { deliveredImage } from './media.ts';
+import type { MicroUsd } from './money.ts';
+import type { ObjectStore } from './object-store.ts';
+import { PLAN_CHUNK_ROWS, type PlannedRequest, type PlanRow, readPlanChunk } from './plan-row.ts';
+
+/**
+ * The durable memory of what may be spent and what was: everything under `_shotlist/`, all of it create-once but the
+ * summary. Keys carry what a rebuild needs, so that listing is enough. When the store is away no intent can be
+ * written, and so no money is spent.
+ */
+
+const microUsd = z.int().min(0);
+const name = { batch: z.string(), row: z.int().min(0), part: z.int().min(0) };
+
+/** What a batch is. Written before anything else of it; a different digest under the same id is refused. */
+export const head = z.object({
+  batch: z.string(),
+  digest: z.string(),
+  listName: z.string(),
+  createdAt: z.string(),
+  simulated: z.boolean(),
+  chunks: z.int().min(1),
+  priority: z.int(),
+  cap: microUsd.optional(),
+  shots: z.int(),
+  images: z.int(),
+  reusedImages: z.int(),
+  requests: z.int(),
+  minMicroUsd: microUsd,
+  maxMicroUsd: microUsd,
+  naiveMicroUsd: microUsd,
+  cheapestMicroUsd: microUsd,
+});
+export type Head = z.infer<typeof head>;
+
+/** "I am about to submit this." */
+const intent = z.object({
+  ...name,
+  round: z.int(),
+  /** Tells our own write from somebody else's. */
+  nonce: z.string(),
+  at: z.int(),
+  reserved: microUsd,
+  day: z.string(),
+  /** Which variants are asked for: those of the plan that were not made by then. */
+  indices: z.array(z.int().min(0)).min(1),
+});
+export type Intent = z.infer<typeof intent>;
+
+/** Whose request fal's id is. */
+const idTaken = z.object({ ...name, round: z.int(), requestId: z.string(), at: z.int() });
+export type IdTaken = z.infer<typeof idTaken>;
+
+export const COST_SOURCES = ['billing-event', 'billable-units', 'price-rule', 'assumed'] as const;
+
+/** What fal answered, and what it costs: decided once, by whoever writes it first. */
+const result = z.object({
+  ...name,
+  round: z.int(),
+  requestId: z.string(),
+  at: z.int(),
+  day: z.string(),
+  cost: microUsd,
+  source: z.enum(COST_SOURCES),
+  units: z.number().optional(),
+  /** One a picture, in the order of the answer. No `url` where it was signed: fal's answer is read again then. */
+  images: z.array(z.object({ url: z.string().optional(), fileName: z.string().optional() })),
+  failure: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+export type Result = z.infer<typeof result>;
+
+/** What one request cost. */
+const ledgerEntry = z.object({
+  ...name,
+  ts: z.string(),
+  shot: z.string(),
+  requestId: z.string(),
+  model: z.string(),
+  quality: z.string(),
+  imageSize: z.string(),
+  numImages: z.int(),
+  costMicroUsd: microUsd,
+  source: z.enum(COST_SOURCES),
+  simulated: z.boolean().optional(),
+});
+export type LedgerEntry = z.infer<typeof ledgerEntry>;
+
+const failure = z.object({ ...name, round: z.int(), at: z.int(), code: z.string(), message: z.string() });
+export type Failure = z.infer<typeof failure>;
+
+const delivery = z.object({ ...name, at: z.int(), costMicroUsd: microUsd, images: z.array(deliveredImage) });
+export type Delivery = z.infer<typeof delivery>;
+
+/** An operation that changes what may be spent, written before Redis acts on it. */
+const event = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('cap'), at: z.int(), cap: microUsd }),
+  z.object({ kind: z.literal('resume'), at: z.int() }),
+]);
+export type BatchEvent = z.infer<typeof event>;
+
+/** What `listLedger` knows without reading an entry. */
+export interface LedgerKey {
+  readonly key: string;
+  readonly day: string;
+  readonly batchSegment: string;
+  readonly costMicroUsd: MicroUsd;
+  readonly numImages: number;
+}
+
+export interface JournalDeps {
+  readonly store: ObjectStore;
+  /** Plan chunks kept in memory; one holds `PLAN_CHUNK_ROWS` rows. */
+  readonly cachedChunks?: number;
+}
+
+export class Journal {
+  readonly #store: ObjectStore;
+  readonly #chunks: LRUCache<string, PlanRow[]>;
+
+  constructor({ store, cachedChunks = 8 }: JournalDeps) {
+    this.#store = store;
+    this.#chunks = new LRUCache({ max: cachedChunks });
+  }
+
+  /** `exists` with the head that stands there. */
+  async writeHead(value: Head, signal?: AbortSignal): Promise<{ wrote: boolean; head: Head }> {
+    const wrote = await this.#once(objectKeys.head(value.batch), value, signal);
+    if (wrote) return { wrote, head: value };
+    const standing = await this.readHead(value.batch, signal);
+    if (standing === undefined)
+      throw new MalformedError(`The head of batch ${value.batch} vanished from the store.`);
+    return { wrote, head: standing };
+  }
+
+  async readHead(batch: string, signal?: AbortSignal): Promise<Head | undefined> {
+    return await this.#read(objectKeys.head(batch), head, signal);
+  }
+
+  /** Writes the chunk where there is none; resolves to the rows that stand there. A plan never changes once written. */
+  async writeChunk(batch: string, chunk: number, bytes: Buffer, signal?: AbortSignal): Promise<PlanRow[]> {
+    const key = objectKeys.planChunk(batch, chunk);
+    const outcome = await this.#store.putOnce(key, bytes, {
+      contentType: 'application/gzip',
+      ...optional(signal),
+    });
+    if (outcome === 'created') return readPlanChunk(bytes);
+    return await this.readChunk(batch, chunk, signal);
+  }
+
+  /** Throws a MalformedError when the chunk is missing or damaged. */
+  async readChunk(batch: string, chunk: number, signal?: AbortSignal): Promise<PlanRow[]> {
+    const key = objectKeys.planChunk(batch, chunk);
+    const cached = this.#chunks.get(key);
+    if (cached !== undefined) return cached;
+    const object = await this.#store.get(key, signal);
+    if (object === undefined)
+      throw new MalformedError(`The plan of batch ${batch} lacks ${key} in the store.`);
+    const rows = readPlanChunk(object.body);
+    this.#chunks.set(key, rows);
+    return rows;
+  }
+
+  /** The plan's words on one request. */
+  async planned(
+    { batch, row, part }: RequestName,
+    signal?: AbortSignal,
+  ): Promise<{ row: PlanRow; request: PlannedRequest }> {
+    const rows = await this.readChunk(batch, Math.floor(row / PLAN_CHUNK_ROWS), signal);
+    const planRow = rows[row % PLAN_CHUNK_ROWS];
+    const request = planRow?.requests.find((one) => one.part === part);
+    if (planRow === undefined || planRow.row !== row || request === undefined) {
+      throw new MalformedError(`The plan of batch ${batch} has no request ${row}.${part}.`);
+    }
+    return { row: planRow, request };
+  }
+
+  /** `ours` also when the answer to our own write was lost and it stands there. */
+  async writeIntent(value: Intent, signal?: AbortSignal): Promise<'ours' | 'theirs'> {
+    const key = objectKeys.intent(value, value.round);
+    if (await this.#once(key, value, signal)) return 'ours';
+    const standing = await this.#read(key, intent, signal);
+    return standing?.nonce === value.nonce ? 'ours' : 'theirs';
+  }
+
+  async readIntent(request: RequestName, round: number, signal?: AbortSignal): Promise<Intent | undefined> {
+    return await this.#read(objectKeys.intent(request, round), intent, signal);
+  }
+
+  /** Takes fal's id for a request; resolves to whose it is, which may be another request's. */
+  async takeId(value: IdTaken, signal?: AbortSignal): Promise<IdTaken> {
+    const key = objectKeys.id(value.requestId);
+    if (await this.#once(key, value, signal)) return value;
+    return (await this.#read(key, idTaken, signal)) ?? value;
+  }
+
+  async readId(requestId: string, signal?: AbortSignal): Promise<IdTaken | undefined> {
+    return await this.#read(objectKeys.id(requestId), idTaken, signal);
+  }
+
+  /** Resolves to the result that stands: the first one written decides the cost. */
+  async writeResult(value: Result, signal?: AbortSignal): Promise<Result> {
+    const key = objectKeys.result(value.requestId);
+    if (await this.#once(key, value, signal)) return value;
+    return (await this.#read(key, result, signal)) ?? value;
+  }
+
+  async readResult(requestId: string, signal?: AbortSignal): Promise<Result | undefined> {
+    return await this.#read(objectKeys.result(requestId), result, signal);
+  }
+
+  /** Every part of the key comes from the stored result, so a request id can only ever have one. */
+  async writeLedger(entry: LedgerEntry, day: string, signal?: AbortSignal): Promise<void> {
+    await this.#once(ledgerKey(entry, day), entry, signal);
+  }
+
+  /** Newest day last. `from` and `to` are days, both included. */
+  async *listLedger(
+    range: { from?: string; to?: string } = {},
+    signal?: AbortSignal,
+  ): AsyncGenerator<LedgerKey> {
+    const after = range.from === undefined ? undefined : objectKeys.ledgerDay(range.from).slice(0, -1);
+    const options = { ...(after === undefined ? {} : { after }), ...optional(signal) };
+    for await (const { key } of this.#store.list(objectKeys.ledger, options)) {
+      const parsed = parseLedgerKey(key);
+      if (parsed === undefined) continue;
+      if (range.to !== undefined && parsed.day > range.to) return;
+      yield parsed;
+    }
+  }
+
+  async readLedger(key: string, signal?: AbortSignal): Promise<LedgerEntry | undefined> {
+    return await this.#read(key, ledgerEntry, signal);
+  }
+
+  async writeFailure(value: Failure, signal?: AbortSignal): Promise<void> {
+    await this.#once(objectKeys.failure(value, value.round), value, signal);
+  }
+
+  async writeDelivery(value: Delivery, signal?: AbortSignal): Promise<void> {
+    await this.#once(objectKeys.delivery(value), value, signal);
+  }
+
+  async readDelivery(request: RequestName, signal?: AbortSignal): Promise<Delivery | undefined> {
+    return await this.#read(objectKeys.delivery(request), delivery, signal);
+  }
+
+  /** `<row>.<part>` of every delivered request. */
+  async deliveredNames(batch: string, signal?: AbortSignal): Promise<Set<string>> {
+    const prefix = objectKeys.deliveries(batch);
+    const names = new Set<string>();
+    for await (const { key } of this.#store.list(prefix, optional(signal))) {
+      names.add(key.slice(prefix.length, -'.json'.length));
+    }
+    return names;
+  }
+
+  /** The last failure of every request that has one, by `<row>.<part>`. */
+  async failures(batch: string, signal?: AbortSignal): Promise<Map<string, Failure>> {
+    const last = new Map<string, Failure>();
+    for await (const { key } of this.#store.list(objectKeys.failures(batch), optional(signal))) {
+      const found = await this.#read(key, failure, signal);
+      if (found === undefined) continue;
+      const member = `${found.row}.${found.part}`;
+      if (found.round >= (last.get(member)?.round ?? 0)) last.set(member, found);
+    }
+    return last;
+  }
+
+  /** Whether any intent of the batch was ever written: then money may have been spent on it. */
+  async hasIntents(batch: string, signal?: AbortSignal): Promise<boolean> {
+    for await (const _ of this.#store.list(objectKeys.intents(batch), optional(signal))) return true;
+    return false;
+  }
+
+  async writeEvent(batch: string, value: BatchEvent, id: string, signal?: AbortSignal): Promise<void> {
+    await this.#once(objectKeys.event(batch, value.at, id), value, signal);
+  }
+
+  /** What remains to be said of a batch that has ended; written again when it ends again. */
+  async writeSummary(batch: string, value: unknown, signal?: AbortSignal): Promise<void> {
+    await this.#store.put(objectKeys.summary(batch), json(value), {
+      contentType: 'application/json',
+      cacheControl: 'no-cache',
+      ...optional(signal),
+    });
+  }
+
+  async readSummary(batch: string, signal?: AbortSignal): Promise<unknown> {
+    return await this.#read(objectKeys.summary(batch), z.unknown(), signal);
+  }
+
+  async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<boolean> {
+    const outcome = await this.#store.putOnce(key, json(value), {
+      contentType: 'application/json',
+      ...optional(signal),
+    });
+    return outcome === 'created';
+  }
+
+  async #read<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
+    const object = await this.#store.get(key, signal);
+    if (object === undefined) return undefined;
+    try {
+      return schema.parse(JSON.parse(object.body.toString('utf8')));
+    } catch (error) {
+      throw new MalformedError(`${key} in the store is damaged; restore it from a backup.`, { cause: error });
+    }
+  }
+}
+
+function ledgerKey(entry: LedgerEntry, day: string): string {
+  const { batch, row, part, numImages, costMicroUsd, requestId } = entry;
+  const file = `${costMicroUsd}.${numImages}.${row}.${part}.${encodeSegment(requestId)}.json`;
+  return `${objectKeys.ledgerDay(day)}${encodeSegment(batch)}/${file}`;
+}
+
+function parseLedgerKey(key: string): LedgerKey | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)\/([^/]+)\/(\d+)\.(\d+)\.\d+\.\d+\.[^/]+\.json$/.exec(
+    key.slice(objectKeys.ledger.length),
+  );
+  if (match === null) return undefined;
+  const [, day = '', batchSegment = '', cost, images] = match;
+  return { key, day, batchSegment, costMicroUsd: Number(cost), numImages: Number(images) };
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { formatUsd, toUsd } from './money.ts';
+import { type BatchView, type Stop, unfinished } from './records/batches.ts';
+import { STATES } from './records/states.ts';
+
+const count = z.int().min(0);
+
+/** What `status BATCH --json` prints, and what the summary of an ended batch holds: the public contract. */
+export const batchStatus = z.object({
+  batch: z.string(),
+  state: z.enum(['running', 'paused', 'held', 'done', 'cancelled']),
+  counts: z.object({
+    planned: count,
+    submitting: count,
+    submitted: count,
+    generated: count,
+    rendering: count,
+    delivered: count,
+    failed: count,
+    held: count,
+    unknown: count,
+    cancelled: count,
+  }),
+  money: z.object({
+    capUsd: z.number().nullable(),
+    reservedUsd: z.number(),
+    spentUsd: z.number(),
+    estimateUsd: z.number(),
+  }),
+  etaSeconds: z.number().nullable(),
+  heldReason: z.string().nullable(),
+});
+export type BatchStatus = z.infer<typeof batchStatus>;
+
+/** Pure: what a batch in Redis looks like to a person. `nowMs`: wall clock. */
+export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number): BatchStatus {
+  const open = unfinished(view.counts);
+  const ended = view.complete && open === 0;
+  const inHand = open - view.counts.planned - view.counts.held - view.counts.unknown;
+  const capHolds =
+    view.word === 'held' || (view.counts.held > 0 && view.counts.planned === 0 && inHand === 0);
+  const state = ended
+    ? view.word === 'cancelled'
+      ? 'cancelled'
+      : 'done'
+    : stop !== undefined || capHolds
+      ? 'held'
+      : view.word;
+  const counts = Object.fromEntries(STATES.map((one) => [one, view.counts[one]])) as BatchStatus['counts'];
+  // Held as a whole, in one step, whatever the size: what is still planned waits for a person too.
+  if (view.word === 'held') {
+    counts.held += counts.planned;
+    counts.planned = 0;
+  }
+  return {
+    batch: view.batch,
+    state,
+    counts,
+    money: {
+      capUsd: view.cap === undefined ? null : toUsd(view.cap),
+      reservedUsd: toUsd(view.reserved),
+      spentUsd: toUsd(view.spent),
+      estimateUsd: toUsd(view.maxMicroUsd),
+    },
+    etaSeconds: state === 'running' ? etaSeconds(view, open, nowMs) : state === 'done' ? 0 : null,
+    heldReason: state === 'held' ? heldReason(view, stop) : null,
+  };
+}
+
+/** From the pace since the batch began; null until something has ended. */
+function etaSeconds(view: BatchView, open: number, nowMs: number): number | null {
+  const { delivered, failed } = view.counts;
+  const ended = delivered + failed;
+  if (ended === 0) return null;
+  return Math.ceil((open * Math.max(1, nowMs - view.createdAtMs)) / ended / 1_000);
+}
+
+function heldReason(view: BatchView, stop: Stop | undefined): string {
+  if (stop !== undefined) return stop.reason;
+  if (view.heldBy === undefined) return 'held; run shotlist resume';
+  const { scope, limit } = view.heldBy;
+  const [kind = ''] = scope.split(':');
+  const spent = kind === 'batch' ? `, ${formatUsd(view.spent)} of it spent` : '';
+  const mend =
+    kind === 'batch'
+      ? `run shotlist resume ${view.batch} --cap with a higher total`
+      : `wait for the next ${kind} or raise ${kind === 'day' ? 'DAILY_CAP_USD' : 'MONTHLY_CAP_USD'}, then run shotlist resume ${view.batch}`;
+  return `the ${kind} cap of ${formatUsd(limit)} leaves no room for the next request${spent}; ${mend}`;
+}

@@ -1,4 +1,4 @@
-import { MalformedError } from '../../shared/errors.ts';
+import { MalformedError, UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import { objectKeys } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
@@ -41,25 +41,28 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
     async begin(request) {
       const record = await records.activate(request);
       if (record === undefined) return undefined;
-      const starts = record.renderStarts + 1;
-      const { epoch, round } = record;
-      const started = await house.step('render', { request, epoch, set: { renderStarts: starts } });
-      if (started.code !== 'ok') return undefined;
-      rounds.set(request, round);
+      // Everything that can fail without the picture's fault comes before the start is counted.
       const { name, row, planned } = await house.work(request);
       const recipe = recipes.get(row.recipe);
       if (recipe === undefined) {
-        throw new MalformedError(
-          `The plan of ${request} asks for recipe "${row.recipe}", which this worker does not have.`,
+        throw new UserError(
+          'unknown_recipe',
+          `${request} asks for recipe "${row.recipe}", which this worker does not have; start a worker of the release that enqueued it.`,
         );
       }
       const stored = await originalsOf(store, row.shotKey);
-      const images = planned.indices.flatMap((index) => {
+      const images = planned.indices.map((index) => {
         const original = stored.find((one) => one.index === index);
-        return original === undefined
-          ? []
-          : [{ index, requestId: record.requestId, originalKey: original.key }];
+        if (original === undefined) {
+          throw new MalformedError(`Original ${index} of shot key ${row.shotKey} is missing from the store.`);
+        }
+        return { index, requestId: record.requestId, originalKey: original.key };
       });
+      const { epoch, round } = record;
+      const starts = record.renderStarts + 1;
+      const started = await house.step('render', { request, epoch, set: { renderStarts: starts } });
+      if (started.code !== 'ok') return undefined;
+      rounds.set(request, round);
       return {
         request,
         epoch,

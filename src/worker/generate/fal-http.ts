@@ -1,0 +1,155 @@
+import { Agent, fetch } from 'undici';
+import { z } from 'zod';
+import { errorCodes } from '../../shared/errors.ts';
+import { type Clock, withTimeout } from '../../shared/time.ts';
+import { type FalCall, FalError, type FalFault } from './fal-error.ts';
+
+/** One HTTP exchange with fal that ended with a 2xx and a JSON body. */
+export interface FalAnswer {
+  readonly status: number;
+  readonly text: string;
+  readonly billableUnits: number | undefined;
+}
+
+export interface FalRequest {
+  readonly call: FalCall;
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export type FalHttp = (request: FalRequest) => Promise<FalAnswer>;
+
+/** The sockets to fal: kept alive and bounded, where the built-in fetch opens one per request in flight (MEASURED.md). */
+export function openFalSockets(): Agent {
+  return new Agent({ connections: 64, keepAliveTimeout: 30_000, connect: { timeout: 10_000 } });
+}
+
+/**
+ * Sends one request, once, and reads the whole answer. Rejects with a `FalError` for everything but a 2xx with JSON;
+ * when the caller's signal aborts, with a `FalError` of kind `no-answer` (the request may have been sent).
+ */
+export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }): FalHttp {
+  return async ({ call, url, method, headers, body, timeoutMs, signal }) => {
+    const fault = (more: Partial<FalFault> & Pick<FalFault, 'kind' | 'detail'>, cause?: unknown) =>
+      new FalError(
+        {
+          call,
+          status: 0,
+          type: undefined,
+          retryAfterMs: undefined,
+          neverStarted: false,
+          billableUnits: undefined,
+          ...more,
+        },
+        cause === undefined ? {} : { cause },
+      );
+    let status: number;
+    let text: string;
+    let got: Headers;
+    try {
+      const response = await fetch(url, {
+        method,
+        headers,
+        dispatcher: agent,
+        // An answer that sends us elsewhere is none of fal's; a followed redirect could repeat a POST.
+        redirect: 'manual',
+        signal: withTimeout(signal, timeoutMs),
+        ...(body === undefined ? {} : { body }),
+      });
+      status = response.status;
+      // undici's own Headers differ from the global type in name only.
+      got = response.headers as unknown as Headers;
+      text = await response.text();
+    } catch (error) {
+      const codes = errorCodes(error);
+      const kind = codes.some((code) => NEVER_SENT.has(code)) ? 'never-sent' : 'no-answer';
+      throw fault({ kind, detail: codes.find((code) => code !== 'TypeError') ?? 'no answer' }, error);
+    }
+    const billableUnits = units(got.get('x-fal-billable-units'));
+    if (status >= 200 && status < 300) {
+      if (isJsonObject(text)) return { status, text, billableUnits };
+      throw fault({ kind: 'garbled', status, detail: 'the answer is no JSON object', billableUnits });
+    }
+    const { type, detail } = reasonOf(text);
+    throw fault({
+      kind: 'http',
+      status,
+      type: got.get('x-fal-error-type') ?? type,
+      detail,
+      retryAfterMs: retryAfter(got.get('retry-after'), clock),
+      neverStarted: status === 504 && got.get('x-fal-request-timeout-type') === 'user',
+      billableUnits,
+    });
+  };
+}
+
+/** Codes of failures before a byte of the request left: no connection was made. */
+const NEVER_SENT = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+function units(header: string | null): number | undefined {
+  if (header === null || !/^\d+(\.\d+)?$/.test(header.trim())) return undefined;
+  return Number(header);
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
+}
+
+const item = z.object({ msg: z.string().optional(), type: z.string().optional() });
+const errorBody = z.object({
+  detail: z.union([z.string(), z.array(item)]).optional(),
+  error: z
+    .union([z.string(), z.object({ type: z.string().optional(), message: z.string().optional() })])
+    .optional(),
+  error_type: z.string().optional(),
+  message: z.string().optional(),
+});
+
+/** fal says why in `detail`, as a text or a list; `input` in it echoes the prompt and is left out. */
+function reasonOf(text: string): { type: string | undefined; detail: string } {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return { type: undefined, detail: '' };
+  }
+  const parsed = errorBody.safeParse(body);
+  if (!parsed.success) return { type: undefined, detail: '' };
+  const { detail, error, error_type, message } = parsed.data;
+  const listed = Array.isArray(detail) ? detail : [];
+  const told = typeof error === 'object' ? error : undefined;
+  const words = [
+    typeof detail === 'string' ? detail : undefined,
+    ...listed.map((one) => one.msg),
+    typeof error === 'string' ? error : told?.message,
+    message,
+  ].find((one) => one !== undefined && one !== '');
+  return { type: error_type ?? listed[0]?.type ?? told?.type, detail: (words ?? '').slice(0, 300) };
+}
+
+/** Seconds or an HTTP date, as milliseconds from now; at most ten minutes. */
+function retryAfter(header: string | null, clock: Clock): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+(\.\d+)?$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - clock();
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), 600_000) : undefined;
+}

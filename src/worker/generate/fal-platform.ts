@@ -1,0 +1,148 @@
+import { isDeepStrictEqual } from 'node:util';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import { type FalInput, type FalOutput, falOutput } from './fal.ts';
+import type { FalHttp } from './fal-http.ts';
+
+/** fal's platform API: what it knows of a request afterwards, and its prices. */
+export interface FalPlatform {
+  /**
+   * Every entry of the endpoint's history with exactly this input, sent within the window; all pages. Rejects with a
+   * FalError when any page cannot be had: then nothing is known.
+   */
+  findByInput(
+    endpoint: string,
+    input: FalInput,
+    window: Window,
+    signal?: AbortSignal,
+  ): Promise<HistoryEntry[]>;
+  /** One request of the history; undefined where the list, read in full, does not hold it. */
+  findById(
+    endpoint: string,
+    requestId: string,
+    window: Window,
+    signal?: AbortSignal,
+  ): Promise<HistoryEntry | undefined>;
+  /** What one billable unit costs, in US dollars; undefined where fal does not say. Kept for an hour. */
+  unitPriceUsd(endpoint: string, signal?: AbortSignal): Promise<number | undefined>;
+}
+
+/** Milliseconds since 1970. */
+export interface Window {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export interface HistoryEntry {
+  readonly requestId: string;
+  readonly sentAtMs: number;
+  readonly statusCode: number | undefined;
+  readonly output: FalOutput | undefined;
+}
+
+const row = z.object({
+  request_id: z.string(),
+  sent_at: z.string(),
+  status_code: z.number().nullish(),
+  json_input: z.unknown(),
+  json_output: z.unknown(),
+});
+// The name of the list is not documented; take the one that is there.
+const page = z
+  .object({ next_cursor: z.string().nullish(), has_more: z.boolean().nullish() })
+  .and(z.union([z.object({ items: z.array(row) }), z.object({ requests: z.array(row) })]));
+const pricing = z.object({
+  prices: z.array(z.object({ endpoint_id: z.string(), unit_price: z.number().min(0), currency: z.string() })),
+});
+
+export interface FalPlatformDeps {
+  readonly http: FalHttp;
+  readonly key: string;
+  readonly apiUrl: string;
+  readonly timeoutMs: number;
+}
+
+export function createFalPlatform({ http, key, apiUrl, timeoutMs }: FalPlatformDeps): FalPlatform {
+  const prices = new LRUCache<string, { price: number | undefined }>({ max: 100, ttl: 3_600_000 });
+
+  async function get(
+    call: 'list' | 'pricing',
+    path: string,
+    query: Record<string, string>,
+    signal?: AbortSignal,
+  ) {
+    const answer = await http({
+      call,
+      url: `${apiUrl}/v1${path}?${new URLSearchParams(query)}`,
+      method: 'GET',
+      headers: { authorization: `Key ${key}`, accept: 'application/json' },
+      timeoutMs,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return JSON.parse(answer.text) as unknown;
+  }
+
+  async function* history(endpoint: string, { fromMs, toMs }: Window, signal?: AbortSignal) {
+    let cursor: string | undefined;
+    do {
+      const answer = page.parse(
+        await get(
+          'list',
+          '/models/requests/by-endpoint',
+          {
+            endpoint_id: endpoint,
+            start: new Date(fromMs).toISOString(),
+            end: new Date(toMs).toISOString(),
+            limit: '100',
+            expand: 'payloads',
+            ...(cursor === undefined ? {} : { cursor }),
+          },
+          signal,
+        ),
+      );
+      yield* 'items' in answer ? answer.items : answer.requests;
+      cursor = (answer.has_more ?? false) ? (answer.next_cursor ?? undefined) : undefined;
+    } while (cursor !== undefined);
+  }
+
+  return {
+    async findByInput(endpoint, input, window, signal) {
+      const found: HistoryEntry[] = [];
+      for await (const one of history(endpoint, window, signal)) {
+        if (isDeepStrictEqual(one.json_input, input)) found.push(entryOf(one));
+      }
+      return found.sort((a, b) => a.sentAtMs - b.sentAtMs);
+    },
+
+    async findById(endpoint, requestId, window, signal) {
+      for await (const one of history(endpoint, window, signal)) {
+        if (one.request_id === requestId) return entryOf(one);
+      }
+      return undefined;
+    },
+
+    async unitPriceUsd(endpoint, signal) {
+      const known = prices.get(endpoint);
+      if (known !== undefined) return known.price;
+      const answer = pricing.parse(
+        await get('pricing', '/models/pricing', { endpoint_id: endpoint }, signal),
+      );
+      const listed = answer.prices.find(
+        (one) => one.endpoint_id === endpoint && one.currency.toUpperCase() === 'USD',
+      );
+      const price = listed?.unit_price;
+      prices.set(endpoint, { price });
+      return price;
+    },
+  };
+}
+
+function entryOf(one: z.infer<typeof row>): HistoryEntry {
+  const output = falOutput.safeParse(one.json_output);
+  return {
+    requestId: one.request_id,
+    sentAtMs: Date.parse(one.sent_at),
+    statusCode: one.status_code ?? undefined,
+    output: output.success ? output.data : undefined,
+  };
+}

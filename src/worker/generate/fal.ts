@@ -1,0 +1,172 @@
+import { createFalClient } from '@fal-ai/client';
+import { z } from 'zod';
+import type { FalCall } from './fal-error.ts';
+import { FalError } from './fal-error.ts';
+import type { FalAnswer, FalHttp } from './fal-http.ts';
+
+/**
+ * The queue of fal, through the real client. The client has no option for a base address, repeats a POST up to three
+ * times with no idempotency key (four paid requests for one call), and throws the response headers away. So the fetch
+ * that it is handed owns all three: it sends everything once, and turns every failure into an error that the client
+ * never repeats. https://github.com/fal-ai/fal-js/blob/main/libs/client/src/retry.ts
+ */
+export interface FalQueue {
+  /** POSTs exactly once. Rejects with a FalError; only kind `never-sent` and a 4xx are a definite no. */
+  submit(endpoint: string, input: FalInput, options: SubmitOptions): Promise<{ requestId: string }>;
+  status(endpoint: string, requestId: string, options: StatusOptions): Promise<QueueStatus>;
+  result(endpoint: string, requestId: string, signal?: AbortSignal): Promise<QueueResult>;
+}
+
+export type FalInput = Readonly<Record<string, string | number | boolean>>;
+
+export interface SubmitOptions {
+  /** A request that fal has not started by then never starts. */
+  readonly startTimeoutS: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface StatusOptions {
+  /** Asks for fal's own log lines too. */
+  readonly logs: 'with-logs' | 'without-logs';
+  readonly signal?: AbortSignal;
+}
+
+export interface QueueStatus {
+  readonly state: 'queued' | 'running' | 'done';
+  /** Requests ahead of it, where fal says so. */
+  readonly queuePosition: number | undefined;
+  readonly logs: readonly string[];
+  readonly inferenceMs: number | undefined;
+}
+
+export interface QueueResult {
+  readonly output: FalOutput;
+  readonly billableUnits: number | undefined;
+}
+
+const image = z.object({
+  url: z.string(),
+  content_type: z.string().nullish(),
+  file_name: z.string().nullish(),
+});
+export const falOutput = z.object({ images: z.array(image) });
+export type FalOutput = z.infer<typeof falOutput>;
+
+const submitted = z.object({ request_id: z.string().min(1).max(200) });
+const status = z.object({
+  status: z.enum(['IN_QUEUE', 'IN_PROGRESS', 'COMPLETED']),
+  queue_position: z.number().nullish(),
+  logs: z.array(z.object({ message: z.string() })).nullish(),
+  metrics: z.object({ inference_time: z.number().nullish() }).nullish(),
+});
+
+const STATE = { IN_QUEUE: 'queued', IN_PROGRESS: 'running', COMPLETED: 'done' } as const;
+
+export interface FalQueueDeps {
+  readonly http: FalHttp;
+  readonly key: string;
+  readonly queueUrl: string;
+  /** Limit of one call of the queue; a result with data URIs is the largest answer. */
+  readonly timeoutMs: number;
+}
+
+export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps): FalQueue {
+  /** Runs one call of the client and hands back the answer that our own fetch saw. */
+  async function exchange(
+    call: FalCall,
+    signal: AbortSignal | undefined,
+    run: (client: ReturnType<typeof createFalClient>) => Promise<unknown>,
+  ): Promise<FalAnswer> {
+    let answer: FalAnswer | undefined;
+    const client = createFalClient({
+      credentials: key,
+      fetch: async (target, init) => {
+        try {
+          answer = await http({
+            call,
+            url: rebase(String(target), queueUrl),
+            method: init?.method ?? 'GET',
+            // The client always passes a plain object.
+            headers: init?.headers as Record<string, string>,
+            ...(typeof init?.body === 'string' ? { body: init.body } : {}),
+            timeoutMs,
+            ...(signal === undefined ? {} : { signal }),
+          });
+        } catch (error) {
+          throw new NoRepeat(error);
+        }
+        return new Response(answer.text, { status: 200, headers: { 'content-type': 'application/json' } });
+      },
+    });
+    try {
+      await run(client);
+    } catch (error) {
+      throw error instanceof NoRepeat ? error.cause : error;
+    }
+    if (answer === undefined) throw new Error(`@fal-ai/client answered ${call} without a request`);
+    return answer;
+  }
+
+  return {
+    async submit(endpoint, input, { startTimeoutS, signal }) {
+      const answer = await exchange('submit', signal, (client) =>
+        // The client's types know this endpoint's options only in part, so the input is ours.
+        client.queue.submit(endpoint, { input, startTimeout: startTimeoutS }),
+      );
+      return { requestId: parse('submit', submitted, answer).request_id };
+    },
+
+    async status(endpoint, requestId, { logs, signal }) {
+      const answer = await exchange('status', signal, (client) =>
+        client.queue.status(endpoint, { requestId, logs: logs === 'with-logs' }),
+      );
+      const body = parse('status', status, answer);
+      const seconds = body.metrics?.inference_time ?? undefined;
+      return {
+        state: STATE[body.status],
+        queuePosition: body.queue_position ?? undefined,
+        logs: (body.logs ?? []).map((line) => line.message),
+        inferenceMs: seconds === undefined ? undefined : seconds * 1_000,
+      };
+    },
+
+    async result(endpoint, requestId, signal) {
+      const answer = await exchange('result', signal, (client) =>
+        client.queue.result(endpoint, { requestId }),
+      );
+      return { output: parse('result', falOutput, answer), billableUnits: answer.billableUnits };
+    },
+  };
+}
+
+/** The client never repeats an error of this name, whatever its cause. */
+class NoRepeat extends Error {
+  constructor(cause: unknown) {
+    super('not to be repeated', { cause });
+    this.name = 'AbortError';
+  }
+}
+
+function rebase(target: string, base: string): string {
+  const { pathname, search } = new URL(target);
+  return `${base}${pathname}${search}`;
+}
+
+function parse<T>(call: FalCall, schema: z.ZodType<T>, answer: FalAnswer): T {
+  const parsed = schema.safeParse(JSON.parse(answer.text));
+  if (parsed.success) return parsed.data;
+  const { billableUnits, status: code } = answer;
+  throw new FalError(
+    {
+      call,
+      kind: 'garbled',
+      status: code,
+      type: undefined,
+      detail: 'the answer has not the shape that fal documents',
+      retryAfterMs: undefined,
+      neverStarted: false,
+      billableUnits,
+    },
+    { cause: parsed.error },
+  );
+}

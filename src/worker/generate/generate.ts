@@ -1,0 +1,373 @@
+import { randomUUID } from 'node:crypto';
+import { UnavailableError } from '../../shared/errors.ts';
+import type { IdTaken, Journal } from '../../shared/journal.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { Outcome, Records, RequestRecord } from '../../shared/records/records.ts';
+import { backoffMs, type Clock, dayOf, type Sleep } from '../../shared/time.ts';
+import type { House, Work } from '../house.ts';
+import type { FalInput, FalQueue } from './fal.ts';
+import { FalError } from './fal-error.ts';
+import type { Latencies } from './latencies.ts';
+import { type SubmitVerdict, submitVerdict } from './verdicts.ts';
+import { paceFor, waitUntilDone } from './waiting.ts';
+
+/** A submit must leave within this time of its intent; the proof that it never arrived counts on it. */
+export const POST_WINDOW_MS = 30_000;
+
+/** Runs that failed before a request fails for good. */
+export const MAX_ATTEMPTS = 4;
+
+/** After the start time-out a run has this long before its wait is handed to `collect`. */
+const LONGEST_RUN_MS = 600_000;
+
+export interface GenerateDeps {
+  readonly house: House;
+  readonly records: Records;
+  readonly journal: Journal;
+  readonly queue: FalQueue;
+  readonly latencies: Latencies;
+  /** Which variants of a shot are stored already. */
+  readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
+  /** Every worker starts no submit for that long. */
+  readonly slowDown: (ms: number) => Promise<void>;
+  readonly startTimeoutS: number;
+  /** How long a POST under way may still answer after the signal has aborted. */
+  readonly graceMs: number;
+  readonly clock: Clock;
+  readonly sleep: Sleep;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/**
+ * One activation of a request: reserve, intent, confirm, POST once, take the id, wait until fal is done, hand over to
+ * `collect`. It may be run again after a crash at any point. When the signal aborts (shutdown, lost lock) it parks what
+ * it has in hand: before the POST the request is planned again, after it `collect` takes it on.
+ */
+export function createGenerate(deps: GenerateDeps): (request: string, signal: AbortSignal) => Promise<void> {
+  const { house, records, journal, log } = deps;
+
+  return async (request, signal) => {
+    const record = await records.activate(request);
+    if (record === undefined) return;
+    const round = await startingRound(record);
+    if (round === undefined) return;
+    await submit({ request, epoch: record.epoch, round, attempts: record.attempts }, signal);
+  };
+
+  /** The round to submit in; undefined when there is nothing for `generate` to do. */
+  async function startingRound({
+    request,
+    name,
+    state,
+    epoch,
+    round,
+  }: RequestRecord): Promise<number | undefined> {
+    switch (state) {
+      case 'planned':
+        return round;
+      case 'submitting': {
+        // A former run died. Without an intent it cannot have sent anything: its confirm would fail on the epoch.
+        const intent = await journal.readIntent(name, round);
+        if (intent !== undefined) {
+          await lose(request, epoch, round, intent.at);
+          return undefined;
+        }
+        const released = await house.step('release', { request, epoch });
+        return released.code === 'ok' ? released.round : undefined;
+      }
+      case 'submitted':
+      case 'unknown':
+        await house.give('collect', request, round);
+        return undefined;
+      case 'generated':
+      case 'rendering':
+        await house.give('render', request, round);
+        return undefined;
+      case 'held':
+      case 'delivered':
+      case 'failed':
+      case 'cancelled':
+        return undefined;
+    }
+  }
+
+  async function submit(run: Run, signal: AbortSignal): Promise<void> {
+    const { request, epoch, round } = run;
+    const work = await house.work(request, signal);
+    const { row, planned, model, name } = work;
+    const take = { shotKey: row.shotKey, indices: planned.indices, price: planned.maxMicroUsd };
+    const reserved = await house.step('reserve', { request, epoch, take });
+    if (reserved.code !== 'ok') return turnedAway(request, reserved);
+
+    const ready = await beforePost(run, signal, async () => {
+      // Only now that the images are claimed is it sure that nobody else is about to store them.
+      const made = await deps.made(row.shotKey, signal);
+      const indices = planned.indices.filter((index) => !made.has(index));
+      if (indices.length === 0) return 'adopt';
+      const at = deps.clock();
+      const value = {
+        ...name,
+        round,
+        nonce: randomUUID(),
+        at,
+        reserved: planned.maxMicroUsd,
+        day: dayOf(at),
+        indices,
+      };
+      if ((await journal.writeIntent(value, signal)) === 'theirs') return 'theirs';
+      const confirmed = await house.step('confirm', { request, epoch, set: { intentAtMs: at } });
+      if (confirmed.code !== 'ok')
+        return confirmed.code === 'stopped' || confirmed.code === 'word' ? 'release' : 'end';
+      // The window counts from the intent; a machine that slept in between must not send any more.
+      return deps.clock() - at < POST_WINDOW_MS && !signal.aborted ? { indices, at } : 'release';
+    });
+    switch (ready) {
+      case 'end':
+        return;
+      case 'release':
+        await release(run);
+        return;
+      case 'theirs':
+        await lose(request, epoch, round, undefined);
+        return;
+      case 'adopt': {
+        const adopted = await house.step('adopt', { request, epoch });
+        if (adopted.code === 'ok') await house.give('render', request, adopted.round);
+        return;
+      }
+      default:
+    }
+
+    const input = inputOf(work, ready.indices.length);
+    const postedAtMs = deps.clock();
+    const requestId = await post(run, model.endpoint, input, ready.at, signal);
+    if (requestId === undefined) return;
+    const taken = await takeId({ ...name, round, requestId, at: deps.clock() }, signal);
+    if (taken === undefined) {
+      // The store is away and this worker must go: the next one is told which id to take.
+      await lose(request, epoch, round, ready.at, requestId);
+      return;
+    }
+    if (!isSame(taken, { ...name, round })) {
+      log.warn({ request, requestId }, 'the id was taken by another request with the same input');
+      await lose(request, epoch, round, ready.at);
+      return;
+    }
+    const accepted = await house.step('accept', { request, epoch, set: { requestId } });
+    if (accepted.code !== 'ok') return;
+    log.debug({ request, requestId }, 'submitted');
+    await wait(run, work, requestId, ready.indices.length, postedAtMs, signal);
+  }
+
+  /** Whatever fails before the POST, nothing was sent: the request is planned again. */
+  async function beforePost<T>(run: Run, signal: AbortSignal, steps: () => Promise<T>): Promise<T | 'end'> {
+    try {
+      return await steps();
+    } catch (error) {
+      await release(run);
+      if (signal.aborted) return 'end';
+      if (!(error instanceof UnavailableError)) throw error;
+      log.warn(
+        { request: run.request, service: error.service, error: error.message },
+        'waiting for a service',
+      );
+      await deps.slowDown(AWAY_MS);
+      return 'end';
+    }
+  }
+
+  /** POSTs once. undefined when it was not accepted, or nobody knows: then what follows is arranged already. */
+  async function post(
+    run: Run,
+    endpoint: string,
+    input: FalInput,
+    intentAtMs: number,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { request, epoch, round } = run;
+    const hurry = delayedAbort(signal, deps.graceMs);
+    try {
+      const options = { startTimeoutS: deps.startTimeoutS, signal: hurry.signal };
+      return (await deps.queue.submit(endpoint, input, options)).requestId;
+    } catch (error) {
+      if (!(error instanceof FalError)) throw error;
+      const verdict = submitVerdict(error.fault);
+      log.warn(
+        { request, verdict: verdict.kind, status: error.fault.status, detail: error.fault.detail },
+        'submit failed',
+      );
+      if (verdict.kind === 'unknown') await lose(request, epoch, round, intentAtMs);
+      else await refused(run, verdict);
+      return undefined;
+    } finally {
+      hurry.clear();
+    }
+  }
+
+  /** The request runs and is paid for, so the store is waited for; undefined when the signal aborts before it is back. */
+  async function takeId(value: IdTaken, signal: AbortSignal): Promise<IdTaken | undefined> {
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        return await journal.takeId(value);
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
+        log.warn(
+          { requestId: value.requestId, error: error.message },
+          'waiting for the store to take the id',
+        );
+        if (signal.aborted) return undefined;
+        await deps.sleep(backoffMs(attempt, { baseMs: 200, capMs: 3_000, random: deps.random }));
+      }
+    }
+  }
+
+  /** A definite no: nothing was accepted. */
+  async function refused(run: Run, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void> {
+    const { request, epoch, round, attempts } = run;
+    switch (verdict.kind) {
+      case 'stop':
+        // Stopped before it is planned again, so that no worker tries it in between.
+        await house.stop(verdict.stop);
+        await release(run);
+        return;
+      case 'slow':
+        await deps.slowDown(verdict.ms);
+        await release(run);
+        return;
+      case 'away':
+        await deps.slowDown(AWAY_MS);
+        await release(run);
+        return;
+      case 'again':
+        if (attempts + 1 >= MAX_ATTEMPTS) await house.fail(request, epoch, round, verdict.failure);
+        else
+          await release(run, attempts + 1, backoffMs(attempts, { ...ATTEMPT_BACKOFF, random: deps.random }));
+        return;
+      case 'fail':
+        await house.fail(request, epoch, round, verdict.failure);
+        return;
+    }
+  }
+
+  async function wait(
+    run: Run,
+    { row, model }: Work,
+    requestId: string,
+    numImages: number,
+    postedAtMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const kind = latencyKind(row.model, row.input, numImages);
+    const withLogs = log.isLevelEnabled('debug');
+    try {
+      const ended = await waitUntilDone(
+        {
+          status: (inner) =>
+            deps.queue.status(model.endpoint, requestId, {
+              logs: withLogs ? 'with-logs' : 'without-logs',
+              signal: inner,
+            }),
+          clock: deps.clock,
+          sleep: deps.sleep,
+          onLogs: (lines) => {
+            for (const line of lines) log.debug({ request: run.request, requestId, line }, 'fal');
+          },
+        },
+        paceFor(await deps.latencies.of(kind)),
+        postedAtMs + deps.startTimeoutS * 1_000 + LONGEST_RUN_MS,
+        signal,
+      );
+      if (ended.kind === 'done') await deps.latencies.learn(kind, Math.max(1, ended.atMs - postedAtMs));
+    } catch (error) {
+      // Shutdown or a lost lock: the request goes on at fal, and `collect` takes it from here.
+      if (!signal.aborted) throw error;
+    } finally {
+      await house.give('collect', run.request, run.round);
+    }
+  }
+
+  function turnedAway(request: string, outcome: Exclude<Outcome, { code: 'ok' }>): void {
+    // Each of these leaves a request that somebody wakes: a release, a resume, the end of the other claim.
+    log.debug({ request, code: outcome.code }, 'not now');
+  }
+
+  /** Back to planned, in a new round with a job of its own. */
+  async function release(
+    { request, epoch, attempts: before }: Run,
+    attempts = before,
+    delayMs?: number,
+  ): Promise<void> {
+    const released = await house.step('release', { request, epoch, set: { attempts } });
+    if (released.code === 'ok') await house.give('generate', request, released.round, delayMs);
+  }
+
+  /** `requestId`: known from fal's answer, but not yet taken in the store. */
+  async function lose(
+    request: string,
+    epoch: number,
+    round: number,
+    intentAtMs: number | undefined,
+    requestId?: string,
+  ): Promise<void> {
+    const set = {
+      ...(intentAtMs === undefined ? {} : { intentAtMs }),
+      ...(requestId === undefined ? {} : { requestId }),
+    };
+    const lost = await house.step('lose', { request, epoch, set });
+    if (lost.code !== 'ok') return;
+    log.warn({ request }, 'a submit may or may not have been accepted; looking for it');
+    await house.give('collect', request, round);
+  }
+}
+
+interface Run {
+  readonly request: string;
+  readonly epoch: number;
+  readonly round: number;
+  readonly attempts: number;
+}
+
+/** How long nobody submits while Redis, S3 or fal is away. */
+const AWAY_MS = 3_000;
+
+export const ATTEMPT_BACKOFF = { baseMs: 2_000, capMs: 60_000 } as const;
+
+/** Exactly what is POSTed, and what fal's history shows as `json_input`. */
+export function inputOf({ row, model }: Work, numImages: number): FalInput {
+  return { [model.prompt.input]: row.prompt, ...row.input, [model.images.input]: numImages };
+}
+
+export function latencyKind(
+  model: string,
+  input: Readonly<Record<string, unknown>>,
+  numImages: number,
+): string {
+  return [model, input['quality'] ?? '', input['image_size'] ?? '', numImages].join('|');
+}
+
+/** Whether an id or intent in the journal belongs to this round of this request. */
+export function isSame(
+  a: { batch: string; row: number; part: number; round: number },
+  b: { batch: string; row: number; part: number; round: number },
+): boolean {
+  return a.batch === b.batch && a.row === b.row && a.part === b.part && a.round === b.round;
+}
+
+/** A signal that aborts some time after the given one: a POST under way is given the chance to be answered. */
+function delayedAbort(signal: AbortSignal, afterMs: number): { signal: AbortSignal; clear: () => void } {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    timer = setTimeout(() => controller.abort(signal.reason), afterMs);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    clear: () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    },
+  };
+}

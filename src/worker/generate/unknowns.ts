@@ -1,0 +1,102 @@
+import type { Journal } from '../../shared/journal.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { RequestRecord } from '../../shared/records/records.ts';
+import type { Clock } from '../../shared/time.ts';
+import type { House, Work } from '../house.ts';
+import { Later } from '../later.ts';
+import { FalError } from './fal-error.ts';
+import type { FalPlatform } from './fal-platform.ts';
+import { inputOf, isSame, POST_WINDOW_MS } from './generate.ts';
+
+/** How far fal's clock may be from ours. */
+const SKEW_MS = 60_000;
+
+/** The looks at fal's list: soon at first, since a lost answer is mostly in the list within seconds. */
+const LOOKS_MS = [1_000, 3_000, 10_000, 30_000, 60_000] as const;
+
+export interface UnknownsDeps {
+  readonly house: House;
+  readonly journal: Journal;
+  readonly platform: FalPlatform;
+  readonly startTimeoutS: number;
+  readonly unknownMarginS: number;
+  readonly postWindowMs?: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Finds out about a submit whose answer was lost. Resolves to fal's id where it was accepted (the record is `submitted`
+ * then) or undefined where it is proven that it never was (the record is planned again, with its job). Throws `Later`
+ * while nobody can tell: the money stays reserved and the images claimed.
+ */
+export function createResolveUnknown(deps: UnknownsDeps) {
+  const { house, journal, platform, clock, log } = deps;
+  const postWindowMs = deps.postWindowMs ?? POST_WINDOW_MS;
+
+  return async (record: RequestRecord, work: Work, signal: AbortSignal): Promise<string | undefined> => {
+    const { request, epoch, round } = record;
+    const { name, model, row } = work;
+
+    async function adopt(requestId: string): Promise<boolean> {
+      const taken = await journal.takeId({ ...name, round, requestId, at: clock() }, signal);
+      if (!isSame(taken, { ...name, round })) return false;
+      await house.step('accept', { request, epoch, set: { requestId } });
+      return true;
+    }
+
+    const intent = await journal.readIntent(name, round, signal);
+    if (record.requestId !== undefined && (await adopt(record.requestId))) return record.requestId;
+    if (intent === undefined) {
+      // No intent, so no POST: an intent stands before every one, and its confirm would now fail on the epoch.
+      await replan();
+      return undefined;
+    }
+    if (row.input['sync_mode'] === true) {
+      throw new Later(600_000, 'a sync_mode request is missing from the history; a person must decide');
+    }
+    const provenFromMs = intent.at + postWindowMs + (deps.startTimeoutS + deps.unknownMarginS) * 1_000;
+    const askedAtMs = clock();
+    const window = { fromMs: intent.at - SKEW_MS, toMs: Math.max(askedAtMs, provenFromMs) + SKEW_MS };
+    let entries: Awaited<ReturnType<FalPlatform['findByInput']>>;
+    try {
+      entries = await platform.findByInput(
+        model.endpoint,
+        inputOf(work, intent.indices.length),
+        window,
+        signal,
+      );
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      const why = error instanceof FalError ? error.message : 'its answer is not what fal documents';
+      log.warn(
+        { request, error: why },
+        "fal's list cannot be read; the request stays unknown, its money reserved",
+      );
+      throw new Later(nextLookMs(askedAtMs - intent.at), 'the list cannot be read');
+    }
+    for (const { requestId } of entries) {
+      if (!(await adopt(requestId))) continue;
+      log.info({ request, requestId }, "found in fal's list");
+      return requestId;
+    }
+    if (askedAtMs > provenFromMs) {
+      log.info({ request }, 'proven never accepted; it will be submitted again');
+      await replan();
+      return undefined;
+    }
+    throw new Later(
+      Math.max(200, Math.min(nextLookMs(askedAtMs - intent.at), provenFromMs - askedAtMs + 1)),
+      'not in the list yet',
+    );
+
+    async function replan(): Promise<void> {
+      const absent = await house.step('absent', { request, epoch });
+      if (absent.code === 'ok') await house.give('generate', request, absent.round);
+    }
+  };
+}
+
+function nextLookMs(sinceIntentMs: number): number {
+  return LOOKS_MS.find((ms) => sinceIntentMs < ms * 3) ?? LOOKS_MS[LOOKS_MS.length - 1] ?? 60_000;
+}

@@ -1,0 +1,105 @@
+import type { Stop } from '../../shared/records/batches.ts';
+import type { FalFault } from './fal-error.ts';
+
+/** What to do about a failed submit: docs/errors.md and FAL.md's table, as one pure function. */
+export type SubmitVerdict =
+  /** All submits stop until a person resumes; the request is planned again. */
+  | { readonly kind: 'stop'; readonly stop: Stop }
+  /** Everyone slows down; no attempt used. */
+  | { readonly kind: 'slow'; readonly ms: number }
+  /** fal was not reached: nothing was sent; no attempt used. */
+  | { readonly kind: 'away' }
+  /** A definite no that may pass: a new request, one attempt used. */
+  | { readonly kind: 'again'; readonly failure: RequestFailure }
+  /** A definite no for good. Nothing was accepted, so it costs nothing. */
+  | { readonly kind: 'fail'; readonly failure: RequestFailure }
+  /** It may have been accepted: find out before another POST. */
+  | { readonly kind: 'unknown' };
+
+/** What to do about a failed read of status or result of a request whose id is known. Never a new POST by itself. */
+export type ReadVerdict =
+  | { readonly kind: 'stop'; readonly stop: Stop }
+  /** The request is fine: read again. */
+  | { readonly kind: 'repeat'; readonly afterMs: number | undefined }
+  /** fal does not hold it any more, or not yet. */
+  | { readonly kind: 'gone' }
+  /** The run failed unbilled: a new request, one attempt used. */
+  | { readonly kind: 'rerun'; readonly failure: RequestFailure }
+  /** It never started: a new request, no attempt used. */
+  | { readonly kind: 'never-started' }
+  /** Perhaps only "still in progress": the status tells. */
+  | { readonly kind: 'in-progress-or-bad'; readonly failure: RequestFailure }
+  /** Final; may be billed. */
+  | { readonly kind: 'fail'; readonly failure: RequestFailure };
+
+export interface RequestFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Without a `retry-after`. */
+const SLOW_DOWN_MS = 5_000;
+
+/** 5xx that mean a failed run (unbilled) and not a bad moment of the queue, by fal's error type. */
+const FAILED_RUN =
+  /^(internal_server_error|downstream_service_|generation_timeout|runner_|request_timeout|startup_timeout)/;
+
+export function submitVerdict(fault: FalFault): SubmitVerdict {
+  if (fault.kind === 'never-sent') return { kind: 'away' };
+  if (fault.kind !== 'http') return { kind: 'unknown' };
+  const { status, type } = fault;
+  if (status === 401 || status === 403) return { kind: 'stop', stop: accountStop(fault) };
+  if (status === 404) {
+    return {
+      kind: 'stop',
+      stop: { code: 'endpoint', reason: `fal has no such endpoint (404): ${wordsOf(fault)}` },
+    };
+  }
+  if (status === 429) return { kind: 'slow', ms: fault.retryAfterMs ?? SLOW_DOWN_MS };
+  if (status === 400 && type?.startsWith('downstream_service'))
+    return { kind: 'again', failure: failureOf(fault) };
+  // A time-out at fal's door says nothing about what is behind it.
+  if (status === 408) return { kind: 'unknown' };
+  if (status >= 400 && status < 500) return { kind: 'fail', failure: failureOf(fault) };
+  return { kind: 'unknown' };
+}
+
+export function readVerdict(fault: FalFault): ReadVerdict {
+  if (fault.kind !== 'http') return { kind: 'repeat', afterMs: undefined };
+  const { status, type } = fault;
+  if (status === 401 || status === 403) return { kind: 'stop', stop: accountStop(fault) };
+  if (fault.neverStarted) return { kind: 'never-started' };
+  if (status === 404 || status === 410) return { kind: 'gone' };
+  if (status === 429) return { kind: 'repeat', afterMs: fault.retryAfterMs ?? SLOW_DOWN_MS };
+  if (fault.call === 'status') return { kind: 'repeat', afterMs: fault.retryAfterMs };
+  if (type !== undefined && (status >= 500 || status === 400) && FAILED_RUN.test(type)) {
+    return { kind: 'rerun', failure: failureOf(fault) };
+  }
+  if (status === 400) return { kind: 'in-progress-or-bad', failure: failureOf(fault) };
+  if (status >= 400 && status < 500) return { kind: 'fail', failure: failureOf(fault) };
+  return { kind: 'repeat', afterMs: fault.retryAfterMs };
+}
+
+function accountStop(fault: FalFault): Stop {
+  const words = wordsOf(fault);
+  return /balance|locked|billing|payment/i.test(words)
+    ? {
+        code: 'balance',
+        reason: `balance: fal says "${words}"; top up the account, then run shotlist resume`,
+      }
+    : {
+        code: 'key',
+        reason: `key: fal refuses FAL_KEY (${fault.status}): "${words}"; correct it, then run shotlist resume`,
+      };
+}
+
+function failureOf(fault: FalFault): RequestFailure {
+  const code =
+    fault.type ??
+    (fault.status === 422 ? 'rejected_input' : fault.status < 500 ? 'bad_request' : 'failed_run');
+  return { code: code.slice(0, 60), message: `fal answered ${fault.status}: ${wordsOf(fault)}` };
+}
+
+function wordsOf(fault: FalFault): string {
+  return fault.detail === '' ? `HTTP ${fault.status}` : fault.detail;
+}

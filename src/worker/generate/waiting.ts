@@ -1,0 +1,75 @@
+import type { Clock, Sleep } from '../../shared/time.ts';
+import type { QueueStatus } from './fal.ts';
+import { FalError } from './fal-error.ts';
+import type { Latency } from './latencies.ts';
+import { readVerdict } from './verdicts.ts';
+
+/** Few and well-timed reads: the first when it is likely done, then at a short interval. */
+export interface Pace {
+  readonly firstMs: number;
+  readonly intervalMs: number;
+  /** The interval grows by this much with each read. */
+  readonly growth: number;
+}
+
+export function paceFor(latency: Latency | undefined): Pace {
+  // Nothing known yet: feel the way, with growing steps.
+  if (latency === undefined) return { firstMs: 1_000, intervalMs: 500, growth: 1.4 };
+  const { meanMs, deviationMs } = latency;
+  return {
+    firstMs: Math.max(100, meanMs - deviationMs / 2),
+    intervalMs: Math.max(100, deviationMs * 0.7, meanMs * 0.05),
+    growth: 1.15,
+  };
+}
+
+/** The longest wait between two reads. */
+const MAX_INTERVAL_MS = 5_000;
+
+export interface WaitDeps {
+  readonly status: (signal: AbortSignal) => Promise<QueueStatus>;
+  readonly clock: Clock;
+  readonly sleep: Sleep;
+  readonly onLogs: (lines: readonly string[]) => void;
+}
+
+/**
+ * Waits until fal is done with a request. `done` with the best guess of when it was; `gone` when fal answers 404 or
+ * 410; `late` when `deadlineMs` (ms since 1970) has passed; failing reads are repeated until then. Rejects with the
+ * signal's reason when it aborts: the request goes on at fal.
+ */
+export async function waitUntilDone(
+  { status, clock, sleep, onLogs }: WaitDeps,
+  pace: Pace,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<{ readonly kind: 'done'; readonly atMs: number } | { readonly kind: 'gone' | 'late' }> {
+  let waitMs = pace.firstMs;
+  let intervalMs = pace.intervalMs;
+  let logged = 0;
+  let gone = 0;
+  while (clock() < deadlineMs) {
+    await sleep(waitMs, signal);
+    const waited = waitMs;
+    waitMs = Math.min(intervalMs, MAX_INTERVAL_MS);
+    intervalMs = Math.min(intervalMs * pace.growth, MAX_INTERVAL_MS);
+    try {
+      const { state, logs } = await status(signal);
+      onLogs(logs.slice(logged));
+      logged = Math.max(logged, logs.length);
+      // It became done somewhere in the last step; the middle is the best guess.
+      if (state === 'done') return { kind: 'done', atMs: clock() - Math.min(waited, pace.intervalMs) / 2 };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof FalError)) throw error;
+      const verdict = readVerdict(error.fault);
+      // Perhaps only not visible yet: three looks before it counts.
+      if (verdict.kind === 'gone') {
+        gone += 1;
+        if (gone >= 3) return { kind: 'gone' };
+      }
+      waitMs = Math.max(waitMs, verdict.kind === 'repeat' ? (verdict.afterMs ?? 500) : 500);
+    }
+  }
+  return { kind: 'late' };
+}

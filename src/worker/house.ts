@@ -1,0 +1,111 @@
+import type { JobCall, QueueName } from '../shared/jobs.ts';
+import type { Journal } from '../shared/journal.ts';
+import { parseRequestKey, type RequestName } from '../shared/keys.ts';
+import type { Logger } from '../shared/log.ts';
+import type { Model } from '../shared/models/model.ts';
+import type { Registry } from '../shared/models/registry.ts';
+import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
+import type { Batches, Stop } from '../shared/records/batches.ts';
+import type { Outcome, Records, Step } from '../shared/records/records.ts';
+import type { TransitionName } from '../shared/records/states.ts';
+
+/** What every step of a request leans on: its record, its plan, and the bell that it rings for the next one. */
+export interface House {
+  /** Takes a transition, and does what follows from it: jobs for the woken, the summary of a batch that ended. */
+  step(name: TransitionName, step: Step): Promise<Outcome>;
+  /** Gives a request its job in a queue. A repeat is harmless. */
+  give(queue: QueueName, request: string, round: number, delayMs?: number): Promise<void>;
+  /** The plan's words on a request. */
+  work(request: string, signal?: AbortSignal): Promise<Work>;
+  /** Stops all submits, everywhere, until a person resumes. */
+  stop(stop: Stop): Promise<void>;
+  /** Writes the failure down and ends the request with it. */
+  fail(
+    request: string,
+    epoch: number,
+    round: number,
+    failure: { code: string; message: string },
+  ): Promise<void>;
+}
+
+export interface Work {
+  readonly name: RequestName;
+  readonly row: PlanRow;
+  readonly planned: PlannedRequest;
+  readonly model: Model;
+}
+
+export interface HouseDeps {
+  readonly records: Records;
+  readonly batches: Batches;
+  readonly journal: Journal;
+  readonly registry: Registry;
+  readonly add: (queue: QueueName, calls: readonly JobCall[]) => Promise<void>;
+  readonly pauseSubmits: () => Promise<void>;
+  /** A batch has nothing left to do. */
+  readonly ended: (batch: string) => Promise<void>;
+  /** A cap leaves no room for even the cheapest request of a batch, so its waiting jobs are of no use. */
+  readonly heldWhole: (batch: string) => void;
+  readonly clock: () => number;
+  readonly log: Logger;
+}
+
+export function createHouse(deps: HouseDeps): House {
+  const { records, batches, journal, registry, add, log } = deps;
+  const priorities = new Map<string, number>();
+
+  /** Fixed for the life of a batch. */
+  async function priorityOf(batch: string): Promise<number> {
+    const known = priorities.get(batch);
+    if (known !== undefined) return known;
+    const priority = (await batches.read(batch))?.priority ?? 0;
+    if (priorities.size > 1_000) priorities.clear();
+    priorities.set(batch, priority);
+    return priority;
+  }
+
+  async function give(queue: QueueName, request: string, round: number, delayMs?: number): Promise<void> {
+    const batch = parseRequestKey(request)?.batch ?? '';
+    const call = { request, round, priority: await priorityOf(batch) };
+    await add(queue, [delayMs === undefined ? call : { ...call, delayMs }]);
+  }
+
+  return {
+    give,
+
+    async step(name, step) {
+      const outcome = await records.transition(name, step);
+      if (outcome.code === 'ok' || outcome.code === 'held') {
+        for (const { request, round } of outcome.woken) await give('generate', request, round);
+      }
+      const batch = parseRequestKey(step.request)?.batch ?? '';
+      if (outcome.code === 'ok' && outcome.ended) await deps.ended(batch);
+      if (outcome.code === 'held') {
+        log.warn({ request: step.request, scope: outcome.scope }, 'held by a cap');
+        if (outcome.whole) deps.heldWhole(batch);
+      }
+      return outcome;
+    },
+
+    async work(request, signal) {
+      const name = parseRequestKey(request);
+      if (name === undefined) throw new RangeError(`not a request key: ${request}`);
+      const { row, request: planned } = await journal.planned(name, signal);
+      return { name, row, planned, model: registry.get(row.model) };
+    },
+
+    async stop(stop) {
+      await batches.stop(stop);
+      await deps.pauseSubmits();
+      log.error({ code: stop.code, reason: stop.reason }, 'all submits stopped');
+    },
+
+    async fail(request, epoch, round, failure) {
+      const name = parseRequestKey(request);
+      if (name === undefined) throw new RangeError(`not a request key: ${request}`);
+      await journal.writeFailure({ ...name, round, at: deps.clock(), ...failure });
+      const outcome = await this.step('fail', { request, epoch, set: { failure: failure.code } });
+      if (outcome.code === 'ok') log.warn({ request, ...failure }, 'request failed');
+    },
+  };
+}

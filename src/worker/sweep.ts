@@ -1,0 +1,95 @@
+import { messageOf } from '../shared/errors.ts';
+import type { JobCall, QueueName } from '../shared/jobs.ts';
+import type { Logger } from '../shared/log.ts';
+import type { Queues } from '../shared/queues.ts';
+import type { Batches } from '../shared/records/batches.ts';
+import type { Records } from '../shared/records/records.ts';
+import type { Redis } from '../shared/redis.ts';
+
+export interface SweepDeps {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly batches: Batches;
+  readonly records: Records;
+  readonly add: (queue: QueueName, calls: readonly JobCall[]) => Promise<void>;
+  readonly ended: (batch: string) => Promise<void>;
+  readonly log: Logger;
+}
+
+const EVERY_MS = 60_000;
+
+/**
+ * Gives a job to every request that is not at rest and has none: after a crash between a record and its job, a lost
+ * answer of Redis, or a button on a queue dashboard. Resolves to how many it found.
+ */
+export async function sweep({ batches, records, add, ended, log }: SweepDeps): Promise<number> {
+  let given = 0;
+  for (const batch of await batches.list()) {
+    const view = await batches.read(batch);
+    if (view === undefined) {
+      await batches.forget(batch);
+      continue;
+    }
+    if (view.doneAtMs !== undefined) {
+      if (!view.summarized) await ended(batch);
+      continue;
+    }
+    // A batch that is still being enqueued gets its jobs from there.
+    if (!view.complete) continue;
+    given += await giveJobs(records.jobless(batch, 'sweep'), view.priority, add);
+  }
+  if (given > 0) log.info({ requests: given }, 'gave jobs to requests that had none');
+  return given;
+}
+
+/** Adds the jobs of what `Records.jobless` found; resolves to how many. */
+export async function giveJobs(
+  chunks: ReturnType<Records['jobless']>,
+  priority: number,
+  add: SweepDeps['add'],
+): Promise<number> {
+  let given = 0;
+  for await (const chunk of chunks) {
+    for (const queue of ['generate', 'collect', 'render'] as const) {
+      const calls = chunk
+        .filter((one) => one.queue === queue)
+        .map(({ request, round }) => ({ request, round, priority }));
+      if (calls.length > 0) await add(queue, calls);
+      given += calls.length;
+    }
+  }
+  return given;
+}
+
+/**
+ * Removes the waiting generate jobs of a batch that is not running: they could only be turned away, one token of the
+ * rate limit each. The records stay as they are; `resume` gives them jobs again.
+ */
+export async function clearWaiting(
+  batch: string,
+  { records, queues }: { records: Records; queues: Queues },
+): Promise<void> {
+  for await (const requests of records.planned(batch)) await queues.removeWaiting('generate', requests);
+}
+
+/** Sweeps now and each minute, one worker at a time by a lock. */
+export function startSweeping(deps: SweepDeps): { stop(): Promise<void> } {
+  const { redis, prefix, log } = deps;
+  let current: Promise<unknown> = Promise.resolve();
+  const once = () => {
+    current = (async () => {
+      if ((await redis.set(`${prefix}:sweep`, '1', 'PX', EVERY_MS - 5_000, 'NX')) === null) return;
+      await sweep(deps);
+    })().catch((error: unknown) =>
+      log.warn({ error: messageOf(error) }, 'sweep broke off; the next one comes in a minute'),
+    );
+  };
+  once();
+  const timer = setInterval(once, EVERY_MS);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await current;
+    },
+  };
+}

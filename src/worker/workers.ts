@@ -1,0 +1,147 @@
+import { DelayedError, type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import { messageOf, UnavailableError } from '../shared/errors.ts';
+import { parsePayload, type QueueName } from '../shared/jobs.ts';
+import type { Logger } from '../shared/log.ts';
+import { connectionOf } from '../shared/queues.ts';
+import { backoffMs } from '../shared/time.ts';
+import { Later } from './later.ts';
+import { renderForkOptions } from './render/fork-options.ts';
+import { renderBackoffMs } from './render/retry.ts';
+
+/** One request, one step; the signal aborts at shutdown and when the job's lock is lost. */
+export type Step = (request: string, signal: AbortSignal) => Promise<void>;
+
+export interface WorkersDeps {
+  readonly url: string;
+  readonly prefix: string;
+  readonly generate: { readonly step: Step; readonly concurrency: number } | undefined;
+  readonly collect: { readonly step: Step; readonly concurrency: number } | undefined;
+  readonly render:
+    | {
+        readonly file: URL;
+        readonly environment: Readonly<Record<string, string>>;
+        readonly execArgv: readonly string[];
+        readonly concurrency: number;
+      }
+    | undefined;
+  readonly log: Logger;
+}
+
+/**
+ * How long a dead worker's jobs stay locked. BullMQ finds them at the first tick of `STALLED_INTERVAL_MS` after it, so
+ * both are equal everywhere (MEASURED.md).
+ */
+const LOCK_MS = 15_000;
+const STALLED_INTERVAL_MS = 7_500;
+
+/** A job in hand is given this long to park when the process is told to stop. */
+const PARK_MS = 1_500;
+
+export interface Workers {
+  /** Takes no more jobs, parks those in hand, and closes; at most about 2 seconds. */
+  close(): Promise<void>;
+  /** Whether each worker is running: for `/readyz`. */
+  running(): boolean;
+}
+
+export function startWorkers(deps: WorkersDeps): Workers {
+  const { log } = deps;
+  const common = {
+    connection: connectionOf(deps.url),
+    prefix: deps.prefix,
+    lockDuration: LOCK_MS,
+    stalledInterval: STALLED_INTERVAL_MS,
+    // A stall must never end a request that may have been paid for: the record counts what is to be counted.
+    maxStalledCount: 1_000_000,
+    settings: { backoffStrategy: houseBackoffMs },
+  } satisfies WorkerOptions;
+
+  const workers: Worker[] = [];
+  const start = (
+    name: QueueName,
+    processor: ConstructorParameters<typeof Worker>[1],
+    options: Partial<WorkerOptions>,
+  ) => {
+    const worker = new Worker(name, processor, { ...common, ...options });
+    worker.on('error', (error) => log.warn({ queue: name, error: messageOf(error) }, 'worker error'));
+    worker.on('failed', (job, error) =>
+      log.error({ queue: name, jobId: job?.id, error: error.message }, 'step broke off; it is tried again'),
+    );
+    // One lost lock can cascade (MEASURED.md): whoever has it in hand stops.
+    worker.on('lockRenewalFailed', (jobIds) => {
+      for (const jobId of jobIds) worker.cancelJob(jobId, 'the lock is lost');
+    });
+    workers.push(worker);
+  };
+
+  if (deps.generate !== undefined) {
+    start('generate', processorOf(deps.generate.step, log), { concurrency: deps.generate.concurrency });
+  }
+  if (deps.collect !== undefined) {
+    start('collect', processorOf(deps.collect.step, log), { concurrency: deps.collect.concurrency });
+  }
+  if (deps.render !== undefined) {
+    start('render', deps.render.file, {
+      concurrency: deps.render.concurrency,
+      workerForkOptions: {
+        ...renderForkOptions(deps.render.environment),
+        execArgv: [...deps.render.execArgv],
+      },
+      settings: { backoffStrategy: (attemptsMade, _type, error) => renderBackoffMs(attemptsMade, error) },
+    });
+  }
+
+  return {
+    running: () => workers.every((worker) => worker.isRunning()),
+
+    async close() {
+      await Promise.all(
+        workers.map(async (worker) => {
+          // In this order: no further job is taken, and those in hand are told to park.
+          const closed = worker.close().then(() => 'closed' as const);
+          worker.cancelAllJobs('the worker stops');
+          const late = new Promise<'late'>((resolve) => setTimeout(resolve, PARK_MS, 'late').unref());
+          if ((await Promise.race([closed, late])) === 'late') await worker.close(true);
+        }),
+      );
+    },
+  };
+}
+
+/** The one place that translates what a step says into BullMQ's terms. */
+function processorOf(step: Step, log: Logger) {
+  // BullMQ hands the signal only to a function that declares three parameters.
+  return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
+    const payload = parsePayload(job.data);
+    if (payload === undefined) throw new UnrecoverableError('the job carries no request');
+    const later = async (delayMs: number): Promise<never> => {
+      await job.moveToDelayed(Date.now() + Math.ceil(delayMs), token);
+      throw new DelayedError();
+    };
+    // Written by a later release during a rolling deploy: left for a worker that understands it.
+    if (payload === 'newer') return await later(30_000);
+    const until = signal ?? new AbortController().signal;
+    try {
+      await step(payload.request, until);
+    } catch (error) {
+      if (until.aborted) return await later(50);
+      if (error instanceof Later) return await later(error.delayMs);
+      if (error instanceof UnavailableError) {
+        log.warn(
+          { request: payload.request, service: error.service, error: error.message },
+          'waiting for a service',
+        );
+        return await later(
+          1_000 +
+            backoffMs(Math.min(job.attemptsStarted, 5), { baseMs: 500, capMs: 15_000, random: Math.random }),
+        );
+      }
+      throw error;
+    }
+  };
+}
+
+/** For faults of the house itself (a bug, a lost Redis): never given up, at most once a minute. */
+function houseBackoffMs(attemptsMade: number): number {
+  return 1_000 + backoffMs(Math.min(attemptsMade, 6), { baseMs: 1_000, capMs: 60_000, random: Math.random });
+}

@@ -1,0 +1,88 @@
+import { enqueue } from '../producer/enqueue.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
+import { systemClock } from '../shared/time.ts';
+import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
+import type { ListArguments } from './list-arguments.ts';
+import { confirmSpending, count, planFromArguments, planJson, planSentence } from './plan-list.ts';
+import { openShop } from './shop.ts';
+import { openStack, openStore } from './stack.ts';
+import { watchBatch } from './watch.ts';
+
+/** `enqueue LIST`: plans and queues; workers do the rest. */
+export async function enqueueCommand(
+  context: Context,
+  list: string | undefined,
+  args: ListArguments,
+): Promise<Exit> {
+  if (args.dryRun === true) return await dryRun(context, list, args);
+  const config = configOf(context);
+  await using stack = await openStack({
+    config,
+    simulate: args.simulate === true,
+    redis: 'needed',
+    embedded: 'allowed',
+    cwd: context.cwd,
+    signal: context.signal,
+  });
+  const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
+  await using shop = await openShop(stack, config, log);
+  const { plan, name } = await planFromArguments(context, list, args, defaultRegistry(), shop.store);
+  await using _plan = plan;
+  await confirmSpending(context, plan.totals, args, config);
+  const { batch, outcome } = await enqueue(
+    plan,
+    {
+      batch: args.batch,
+      listName: name,
+      priority: args.priority,
+      cap: args.cap,
+      simulated: stack.simulated,
+      signal: context.signal,
+    },
+    { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
+  );
+  if (args.json === true) printJson(context, planJson(batch, plan.totals));
+  else {
+    say(context, planSentence(plan.totals));
+    say(context, ENQUEUED[outcome](batch));
+  }
+  return args.watch === true ? await watchBatch(context, shop, batch, { json: args.json === true }) : EXIT.ok;
+}
+
+const ENQUEUED = {
+  new: (batch: string) => `queued as ${batch}; follow it with: shotlist status ${batch} --watch`,
+  'goes-on': (batch: string) => `${batch} was queued before and goes on; nothing is queued twice`,
+  ended: (batch: string) => `${batch} has nothing left to do: $0.00`,
+} as const;
+
+/** Needs no Redis and no key; looks at the store only to see what is made already. */
+export async function dryRun(context: Context, list: string | undefined, args: ListArguments): Promise<Exit> {
+  const config = configOf(context);
+  await using stack = await openStack({
+    config,
+    simulate: args.simulate === true,
+    redis: 'not-needed',
+    embedded: 'allowed',
+    cwd: context.cwd,
+    signal: context.signal,
+  });
+  const log = openLog(context, config, { detail: 'quiet', secrets: [] });
+  await using store = await openStore(stack.store, log);
+  const { plan } = await planFromArguments(context, list, args, defaultRegistry(), store);
+  await using _plan = plan;
+  const batch = args.batch ?? plan.batchId;
+  if (args.json === true) {
+    printJson(context, planJson(batch, plan.totals));
+    return EXIT.ok;
+  }
+  say(context, `${batch}: ${planSentence(plan.totals)}`);
+  for (const group of plan.totals.groups) {
+    const options = group.options === undefined ? 'other options' : Object.values(group.options).join(', ');
+    say(
+      context,
+      `  ${options}: ${count(group.shots, 'shot')}, ${count(group.images, 'image')}, ${count(group.requests, 'request')}`,
+    );
+  }
+  say(context, 'Nothing was queued: this was a dry run.');
+  return EXIT.ok;
+}

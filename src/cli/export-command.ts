@@ -1,0 +1,104 @@
+import { resolve } from 'node:path';
+import { Closers } from '../shared/closers.ts';
+import type { Config } from '../shared/config.ts';
+import { UserError } from '../shared/errors.ts';
+import { systemClock } from '../shared/time.ts';
+import { type Context, EXIT, type Exit, say } from './context.ts';
+import { costsByRow } from './ledger-keys.ts';
+import { jsonArray, jsonLines, printLines, writeLines } from './lines-out.ts';
+import type { ManifestLine } from './manifest.ts';
+import { manifestCsv } from './manifest-csv.ts';
+import { manifestLines } from './manifest-lines.ts';
+import { type OpenedStore, type OperatorArguments, unknownBatch, withStore } from './operator.ts';
+import { count } from './plan-list.ts';
+import { openShop, type Shop } from './shop.ts';
+import { openStack } from './stack.ts';
+import { createStanding } from './standing.ts';
+
+export interface ExportArguments extends OperatorArguments {
+  readonly format: 'jsonl' | 'csv';
+  readonly out?: string;
+}
+
+/** `export BATCH`: the manifest, one line a shot, in the order of the list. From the store; Redis is asked only about what is open. */
+export async function exportCommand(context: Context, batch: string, args: ExportArguments): Promise<Exit> {
+  if (args.json === true && args.format === 'csv')
+    throw new UserError('usage', 'Give either --json or --format csv, not both.');
+  const { signal } = context;
+  return await withStore(context, args, async (opened) => {
+    const { journal, store, config } = opened;
+    const head = await journal.readHead(batch, signal);
+    if (head === undefined) throw await unknownBatch(context, args, batch, opened);
+    await using closers = new Closers();
+    const clock = systemClock;
+    const standing = createStanding({
+      batch,
+      journal,
+      live: async () => {
+        const shop = await openLive(context, args, config, opened, closers);
+        return shop === undefined
+          ? undefined
+          : { view: await shop.batches.read(batch), records: shop.records };
+      },
+      clock,
+    });
+    const urlOf = (key: string) => store.urlOf(key);
+    const costOfRow = await costsByRow({ store, clock }, head, signal);
+    const tally = { shots: 0, open: 0 };
+    const lines = tallied(manifestLines(head, { journal, urlOf, costOfRow, standing, signal }), tally);
+    const text =
+      args.json === true
+        ? jsonArray(lines)
+        : args.format === 'csv'
+          ? manifestCsv(lines, urlOf)
+          : jsonLines(lines);
+    if (args.out === undefined) await printLines(context, text);
+    else await writeLines(resolve(context.cwd, args.out), text);
+    if (args.out !== undefined) say(context, `${count(tally.shots, 'shot')} written to ${args.out}`);
+    if (tally.open > 0) {
+      say(
+        context,
+        `note: ${count(tally.open, 'shot')} of ${batch} not at an end yet (pending or held); export again when shotlist status ${batch} says done`,
+      );
+    }
+    return EXIT.ok;
+  });
+}
+
+/** undefined, with a note, where Redis cannot be reached: the store alone is enough for an export. */
+async function openLive(
+  context: Context,
+  { simulate }: OperatorArguments,
+  config: Config,
+  { log }: OpenedStore,
+  closers: Closers,
+): Promise<Shop | undefined> {
+  try {
+    const stack = closers.use(
+      await openStack({
+        config,
+        simulate: simulate === true,
+        redis: 'needed',
+        embedded: 'allowed',
+        cwd: context.cwd,
+        signal: context.signal,
+      }),
+    );
+    return closers.use(await openShop(stack, config, log));
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    say(context, 'note: Redis cannot be reached, so what is neither delivered nor failed is called pending');
+    return undefined;
+  }
+}
+
+async function* tallied(
+  lines: AsyncIterable<ManifestLine>,
+  tally: { shots: number; open: number },
+): AsyncGenerator<ManifestLine> {
+  for await (const line of lines) {
+    tally.shots += 1;
+    if (line.status === 'pending' || line.status === 'held') tally.open += 1;
+    yield line;
+  }
+}

@@ -1,0 +1,121 @@
+import pMap from 'p-map';
+import { MalformedError } from '../shared/errors.ts';
+import type { Journal, LedgerEntry, LedgerKey } from '../shared/journal.ts';
+import { toUsd } from '../shared/money.ts';
+import { dayOf, systemClock } from '../shared/time.ts';
+import { type Context, EXIT, type Exit } from './context.ts';
+import { csvLine } from './csv-line.ts';
+import { type DayRange, refuseBackwards } from './days.ts';
+import { ledgerKeys } from './ledger-keys.ts';
+import { jsonArray, jsonLines, printLines } from './lines-out.ts';
+import { type OperatorArguments, unknownBatch, withStore } from './operator.ts';
+
+export interface LedgerArguments extends OperatorArguments, DayRange {
+  readonly batch?: string;
+  readonly format: 'jsonl' | 'csv';
+}
+
+const READS_AT_ONCE = 32;
+
+/** `ledger`: every request that cost money, one line each, in order of time. From the store alone. */
+export async function ledgerCommand(context: Context, args: LedgerArguments): Promise<Exit> {
+  refuseBackwards(args);
+  const { signal } = context;
+  return await withStore(context, args, async (opened) => {
+    const { store, journal, stack } = opened;
+    const head = args.batch === undefined ? undefined : await journal.readHead(args.batch, signal);
+    if (args.batch !== undefined && head === undefined)
+      throw await unknownBatch(context, args, args.batch, opened);
+    const keys = ledgerKeys({ journal, store, clock: systemClock }, { ...args, batch: head }, signal);
+    const entries = inOrderOfTime(keys, journal, signal);
+    const lines = mapped(entries, ledgerLine);
+    if (args.json === true) await printLines(context, jsonArray(lines));
+    else if (args.format === 'csv') await printLines(context, csv(lines, stack.simulated));
+    else await printLines(context, jsonLines(lines));
+    return EXIT.ok;
+  });
+}
+
+/** The public contract of a ledger line. */
+export function ledgerLine(entry: LedgerEntry) {
+  const { ts, batch, shot, requestId, model, quality, imageSize, numImages, costMicroUsd, source } = entry;
+  return {
+    ts,
+    batch,
+    shot,
+    requestId,
+    model,
+    quality,
+    imageSize,
+    numImages,
+    costUsd: toUsd(costMicroUsd),
+    source,
+    ...(entry.simulated === true ? { simulated: true } : {}),
+  };
+}
+
+type LedgerLine = ReturnType<typeof ledgerLine>;
+
+async function* csv(lines: AsyncIterable<LedgerLine>, simulated: boolean): AsyncGenerator<string> {
+  const columns = [
+    'ts',
+    'batch',
+    'shot',
+    'requestId',
+    'model',
+    'quality',
+    'imageSize',
+    'numImages',
+    'costUsd',
+    'source',
+  ] as const satisfies readonly (keyof LedgerLine)[];
+  yield csvLine([...columns, ...(simulated ? ['simulated'] : [])]);
+  for await (const line of lines)
+    yield csvLine([...columns.map((name) => line[name]), ...(simulated ? [line.simulated === true] : [])]);
+}
+
+/** A day's entries are held in memory and sorted; a cost booked after midnight waits for those of its day. */
+async function* inOrderOfTime(
+  keys: AsyncIterable<LedgerKey>,
+  journal: Journal,
+  signal: AbortSignal,
+): AsyncGenerator<LedgerEntry> {
+  let waiting: LedgerEntry[] = [];
+  for await (const { day, ofDay } of byDay(keys)) {
+    waiting.push(
+      ...(await pMap(ofDay, ({ key }) => read(key, journal, signal), { concurrency: READS_AT_ONCE })),
+    );
+    waiting.sort((a, b) => (a.ts < b.ts ? -1 : a.ts > b.ts ? 1 : 0));
+    const due = waiting.findIndex(({ ts }) => dayOf(Date.parse(ts)) > day);
+    const later = due === -1 ? [] : waiting.splice(due);
+    yield* waiting;
+    waiting = later;
+  }
+  yield* waiting;
+}
+
+async function* byDay(
+  keys: AsyncIterable<LedgerKey>,
+): AsyncGenerator<{ readonly day: string; readonly ofDay: readonly LedgerKey[] }> {
+  let ofDay: LedgerKey[] = [];
+  for await (const key of keys) {
+    const [first] = ofDay;
+    if (first !== undefined && first.day !== key.day) {
+      yield { day: first.day, ofDay };
+      ofDay = [];
+    }
+    ofDay.push(key);
+  }
+  const [first] = ofDay;
+  if (first !== undefined) yield { day: first.day, ofDay };
+}
+
+async function read(key: string, journal: Journal, signal: AbortSignal): Promise<LedgerEntry> {
+  const entry = await journal.readLedger(key, signal);
+  if (entry === undefined) throw new MalformedError(`${key} was listed in the store and is gone.`);
+  return entry;
+}
+
+async function* mapped<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U> {
+  for await (const item of items) yield map(item);
+}

@@ -1,0 +1,53 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { errorCodes, UserError } from '../shared/errors.ts';
+import type { Context } from './context.ts';
+
+/** Writes lines to standard output as fast as it takes them. A reader that has seen enough (`| head`) is no error. */
+export async function printLines({ stdout }: Context, lines: AsyncIterable<string>): Promise<void> {
+  try {
+    await pipeline(Readable.from(withBreaks(lines)), stdout, { end: false });
+  } catch (error) {
+    if (!errorCodes(error).includes('EPIPE')) throw error;
+  }
+}
+
+/** Writes lines to a file, which appears under its name only when all of them are in it. */
+export async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
+  const part = `${file}.part`;
+  try {
+    await pipeline(Readable.from(withBreaks(lines)), createWriteStream(part));
+    await rename(part, file);
+  } catch (error) {
+    await rm(part, { force: true });
+    const code = errorCodes(error).find((one) =>
+      ['ENOENT', 'EACCES', 'EISDIR', 'ENOSPC', 'EROFS'].includes(one),
+    );
+    if (code === undefined) throw error;
+    throw new UserError('cannot_write', `${file} cannot be written (${code}); name another file.`, {
+      cause: error,
+    });
+  }
+}
+
+/** The items as one JSON array, one item a line. */
+export async function* jsonArray(items: AsyncIterable<unknown>): AsyncGenerator<string> {
+  let before: string | undefined;
+  yield '[';
+  for await (const item of items) {
+    if (before !== undefined) yield `${before},`;
+    before = JSON.stringify(item);
+  }
+  if (before !== undefined) yield before;
+  yield ']';
+}
+
+export async function* jsonLines(items: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const item of items) yield JSON.stringify(item);
+}
+
+async function* withBreaks(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
+}

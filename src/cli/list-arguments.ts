@@ -1,0 +1,110 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ListSource } from '../producer/list.ts';
+import type { ListOptions } from '../producer/list-options.ts';
+import { UserError } from '../shared/errors.ts';
+import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../shared/jobs.ts';
+import type { Registry } from '../shared/models/registry.ts';
+import { type MicroUsd, parseUsd } from '../shared/money.ts';
+
+/** What `run` and `enqueue` take. */
+export interface ListArguments {
+  readonly prompt?: string;
+  readonly batch?: string;
+  readonly template?: string;
+  readonly model?: string;
+  readonly variants?: string;
+  readonly recipe?: string;
+  readonly cap?: MicroUsd;
+  readonly priority: number;
+  readonly dryRun?: true;
+  readonly yes?: true;
+  readonly json?: true;
+  readonly simulate?: true;
+  readonly watch?: true;
+  /** By the attribute names of the model inputs' flags. */
+  readonly [input: string]: unknown;
+}
+
+export function usd(text: string): MicroUsd {
+  const amount = parseUsd(text);
+  if (amount === undefined)
+    throw new InvalidArgumentError('It must be an amount of dollars, such as 5 or 0.25.');
+  return amount;
+}
+
+function priority(text: string): number {
+  const value = /^\d{1,7}$/.test(text) ? Number(text) : 0;
+  if (value >= 1 && value <= MAX_PRIORITY) return value;
+  throw new InvalidArgumentError(`It must be a whole number from 1 (most urgent) to ${MAX_PRIORITY}.`);
+}
+
+/** Adds the list argument and every option of `enqueue`; the models' inputs bring their own. */
+export function addListArguments(command: Command, registry: Registry): Command {
+  command
+    .argument('[list]', 'a .csv or .jsonl file (.gz too), or - for standard input')
+    .option('--prompt <text>', 'one picture of this prompt, instead of a list')
+    .option(
+      '--batch <id>',
+      "the batch's id (default: the list's name and a hash of it, so the same list is the same batch)",
+    )
+    .option('--template <text>', 'the prompt, from the columns of the list: "Studio photo of {{title}}"')
+    .option('--model <id>', `the model (default: ${registry.defaultModel.alias})`)
+    .option('--variants <n>', 'pictures of each row, 1 to 100 (default: 1)');
+  for (const input of new Map(
+    registry.models.flatMap((model) => model.inputs.map((one) => [one.flag, one] as const)),
+  ).values()) {
+    const choices = input.options === undefined ? '' : `: ${input.options.join(', ')}`;
+    const fallback = input.default === undefined ? '' : ` (default: ${input.default})`;
+    // A flag that takes no word switches a yes-or-no input on.
+    const value = input.type === 'boolean' ? '' : ' <value>';
+    command.option(`--${input.flag}${value}`, `${input.description}${choices}${fallback}`);
+  }
+  return command
+    .option('--recipe <name>', 'the renditions to make (default: catalog)')
+    .addOption(new Option('--cap <usd>', 'never spend more than this on the batch').argParser(usd))
+    .addOption(
+      new Option('--priority <n>', '1 is the most urgent').argParser(priority).default(DEFAULT_PRIORITY),
+    )
+    .option('--dry-run', 'say what it would make and cost, and stop')
+    .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')
+    .option('--simulate', 'try it without paying: a simulated fal, with a Redis and a store of its own');
+}
+
+export function sourceOf(
+  list: string | undefined,
+  { prompt }: ListArguments,
+  stdin: NodeJS.ReadStream,
+): ListSource {
+  if (prompt !== undefined && list !== undefined) {
+    throw new UserError('usage', 'Give either a list or --prompt, not both.');
+  }
+  if (prompt !== undefined) return { kind: 'prompt', prompt };
+  if (list === undefined) {
+    throw new UserError(
+      'usage',
+      'Name a list (a .csv or .jsonl file, or - for standard input), or give one --prompt.',
+    );
+  }
+  return list === '-' ? { kind: 'stdin', stream: stdin } : { kind: 'file', path: list };
+}
+
+export function listOptionsOf(args: ListArguments, registry: Registry): ListOptions {
+  const { model, template, variants, recipe } = args;
+  const inputs: Record<string, string> = {};
+  for (const input of registry.models.flatMap((one) => one.inputs)) {
+    const value = args[attributeOf(input.flag)];
+    if (value !== undefined) inputs[input.name] = String(value);
+  }
+  return {
+    ...(model === undefined ? {} : { model }),
+    ...(template === undefined ? {} : { template }),
+    ...(variants === undefined ? {} : { variants }),
+    ...(recipe === undefined ? {} : { recipe }),
+    inputs,
+  };
+}
+
+/** commander's name of an option: `image-size` becomes `imageSize`. */
+function attributeOf(flag: string): string {
+  return flag.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from 'commander';
+import { messageOf, UserError } from '../shared/errors.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
+import { type Context, cleaned, EXIT, type Exit, say } from './context.ts';
+import { enqueueCommand } from './enqueue-command.ts';
+import { addListArguments } from './list-arguments.ts';
+import { addOperatorCommands } from './operator-commands.ts';
+import { runCommand } from './run-command.ts';
+
+// The SDK warns on Node 20, which this program supports for as long as its parts do.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    // The first one parks what is in hand; the second is meant.
+    if (stopping.signal.aborted) process.exit(EXIT.interrupted);
+    stopping.abort(new Error(signal));
+  });
+}
+
+const context: Context = {
+  environment: process.env,
+  cwd: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: stopping.signal,
+};
+
+let exit: Exit = EXIT.ok;
+
+function program(): Command {
+  const registry = defaultRegistry();
+  const cli = new Command('shotlist')
+    .description('Turns a catalog list into finished product pictures, and accounts for every cent.')
+    .showHelpAfterError('(add --help for what can be given)')
+    .exitOverride();
+  const json = () => new Option('--json', 'print the result as one JSON document on standard output');
+
+  addListArguments(
+    cli.command('run').description('make the pictures of a list: enqueue, work and watch until it ends'),
+    registry,
+  )
+    .addOption(json())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist run catalog.csv --simulate\n  shotlist run catalog.csv --cap 20\n  shotlist run --prompt "A red mug on oak" --variants 4',
+    )
+    .action(async (list, args) => {
+      exit = await runCommand(context, list, args);
+    });
+  addListArguments(cli.command('enqueue').description('queue a list; workers make the pictures'), registry)
+    .option('--watch', 'follow it until it ends')
+    .addOption(json())
+    .action(async (list, args) => {
+      exit = await enqueueCommand(context, list, args);
+    });
+  addOperatorCommands(cli, context, (came) => {
+    exit = came;
+  });
+  return cli;
+}
+
+try {
+  await program().parseAsync(process.argv);
+} catch (error) {
+  exit = exitOf(error);
+}
+// Sockets and children are closed by those who opened them; what is left would be a bug that must not hang a script.
+process.exitCode = exit;
+
+function exitOf(error: unknown): Exit {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.couldNot;
+  if (stopping.signal.aborted) return EXIT.interrupted;
+  const text =
+    error instanceof UserError ? error.message : `${messageOf(error)} (this is a fault of shotlist)`;
+  say(context, cleaned(context, text));
+  if (!(error instanceof UserError) && process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) {
+    say(context, cleaned(context, error.stack ?? ''));
+  }
+  return EXIT.couldNot;
+}

@@ -1,0 +1,100 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { type Cell, csvLine } from './csv-line.ts';
+import type { ManifestLine } from './manifest.ts';
+
+/** Which columns a manifest needs, gathered line by line. */
+export class ManifestColumns {
+  readonly #own = new Set<string>();
+  /** Names of renditions, by the image's index. */
+  readonly #images = new Map<number, Set<string>>();
+  #shotIsThere = true;
+  #simulated = false;
+
+  see({ shot, row, images, simulated }: ManifestLine): void {
+    for (const column of Object.keys(row)) this.#own.add(column);
+    if (!Object.values(row).some((cell) => cell.trim() === shot)) this.#shotIsThere = false;
+    if (simulated === true) this.#simulated = true;
+    for (const { index, renditions } of images) {
+      const names = this.#images.get(index) ?? new Set();
+      for (const { name } of renditions) names.add(name);
+      this.#images.set(index, names);
+    }
+  }
+
+  /** Title and cell of every column: the person's own first, in their order; then what was made of them. */
+  columns(urlOf: (key: string) => string): { title: string; cell: (line: ManifestLine) => Cell }[] {
+    const own = [...this.#own].map((column) => ({
+      title: column,
+      cell: ({ row }: ManifestLine): Cell => row[column],
+    }));
+    const images = [...this.#images]
+      .sort(([a], [b]) => a - b)
+      .flatMap(([index, names]) => {
+        const imageOf = ({ images: all }: ManifestLine) => all.find((one) => one.index === index);
+        const original = (line: ManifestLine): Cell => {
+          const key = imageOf(line)?.original.key;
+          return key === undefined ? undefined : urlOf(key);
+        };
+        const rendition =
+          (name: string) =>
+          (line: ManifestLine): Cell =>
+            imageOf(line)?.renditions.find((one) => one.name === name)?.url;
+        return [
+          { title: `image_${index}`, cell: original },
+          ...[...names].map((name) => ({ title: `image_${index}_${name}`, cell: rendition(name) })),
+        ];
+      });
+    const made: { title: string; cell: (line: ManifestLine) => Cell }[] = [
+      ...(this.#shotIsThere ? [] : [{ title: 'shot', cell: ({ shot }: ManifestLine) => shot }]),
+      { title: 'status', cell: ({ status }) => status },
+      { title: 'error', cell: ({ error }) => error ?? undefined },
+      { title: 'cost_usd', cell: ({ costUsd }) => costUsd },
+      ...(this.#simulated ? [{ title: 'simulated', cell: () => true }] : []),
+      ...images,
+    ];
+    // A column of the person's may be called the same.
+    return [
+      ...own,
+      ...made.map(({ title, cell }) => ({ title: this.#own.has(title) ? `shotlist_${title}` : title, cell })),
+    ];
+  }
+}
+
+/**
+ * The manifest as CSV. Its columns are known only when the last line is, so the lines wait in a file of their own
+ * meanwhile: a batch of any size is written in flat memory, and read from the store once.
+ */
+export async function* manifestCsv(
+  lines: AsyncIterable<ManifestLine>,
+  urlOf: (key: string) => string,
+): AsyncGenerator<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'shotlist-export-'));
+  try {
+    const file = join(folder, 'manifest.jsonl');
+    const seen = new ManifestColumns();
+    await pipeline(Readable.from(seeing(lines, seen)), createWriteStream(file));
+    const columns = seen.columns(urlOf);
+    yield csvLine(columns.map(({ title }) => title));
+    for await (const text of createInterface({ input: createReadStream(file) })) {
+      // Written by `seeing` a moment ago.
+      const line = JSON.parse(text) as ManifestLine;
+      yield csvLine(columns.map(({ cell }) => cell(line)));
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function* seeing(lines: AsyncIterable<ManifestLine>, seen: ManifestColumns): AsyncGenerator<string> {
+  for await (const line of lines) {
+    seen.see(line);
+    // Readers split at these two as well, though JSON leaves them bare.
+    yield `${JSON.stringify(line).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}\n`;
+  }
+}

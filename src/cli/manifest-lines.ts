@@ -1,0 +1,53 @@
+import { pMapIterable } from 'p-map';
+import type { Head, Journal } from '../shared/journal.ts';
+import { type RequestName, requestKeyOf } from '../shared/keys.ts';
+import type { MicroUsd } from '../shared/money.ts';
+import type { PlanRow } from '../shared/plan-row.ts';
+import { type ManifestLine, manifestLine, type RequestEnd } from './manifest.ts';
+
+export interface ManifestDeps {
+  readonly journal: Pick<Journal, 'readChunk' | 'readDelivery' | 'deliveredNames' | 'failures'>;
+  readonly urlOf: (key: string) => string;
+  /** What a row cost so far. */
+  readonly costOfRow: (row: number) => MicroUsd;
+  /** How a request stands of which the store says neither that it was delivered nor that it failed. */
+  readonly standing: (request: string) => Promise<RequestEnd>;
+  readonly signal: AbortSignal;
+}
+
+/** Shots whose deliveries are read at once. */
+const SHOTS_AT_ONCE = 16;
+
+/** The batch's manifest, in the order of its list; a plan chunk at a time. */
+export async function* manifestLines(head: Head, deps: ManifestDeps): AsyncGenerator<ManifestLine> {
+  const { journal, urlOf, costOfRow, signal } = deps;
+  const { batch, simulated } = head;
+  const delivered = await journal.deliveredNames(batch, signal);
+  const failures = await journal.failures(batch, signal);
+
+  async function endOf(name: RequestName): Promise<RequestEnd> {
+    const member = `${name.row}.${name.part}`;
+    const delivery = delivered.has(member) ? await journal.readDelivery(name, signal) : undefined;
+    if (delivery !== undefined) return { status: 'delivered', images: delivery.images };
+    const failure = failures.get(member);
+    if (failure !== undefined) return { status: 'failed', code: failure.code, message: failure.message };
+    return await deps.standing(requestKeyOf(name));
+  }
+
+  yield* pMapIterable(
+    planRows(head, journal, signal),
+    async (row) => {
+      const ends = await Promise.all(row.requests.map(({ part }) => endOf({ batch, row: row.row, part })));
+      return manifestLine(row, ends, { urlOf, costMicroUsd: costOfRow(row.row), simulated });
+    },
+    { concurrency: SHOTS_AT_ONCE },
+  );
+}
+
+async function* planRows(
+  { batch, chunks }: Head,
+  journal: ManifestDeps['journal'],
+  signal: AbortSignal,
+): AsyncGenerator<PlanRow> {
+  for (let chunk = 0; chunk < chunks; chunk += 1) yield* await journal.readChunk(batch, chunk, signal);
+}

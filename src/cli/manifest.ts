@@ -1,0 +1,76 @@
+import type { DeliveredImage } from '../shared/media.ts';
+import { type MicroUsd, toUsd } from '../shared/money.ts';
+import type { PlanRow } from '../shared/plan-row.ts';
+
+/** How one request of a shot stands. */
+export type RequestEnd =
+  | { readonly status: 'delivered'; readonly images: readonly DeliveredImage[] }
+  | { readonly status: 'failed'; readonly code: string; readonly message: string }
+  | { readonly status: 'held'; readonly reason: string }
+  | { readonly status: 'cancelled' }
+  | { readonly status: 'pending' };
+
+export type ShotStatus = RequestEnd['status'];
+
+export interface ManifestOptions {
+  readonly urlOf: (key: string) => string;
+  readonly costMicroUsd: MicroUsd;
+  readonly simulated: boolean;
+}
+
+/** The public contract: one line a shot, merged over its requests. */
+export function manifestLine(
+  { shot, columns }: Pick<PlanRow, 'shot' | 'columns'>,
+  ends: readonly RequestEnd[],
+  { urlOf, costMicroUsd, simulated }: ManifestOptions,
+) {
+  const images = ends
+    .flatMap((end) => (end.status === 'delivered' ? end.images : []))
+    .sort((a, b) => a.index - b.index);
+  return {
+    shot,
+    row: columns,
+    status: statusOfShot(ends),
+    error: errorOf(ends),
+    costUsd: toUsd(costMicroUsd),
+    images: images.map(({ index, requestId, original, renditions }) => ({
+      index,
+      requestId: requestId ?? null,
+      original,
+      renditions: renditions.map(({ name, key, width, height, bytes, format, sha256 }) => ({
+        name,
+        key,
+        url: urlOf(key),
+        width,
+        height,
+        bytes,
+        format,
+        sha256,
+      })),
+    })),
+    ...(simulated ? { simulated: true } : {}),
+  };
+}
+
+export type ManifestLine = ReturnType<typeof manifestLine>;
+
+/**
+ * What is still to come decides first, then what needs a person, then what is final: a shot is `delivered` only when
+ * all of its requests are.
+ */
+const FIRST_OF = ['pending', 'held', 'failed', 'cancelled'] as const satisfies readonly ShotStatus[];
+
+export function statusOfShot(ends: readonly RequestEnd[]): ShotStatus {
+  return FIRST_OF.find((status) => ends.some((end) => end.status === status)) ?? 'delivered';
+}
+
+function errorOf(ends: readonly RequestEnd[]): string | null {
+  const sentences = ends.flatMap((end) =>
+    end.status === 'failed'
+      ? [`${end.code}: ${end.message}`]
+      : end.status === 'held'
+        ? [`held: ${end.reason}`]
+        : [],
+  );
+  return sentences.length === 0 ? null : [...new Set(sentences)].join('; ');
+}

@@ -1,0 +1,90 @@
+import { type Command, Option } from 'commander';
+import type { Context, Exit } from './context.ts';
+import { GROUPINGS } from './costs.ts';
+import { costsCommand } from './costs-command.ts';
+import { day } from './days.ts';
+import { exportCommand } from './export-command.ts';
+import { ledgerCommand } from './ledger-command.ts';
+import { usd } from './list-arguments.ts';
+import { pauseCommand, resumeCommand } from './resume-command.ts';
+import { statusCommand } from './status-command.ts';
+
+/** Adds the commands that look at batches and steer them. `done` is told what each came to. */
+export function addOperatorCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {
+  common(cli.command('status').description('say how a batch stands, or all of them'))
+    .argument('[batch]', 'the batch; without it, all that Redis knows, newest first')
+    .option('--watch', 'follow the batch to its end; exit code 2 when some failed, 3 when it is held')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist status\n  shotlist status spring-1a2b3c4d --watch\n  shotlist status spring-1a2b3c4d --json',
+    )
+    .action(async (batch, args) => done(await statusCommand(context, batch, args)));
+
+  ranged(common(cli.command('costs').description('sum up what was paid, from the ledger')))
+    .addOption(new Option('--by <group>', 'what a row of the answer is').choices(GROUPINGS).default('batch'))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist costs\n  shotlist costs --by day --from 2026-11-01\n  shotlist costs --by quality --batch spring-1a2b3c4d --json',
+    )
+    .action(async (args) => done(await costsCommand(context, args)));
+
+  ranged(common(cli.command('ledger').description('print every request that cost money, in order of time')))
+    .addOption(format('jsonl is one JSON document a line, --json one array of them all'))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist ledger --from 2026-11-01 --to 2026-11-30 --format csv > november.csv\n  shotlist ledger --batch spring-1a2b3c4d',
+    )
+    .action(async (args) => done(await ledgerCommand(context, args)));
+
+  common(cli.command('export').description("print a batch's manifest: one line a shot, in the list's order"))
+    .argument('<batch>', 'the batch; one that still runs is exported as it stands')
+    .addOption(format('jsonl is one JSON document a line, --json one array of them all'))
+    .option('--out <file>', 'write to this file instead of standard output')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist export spring-1a2b3c4d > spring.jsonl\n  shotlist export spring-1a2b3c4d --format csv --out spring.csv',
+    )
+    .action(async (batch, args) => done(await exportCommand(context, batch, args)));
+
+  common(cli.command('pause').description('submit nothing more, of one batch or of all'))
+    .argument('[batch]', 'the batch; without it, all submits of all batches stop')
+    .addHelpText(
+      'after',
+      '\nWhat is at fal already is finished and stored.\n\nExamples:\n  shotlist pause spring-1a2b3c4d\n  shotlist pause',
+    )
+    .action(async (batch, args) => done(await pauseCommand(context, batch, args)));
+
+  common(cli.command('resume').description('go on with what is paused or held'))
+    .argument(
+      '[batch]',
+      'the batch; without it, the stop of all submits (balance, key, price, pause) is lifted',
+    )
+    .addOption(
+      new Option(
+        '--cap <usd>',
+        'the new total that the batch may spend, what is spent already included',
+      ).argParser(usd),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist resume spring-1a2b3c4d --cap 40\n  shotlist resume spring-1a2b3c4d\n  shotlist resume',
+    )
+    .action(async (batch, args) => done(await resumeCommand(context, batch, args)));
+}
+
+function common(command: Command): Command {
+  return command
+    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
+    .option('--simulate', 'look at simulated work, which has a Redis and a store of its own');
+}
+
+function ranged(command: Command): Command {
+  return command
+    .option('--batch <id>', 'of this batch alone')
+    .addOption(new Option('--from <day>', 'from this day on, such as 2026-11-01').argParser(day))
+    .addOption(new Option('--to <day>', 'up to and including this day').argParser(day));
+}
+
+function format(meaning: string): Option {
+  return new Option('--format <format>', meaning).choices(['jsonl', 'csv']).default('jsonl');
+}

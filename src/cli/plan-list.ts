@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { confirm } from '@inquirer/prompts';
+import { listName, readList } from '../producer/list.ts';
+import { createMade } from '../producer/made.ts';
+import { type Plan, planList } from '../producer/plan.ts';
+import type { PlanTotals } from '../producer/plan-totals.ts';
+import type { Config } from '../shared/config.ts';
+import { UserError } from '../shared/errors.ts';
+import type { Registry } from '../shared/models/registry.ts';
+import { formatUsd, toUsd } from '../shared/money.ts';
+import type { ObjectStore } from '../shared/object-store.ts';
+import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
+import { systemClock } from '../shared/time.ts';
+import { type Context, say } from './context.ts';
+import { type ListArguments, listOptionsOf, sourceOf } from './list-arguments.ts';
+
+/** Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. */
+export async function planFromArguments(
+  context: Context,
+  list: string | undefined,
+  args: ListArguments,
+  registry: Registry,
+  store: ObjectStore,
+): Promise<{ readonly plan: Plan; readonly name: string }> {
+  const source = sourceOf(list, args, context.stdin);
+  const recipes = await loadRecipes(shippedRecipesFolder());
+  const name = listName(source);
+  const plan = await planList({
+    rows: readList(source, { signal: context.signal }),
+    listName: name,
+    options: listOptionsOf(args, registry),
+    registry,
+    recipes: new Set(recipes.keys()),
+    made: await createMade(store, context.signal),
+    hashOf: hashOfImage,
+    spoolFolder: tmpdir(),
+    clock: systemClock,
+    signal: context.signal,
+  });
+  for (const warning of plan.warnings) say(context, `warning: ${warning}`);
+  return { plan, name };
+}
+
+/** No shipped model takes images yet; a file of one would be read from here. */
+async function hashOfImage(address: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(address))
+    .digest('hex');
+}
+
+/** The public contract of `enqueue --json` and `--dry-run --json`. */
+export function planJson(batch: string, totals: PlanTotals) {
+  const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
+  return {
+    batch,
+    shots,
+    images,
+    requests,
+    reusedImages,
+    estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
+    naiveUsd: toUsd(naiveMicroUsd),
+  };
+}
+
+export function planSentence({
+  shots,
+  images,
+  requests,
+  reusedImages,
+  minMicroUsd,
+  maxMicroUsd,
+  naiveMicroUsd,
+}: PlanTotals): string {
+  const cost =
+    minMicroUsd === maxMicroUsd
+      ? formatUsd(maxMicroUsd)
+      : `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`;
+  const reused = reusedImages === 0 ? '' : `, ${count(reusedImages, 'image')} already made`;
+  const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
+  return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
+}
+
+export function count(n: number, noun: string): string {
+  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/**
+ * Asks before spending more than `CONFIRM_OVER_USD`; without a terminal it takes `--yes` or `--cap`. Simulated money
+ * is never asked about. Throws a `UserError` on a no.
+ */
+export async function confirmSpending(
+  context: Context,
+  { maxMicroUsd }: PlanTotals,
+  args: ListArguments,
+  { confirmOver }: Config,
+): Promise<void> {
+  if (args.simulate === true || args.yes === true || maxMicroUsd <= confirmOver) return;
+  const amount = formatUsd(maxMicroUsd);
+  if (!context.stdin.isTTY || !context.stderr.isTTY) {
+    if (args.cap !== undefined) return;
+    throw new UserError(
+      'not_confirmed',
+      `This may cost up to ${amount}, more than CONFIRM_OVER_USD (${formatUsd(confirmOver)}): add --yes, or --cap with the most that it may spend.`,
+    );
+  }
+  const yes = await confirm(
+    { message: `This may cost up to ${amount}. Go on?`, default: false },
+    { input: context.stdin, output: context.stderr, signal: context.signal },
+  );
+  if (!yes) throw new UserError('not_confirmed', 'Nothing was spent.');
+}

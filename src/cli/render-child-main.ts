@@ -1,0 +1,77 @@
+import { secretsOf } from '../shared/config.ts';
+import { Journal } from '../shared/journal.ts';
+import { createLogger } from '../shared/log.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
+import { Queues } from '../shared/queues.ts';
+import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
+import { Batches } from '../shared/records/batches.ts';
+import { Records } from '../shared/records/records.ts';
+import { openRedis } from '../shared/redis.ts';
+import { systemClock } from '../shared/time.ts';
+import { createEnded } from '../worker/ended.ts';
+import { createHouse } from '../worker/house.ts';
+import { createRenderChild } from '../worker/render/child.ts';
+import { createRenderDeps } from '../worker/render/deps.ts';
+import { endProcess } from '../worker/render/watchdog.ts';
+import { parseRenderStack, RENDER_STACK } from './render-stack.ts';
+import { openStore } from './stack.ts';
+
+// biome-ignore lint/style/noDefaultExport: BullMQ's child imports the file it is given and calls its default export
+export default createRenderChild(async () => {
+  const {
+    redisUrl,
+    prefix,
+    store: spec,
+    recordTtlH,
+    log: logOptions,
+  } = parseRenderStack(process.env[RENDER_STACK]);
+  const log = createLogger({
+    ...logOptions,
+    fd: 2,
+    secrets: secretsOf({ ...process.env, REDIS_URL: redisUrl }),
+  });
+  const store = await openStore(
+    spec.kind === 'folder'
+      ? spec
+      : {
+          kind: 's3',
+          config: { endpoint: undefined, region: undefined, publicUrl: undefined, ...spec.config },
+        },
+    log,
+  );
+  const redis = await openRedis(redisUrl);
+  const queues = new Queues({ url: redisUrl, prefix });
+  const clock = systemClock;
+  const journal = new Journal({ store });
+  const batches = new Batches({ redis, prefix, clock });
+  const records = new Records({
+    redis,
+    prefix,
+    clock,
+    ttlH: recordTtlH,
+    caps: { daily: undefined, monthly: undefined },
+  });
+  const house = createHouse({
+    records,
+    batches,
+    journal,
+    registry: defaultRegistry(),
+    add: queues.add.bind(queues),
+    pauseSubmits: () => queues.pauseGenerate(),
+    ended: createEnded({ batches, journal, ttlH: recordTtlH, clock, log }),
+    heldWhole: () => undefined,
+    clock,
+    log,
+  });
+  const recipes = await loadRecipes(shippedRecipesFolder());
+  return createRenderDeps({
+    house,
+    records,
+    journal,
+    store,
+    recipes,
+    clock,
+    log,
+    exit: endProcess,
+  });
+});

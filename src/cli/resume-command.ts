@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type BatchOperation,
+  type OperationsDeps,
+  pauseAll,
+  pauseBatch,
+  resumeAll,
+  resumeBatch,
+} from '../producer/batches.ts';
+import { UserError } from '../shared/errors.ts';
+import { formatUsd, type MicroUsd } from '../shared/money.ts';
+import { systemClock } from '../shared/time.ts';
+import { clearWaiting, giveJobs } from '../worker/sweep.ts';
+import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
+import { count } from './plan-list.ts';
+import type { Shop } from './shop.ts';
+import { readStatus } from './watch.ts';
+
+export interface ResumeArguments extends OperatorArguments {
+  readonly cap?: MicroUsd;
+}
+
+/** `pause [BATCH]`: submits nothing more, of one batch or of all. */
+export async function pauseCommand(
+  context: Context,
+  batch: string | undefined,
+  args: OperatorArguments,
+): Promise<Exit> {
+  return await withShop(context, args, async ({ shop }) => {
+    const deps = operationsOf(shop);
+    if (batch === undefined) {
+      const stop = await pauseAll(deps);
+      if (args.json === true) printJson(context, { stopped: true, ...stop });
+      else say(context, `All submits are stopped: ${stop.reason}. What is at fal already is finished.`);
+      return EXIT.ok;
+    }
+    const operation = await pauseBatch(batch, deps);
+    if (await hadEnded(context, args, shop, batch, operation)) return EXIT.ok;
+    if (args.json === true) printJson(context, await readStatus(shop, batch));
+    else
+      say(
+        context,
+        `${batch} is paused; what is at fal already is finished. Go on with: shotlist resume ${batch}`,
+      );
+    return EXIT.ok;
+  });
+}
+
+/** `resume [BATCH] [--cap USD]`: goes on with a batch, or lifts the stop of all submits. */
+export async function resumeCommand(
+  context: Context,
+  batch: string | undefined,
+  args: ResumeArguments,
+): Promise<Exit> {
+  const { cap } = args;
+  if (batch === undefined && cap !== undefined)
+    throw new UserError('usage', 'Name the batch whose cap it is: shotlist resume BATCH --cap USD.');
+  return await withShop(context, args, async ({ shop }) => {
+    const deps = operationsOf(shop);
+    if (batch === undefined) {
+      const { was, jobs } = await resumeAll(deps);
+      if (args.json === true) printJson(context, { stopped: false, was: was ?? null, requests: jobs });
+      else
+        say(
+          context,
+          `${was === undefined ? 'Submits were not stopped' : `Submits go on; they were stopped: ${was.reason}`}. ${count(jobs, 'request')} queued again.`,
+        );
+      return EXIT.ok;
+    }
+    const operation = await resumeBatch(batch, { cap }, deps);
+    if (await hadEnded(context, args, shop, batch, operation)) return EXIT.ok;
+    await sayWhatStillHolds(context, shop, batch);
+    if (args.json === true) printJson(context, await readStatus(shop, batch));
+    else if (operation.outcome === 'done') {
+      const capped = cap === undefined ? '' : ` with a cap of ${formatUsd(cap)} in all`;
+      say(context, `${batch} goes on${capped}; ${count(operation.jobs, 'request')} queued again.`);
+    }
+    return EXIT.ok;
+  });
+}
+
+function operationsOf({ batches, journal, queues, records }: Shop): OperationsDeps {
+  return {
+    batches,
+    journal,
+    pauseSubmits: () => queues.pauseGenerate(),
+    resumeSubmits: () => queues.resumeGenerate(),
+    giveJobs: (batch, priority, mode) =>
+      giveJobs(records.jobless(batch, mode), priority, queues.add.bind(queues)),
+    clearWaiting: (batch) => clearWaiting(batch, { records, queues }),
+    eventId: () => randomBytes(6).toString('hex'),
+    clock: systemClock,
+  };
+}
+
+/** Says so and resolves to true where the batch is at its end; throws a `UserError` where there is none. */
+async function hadEnded(
+  context: Context,
+  args: OperatorArguments,
+  shop: Shop,
+  batch: string,
+  { outcome }: BatchOperation,
+): Promise<boolean> {
+  if (outcome === 'done') return false;
+  // Redis forgets a batch some days after its end; the store has its summary.
+  const status = await readStatus(shop, batch);
+  if (status === undefined)
+    throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
+  if (args.json === true) printJson(context, status);
+  say(context, `${batch} is ${status.state} and has nothing left to do.`);
+  return true;
+}
+
+/** A resumed batch may stand still for another reason, which is better said now than found out. */
+async function sayWhatStillHolds(context: Context, { batches }: Shop, batch: string): Promise<void> {
+  const [stop, view] = await Promise.all([batches.stopped(), batches.read(batch)]);
+  if (stop !== undefined) say(context, `note: all submits are stopped: ${stop.reason}`);
+  if (view?.cap !== undefined && view.cap - view.spent - view.reserved < view.cheapestMicroUsd) {
+    say(
+      context,
+      `note: the cap of ${formatUsd(view.cap)} leaves no room for another request; give a higher total with: shotlist resume ${batch} --cap USD`,
+    );
+  }
+}

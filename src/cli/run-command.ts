@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import Table from 'cli-table3';
+import { enqueue } from '../producer/enqueue.ts';
+import { UserError } from '../shared/errors.ts';
+import type { Head } from '../shared/journal.ts';
+import { encodeSegment } from '../shared/keys.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
+import { formatUsd, fromUsd } from '../shared/money.ts';
+import type { BatchStatus } from '../shared/status.ts';
+import { systemClock } from '../shared/time.ts';
+import { type Context, configOf, type Exit, openLog, printJson, say } from './context.ts';
+import { dryRun } from './enqueue-command.ts';
+import type { ListArguments } from './list-arguments.ts';
+import { confirmSpending, planFromArguments, planSentence } from './plan-list.ts';
+import { openShop, type Shop } from './shop.ts';
+import { openStack, type Stack } from './stack.ts';
+import { endSentence, followBatch } from './watch.ts';
+import { ROLES, startWork } from './work.ts';
+
+/** `run LIST`: enqueue, work and watch in one process until the batch ends. */
+export async function runCommand(
+  context: Context,
+  list: string | undefined,
+  args: ListArguments,
+): Promise<Exit> {
+  if (args.dryRun === true) return await dryRun(context, list, args);
+  const config = configOf(context);
+  if (config.fal.key === undefined && args.simulate !== true) {
+    throw new UserError(
+      'no_key',
+      'Set FAL_KEY to make the pictures for real, or add --simulate to try it without paying.',
+    );
+  }
+  await using stack = await openStack({
+    config,
+    simulate: args.simulate === true,
+    redis: 'needed',
+    embedded: 'allowed',
+    cwd: context.cwd,
+    signal: context.signal,
+  });
+  const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
+  await using shop = await openShop(stack, config, log);
+  const registry = defaultRegistry();
+  const { plan, name } = await planFromArguments(context, list, args, registry, shop.store);
+  await using _plan = plan;
+  for (const note of stack.notes) say(context, `note: ${note}`);
+  say(context, planSentence(plan.totals));
+  await confirmSpending(context, plan.totals, args, config);
+  const { batch } = await enqueue(
+    plan,
+    {
+      batch: args.batch,
+      listName: name,
+      priority: args.priority,
+      cap: args.cap,
+      simulated: stack.simulated,
+      signal: context.signal,
+    },
+    { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
+  );
+  const { status, exit } = await workUntilItEnds(context, { shop, stack, config, log }, batch);
+  if (args.json === true) {
+    printJson(context, status);
+    return exit;
+  }
+  const head = await shop.journal.readHead(batch);
+  say(context, '');
+  if (head !== undefined) say(context, summaryTable(status, head, stack));
+  await sayFailures(context, shop, batch, status);
+  say(context, endSentence(status, exit));
+  return exit;
+}
+
+async function workUntilItEnds(
+  context: Context,
+  { shop, stack, config, log }: Pick<Parameters<typeof startWork>[0], 'shop' | 'stack' | 'config' | 'log'>,
+  batch: string,
+): Promise<{ status: BatchStatus; exit: Exit }> {
+  await using _work = await startWork({
+    shop,
+    stack,
+    config,
+    roles: new Set(ROLES),
+    environment: context.environment,
+    log,
+  });
+  return await followBatch(context, shop, batch, stack.lost);
+}
+
+function summaryTable({ batch, counts, money }: BatchStatus, head: Head, stack: Stack): string {
+  const table = new Table({ style: { head: [], border: [] } });
+  const where =
+    stack.store.kind === 'folder'
+      ? join(stack.store.folder, encodeSegment(batch))
+      : `s3://${stack.store.config.bucket}`;
+  table.push(
+    ['delivered', `${counts.delivered} requests`],
+    ['failed', `${counts.failed} requests`],
+    ['images wanted', `${head.images}`],
+    ['paid', `${formatUsd(fromUsd(money.spentUsd))}${stack.simulated ? ' (simulated)' : ''}`],
+    ['one request an image', formatUsd(head.naiveMicroUsd)],
+    ['pictures', where],
+  );
+  return table.toString();
+}
+
+const SHOWN_FAILURES = 10;
+
+async function sayFailures(
+  context: Context,
+  shop: Shop,
+  batch: string,
+  { counts }: BatchStatus,
+): Promise<void> {
+  if (counts.failed === 0) return;
+  const failures = [...(await shop.journal.failures(batch)).values()];
+  for (const { row, part, batch: of, code, message } of failures.slice(0, SHOWN_FAILURES)) {
+    const planned = await shop.journal.planned({ batch: of, row, part });
+    say(context, `failed: ${planned.row.shot}: ${code}: ${message}`);
+  }
+  if (failures.length > SHOWN_FAILURES) {
+    say(context, `… and ${failures.length - SHOWN_FAILURES} more: shotlist export ${batch}`);
+  }
+}

@@ -1,0 +1,48 @@
+import { Closers } from '../shared/closers.ts';
+import type { Config } from '../shared/config.ts';
+import { UserError } from '../shared/errors.ts';
+import { Journal } from '../shared/journal.ts';
+import type { Logger } from '../shared/log.ts';
+import type { ObjectStore } from '../shared/object-store.ts';
+import { Queues } from '../shared/queues.ts';
+import { Batches } from '../shared/records/batches.ts';
+import { Records } from '../shared/records/records.ts';
+import { openRedis, type Redis } from '../shared/redis.ts';
+import { systemClock } from '../shared/time.ts';
+import { createEnded } from '../worker/ended.ts';
+import { openStore, type Stack } from './stack.ts';
+
+/** Everything that producer, worker and operator share, opened over one stack. */
+export interface Shop extends AsyncDisposable {
+  readonly redis: Redis;
+  readonly store: ObjectStore;
+  readonly journal: Journal;
+  readonly queues: Queues;
+  readonly batches: Batches;
+  readonly records: Records;
+  readonly ended: (batch: string) => Promise<void>;
+}
+
+/** Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it. */
+export async function openShop(stack: Stack, config: Config, log: Logger): Promise<Shop> {
+  const { prefix, redisUrl: url } = stack;
+  if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
+  const opened = new Closers();
+  try {
+    const store = opened.use(await openStore(stack.store, log));
+    await store.check();
+    const redis = await openRedis(url);
+    opened.defer(() => redis.disconnect());
+    const queues = opened.use(new Queues({ url, prefix }));
+    const journal = new Journal({ store });
+    const batches = new Batches({ redis, prefix, clock: systemClock });
+    const ttlH = config.recordTtlH;
+    const records = new Records({ redis, prefix, clock: systemClock, ttlH, caps: config.caps });
+    const ended = createEnded({ batches, journal, ttlH, clock: systemClock, log });
+    const close = () => opened[Symbol.asyncDispose]();
+    return { redis, store, journal, queues, batches, records, ended, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+import { formatUsd, fromUsd } from '../shared/money.ts';
+import { STATES } from '../shared/records/states.ts';
+import type { BatchStatus } from '../shared/status.ts';
+import { duration } from './progress.ts';
+import { tableOf } from './tables.ts';
+
+/** All batches, one line each. */
+export function statusTable(statuses: readonly BatchStatus[]): string {
+  return tableOf(
+    [
+      { title: 'batch', align: 'left' },
+      { title: 'state', align: 'left' },
+      { title: 'delivered', align: 'right' },
+      { title: 'failed', align: 'right' },
+      { title: 'spent', align: 'right' },
+      { title: '', align: 'left' },
+    ],
+    statuses.map((status) => [
+      status.batch,
+      status.state,
+      `${status.counts.delivered}/${totalOf(status)}`,
+      String(status.counts.failed),
+      formatUsd(fromUsd(status.money.spentUsd)),
+      status.heldReason ?? '',
+    ]),
+  );
+}
+
+/** One batch in full: its states, its money, when it will be done, and what a person must do. */
+export function statusView(status: BatchStatus): string {
+  const { batch, state, counts, money } = status;
+  const usd = (amount: number) => formatUsd(fromUsd(amount));
+  const states = STATES.filter((one) => counts[one] > 0).map((one) => [
+    one,
+    counts[one].toLocaleString('en'),
+    MEANINGS[one],
+  ]);
+  const sums = [
+    ['spent', usd(money.spentUsd)],
+    ['reserved', `${usd(money.reservedUsd)} for what is under way`],
+    ['estimate', `${usd(money.estimateUsd)} at most, for all of it`],
+    ['cap', money.capUsd === null ? 'none' : usd(money.capUsd)],
+  ];
+  const left = (title: string) => ({ title, align: 'left' as const });
+  return [
+    `${batch}: ${state}, ${counts.delivered} of ${totalOf(status)} requests delivered`,
+    '',
+    tableOf([left('state'), { title: 'requests', align: 'right' }, left('')], states),
+    '',
+    tableOf([left('money'), left('')], sums),
+    ...advice(status).flatMap((line) => ['', line]),
+  ].join('\n');
+}
+
+function advice({ batch, state, counts, etaSeconds, heldReason }: BatchStatus): string[] {
+  const failed =
+    counts.failed > 0
+      ? [`Why ${counts.failed} failed: shotlist export ${batch} names it for each shot.`]
+      : [];
+  switch (state) {
+    case 'running':
+      return [
+        etaSeconds === null
+          ? `It is under way as long as a worker runs; follow it with: shotlist status ${batch} --watch`
+          : `About ${duration(etaSeconds)} left, at the pace so far.`,
+        ...failed,
+      ];
+    case 'paused':
+      return [`Paused by a person; go on with: shotlist resume ${batch}`, ...failed];
+    case 'held':
+      return [`Held: ${heldReason ?? `run shotlist resume ${batch}`}`, ...failed];
+    case 'done':
+      return [`What was made: shotlist export ${batch}`, ...failed];
+    case 'cancelled':
+      return failed;
+  }
+}
+
+const MEANINGS = {
+  planned: 'waiting for a slot at fal',
+  submitting: 'being sent to fal',
+  submitted: 'at fal',
+  generated: 'stored, waiting to be rendered',
+  rendering: 'being rendered',
+  delivered: 'done',
+  failed: 'ended with a reason',
+  held: 'waiting for a person',
+  unknown: "fal's answer was lost and is being looked for",
+  cancelled: 'never submitted',
+} as const satisfies Record<(typeof STATES)[number], string>;
+
+function totalOf({ counts }: BatchStatus): number {
+  return STATES.reduce((sum, one) => sum + counts[one], 0);
+}

@@ -1,0 +1,81 @@
+import { UserError } from '../shared/errors.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { Batches } from '../shared/records/batches.ts';
+import { type BatchStatus, batchStatus, statusOf } from '../shared/status.ts';
+import { sleep, systemClock } from '../shared/time.ts';
+import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { openProgress } from './progress.ts';
+
+export interface WatchDeps {
+  readonly batches: Batches;
+  readonly journal: Journal;
+}
+
+const LOOK_MS = 250;
+
+/** The batch's present status: from Redis, or from the store once Redis has forgotten it. */
+export async function readStatus(
+  { batches, journal }: WatchDeps,
+  batch: string,
+): Promise<BatchStatus | undefined> {
+  const view = await batches.read(batch);
+  if (view !== undefined) return statusOf(view, await batches.stopped(), systemClock());
+  const summary = batchStatus.safeParse(await journal.readSummary(batch));
+  return summary.success ? summary.data : undefined;
+}
+
+/**
+ * Follows a batch until nothing moves any more: it has ended, or a person is needed. Throws a `UserError` when there
+ * is no such batch.
+ */
+export async function followBatch(
+  context: Context,
+  deps: WatchDeps,
+  batch: string,
+  lost?: AbortSignal,
+): Promise<{ readonly status: BatchStatus; readonly exit: Exit }> {
+  const progress = openProgress({ stderr: context.stderr, clock: systemClock });
+  const stop = lost === undefined ? context.signal : AbortSignal.any([context.signal, lost]);
+  try {
+    for (;;) {
+      const status = await readStatus(deps, batch);
+      if (status === undefined)
+        throw new UserError('unknown_batch', `There is no batch ${batch}; shotlist status lists them.`);
+      progress.show(status);
+      const exit = exitOf(status);
+      if (exit !== undefined) return { status, exit };
+      if (lost?.aborted === true) throw lost.reason;
+      if (context.signal.aborted) return { status, exit: EXIT.interrupted };
+      await sleep(LOOK_MS, stop).catch(() => undefined);
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+export async function watchBatch(
+  context: Context,
+  deps: WatchDeps,
+  batch: string,
+  { json }: { readonly json: boolean },
+): Promise<Exit> {
+  const { status, exit } = await followBatch(context, deps, batch);
+  if (json) printJson(context, status);
+  else say(context, endSentence(status, exit));
+  return exit;
+}
+
+/** undefined while something moves by itself. */
+function exitOf({ state, counts }: BatchStatus): Exit | undefined {
+  if (state === 'done' || state === 'cancelled') return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
+  const moving = counts.submitting + counts.submitted + counts.generated + counts.rendering;
+  return state === 'held' && moving === 0 ? EXIT.held : undefined;
+}
+
+export function endSentence({ batch, state, counts, heldReason }: BatchStatus, exit: Exit): string {
+  if (exit === EXIT.interrupted)
+    return `Interrupted. What is at fal goes on there and is paid once: the same command takes up ${batch} where it stands.`;
+  if (state === 'held') return `${batch} is held: ${heldReason ?? ''}`;
+  const failed = counts.failed === 0 ? '' : `, ${counts.failed} failed`;
+  return `${batch} is ${state}: ${counts.delivered} requests delivered${failed}.`;
+}

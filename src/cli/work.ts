@@ -1,0 +1,172 @@
+import { extname } from 'node:path';
+import { Closers } from '../shared/closers.ts';
+import type { Config, Environment } from '../shared/config.ts';
+import { UserError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import { PICTURE_LIMITS } from '../shared/media.ts';
+import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
+import { madeOf } from '../shared/originals.ts';
+import { sleep, systemClock } from '../shared/time.ts';
+import { createBook } from '../worker/collect/book.ts';
+import { createCollect } from '../worker/collect/collect.ts';
+import { createFetchMedia } from '../worker/collect/media.ts';
+import { createFalQueue } from '../worker/generate/fal.ts';
+import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
+import { createFalPlatform } from '../worker/generate/fal-platform.ts';
+import { createGenerate } from '../worker/generate/generate.ts';
+import { Latencies } from '../worker/generate/latencies.ts';
+import { createResolveUnknown } from '../worker/generate/unknowns.ts';
+import { createHouse } from '../worker/house.ts';
+import { clearWaiting, startSweeping } from '../worker/sweep.ts';
+import { startWorkers, type Workers } from '../worker/workers.ts';
+import { RENDER_STACK, renderStackOf } from './render-stack.ts';
+import type { Shop } from './shop.ts';
+import type { Stack } from './stack.ts';
+
+export const ROLES = ['generate', 'collect', 'render', 'schedule'] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface WorkOptions {
+  readonly shop: Shop;
+  readonly stack: Stack;
+  readonly config: Config;
+  readonly roles: ReadonlySet<Role>;
+  readonly environment: Environment;
+  readonly log: Logger;
+  readonly registry?: Registry;
+}
+
+/** Requests whose result, fetch or store is under way at once in one worker; each holds one picture in memory. */
+const COLLECT_CONCURRENCY = 16;
+/** Limit of one call of fal; the largest answers are data URIs. */
+const FAL_TIMEOUT_MS = 30_000;
+const MEDIA_TIMEOUT_MS = 60_000;
+/** A POST under way at shutdown may still be answered within this time. */
+const GRACE_MS = 1_000;
+
+export interface Work extends AsyncDisposable {
+  running(): boolean;
+}
+
+/** Starts one worker process's roles over an opened shop. Disposing parks what is in hand, within about 2 seconds. */
+export async function startWork({
+  shop,
+  stack,
+  config,
+  roles,
+  environment,
+  log,
+  registry = defaultRegistry(),
+}: WorkOptions): Promise<Work> {
+  const { redis, store, journal, queues, batches, records, ended } = shop;
+  const { prefix, redisUrl: url, fal } = stack;
+  if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
+  if (fal.key === undefined)
+    throw new UserError('no_key', 'Set FAL_KEY, or try it without paying: --simulate.');
+  const clock = systemClock;
+  const closers = new Closers();
+  const agent = openFalSockets();
+  closers.defer(() => agent.close());
+  const http = createFalHttp({ agent, clock });
+  const queue = createFalQueue({ http, key: fal.key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
+  const platform = createFalPlatform({ http, key: fal.key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS });
+  const add = queues.add.bind(queues);
+  const house = createHouse({
+    records,
+    batches,
+    journal,
+    registry,
+    add,
+    pauseSubmits: () => queues.pauseGenerate(),
+    ended,
+    heldWhole: (batch) => {
+      clearWaiting(batch, { records, queues }).catch((error: unknown) =>
+        log.warn({ batch, error: String(error) }, 'waiting jobs not cleared'),
+      );
+    },
+    clock,
+    log,
+  });
+  const made = (shotKey: string, signal?: AbortSignal) => madeOf(store, shotKey, signal);
+  const generate = createGenerate({
+    house,
+    records,
+    journal,
+    queue,
+    latencies: new Latencies({ redis, prefix }),
+    made,
+    slowDown: (ms) => queues.slowDown(ms),
+    startTimeoutS: fal.startTimeoutS,
+    graceMs: GRACE_MS,
+    clock,
+    sleep,
+    random: Math.random,
+    log,
+  });
+  const { startTimeoutS, unknownMarginS } = fal;
+  const collect = createCollect({
+    house,
+    records,
+    journal,
+    store,
+    queue,
+    platform,
+    resolveUnknown: createResolveUnknown({
+      house,
+      journal,
+      platform,
+      startTimeoutS,
+      unknownMarginS,
+      clock,
+      log,
+    }),
+    book: createBook({ house, journal, simulated: stack.simulated, log }),
+    fetchMedia: createFetchMedia({
+      agent,
+      mediaHosts: fal.mediaHosts,
+      limits: PICTURE_LIMITS,
+      timeoutMs: MEDIA_TIMEOUT_MS,
+    }),
+    made,
+    clock,
+    random: Math.random,
+    log,
+  });
+
+  if (roles.has('generate')) await queues.limitGenerate(fal);
+  const workers: Workers = startWorkers({
+    url,
+    prefix,
+    generate: roles.has('generate') ? { step: generate, concurrency: fal.concurrency } : undefined,
+    collect: roles.has('collect') ? { step: collect, concurrency: COLLECT_CONCURRENCY } : undefined,
+    render: roles.has('render')
+      ? {
+          file: renderChild(),
+          environment: {
+            ...definedOnly(environment),
+            [RENDER_STACK]: renderStackOf(stack, config, log.level),
+          },
+          execArgv: extname(import.meta.url) === '.ts' ? ['--import', import.meta.resolve('tsx')] : [],
+          concurrency: config.renderConcurrency,
+        }
+      : undefined,
+    log,
+  });
+  closers.defer(() => workers.close());
+  if (roles.has('collect')) {
+    const sweeping = startSweeping({ redis, prefix, batches, records, add, ended, log });
+    closers.defer(() => sweeping.stop());
+  }
+  return { running: () => workers.running(), [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose]() };
+}
+
+/** The built file runs beside this one; from source it is TypeScript, which a child loads through tsx. */
+function renderChild(): URL {
+  return new URL(`./render-child-main${extname(import.meta.url)}`, import.meta.url);
+}
+
+function definedOnly(environment: Environment): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}

@@ -1,0 +1,129 @@
+import pMap from 'p-map';
+import { UserError } from '../shared/errors.ts';
+import type { JobCall, QueueName } from '../shared/jobs.ts';
+import type { Head, Journal } from '../shared/journal.ts';
+import { batchIdFault } from '../shared/keys.ts';
+import type { MicroUsd } from '../shared/money.ts';
+import type { Batches } from '../shared/records/batches.ts';
+import type { Records } from '../shared/records/records.ts';
+import type { Clock } from '../shared/time.ts';
+import type { Plan } from './plan.ts';
+
+export interface EnqueueDeps {
+  readonly journal: Journal;
+  readonly batches: Batches;
+  readonly records: Records;
+  readonly add: (queue: QueueName, calls: readonly JobCall[]) => Promise<void>;
+  /** The batch has nothing to do. */
+  readonly ended: (batch: string) => Promise<void>;
+  readonly clock: Clock;
+}
+
+export interface EnqueueOptions {
+  /** Default: the plan's own id, so that the same list is the same batch. */
+  readonly batch: string | undefined;
+  readonly listName: string;
+  readonly priority: number;
+  readonly cap: MicroUsd | undefined;
+  readonly simulated: boolean;
+  readonly signal?: AbortSignal;
+  /** Rows whose requests are queued so far. */
+  readonly onProgress?: (rows: number) => void;
+}
+
+export interface Enqueued {
+  readonly batch: string;
+  /** `new`: queued now. `goes-on`: was queued before and is not at its end. `ended`: nothing is left to do. */
+  readonly outcome: 'new' | 'goes-on' | 'ended';
+}
+
+/** Chunks under way at once: each is a create-once PUT, a Lua script and an addBulk. */
+const CHUNKS_AT_ONCE = 4;
+
+/**
+ * Queues a plan: the head and the plan chunks to the store, then records, then jobs. A crash anywhere is mended by
+ * the same call again, and a repeat changes nothing. Rejects with a `UserError` where the batch id names another list.
+ */
+export async function enqueue(plan: Plan, options: EnqueueOptions, deps: EnqueueDeps): Promise<Enqueued> {
+  const { journal, batches, records, add } = deps;
+  const { priority, signal } = options;
+  const batch = options.batch ?? plan.batchId;
+  const fault = batchIdFault(batch);
+  if (fault !== undefined) throw new UserError('bad_batch', `--batch "${batch}" cannot be used: ${fault}.`);
+
+  const wanted = headOf(plan, batch, options, deps.clock());
+  const { wrote, head } = await journal.writeHead(wanted, signal);
+  if (head.digest !== wanted.digest) {
+    throw new UserError(
+      'batch_taken',
+      `Batch ${batch} exists with another list or other options; choose another --batch, or leave it out to have one named after the list.`,
+    );
+  }
+  const known = await batches.read(batch);
+  if (known?.doneAtMs !== undefined) return { batch, outcome: 'ended' };
+  if (known?.complete === true) return { batch, outcome: 'goes-on' };
+  if (known === undefined && !wrote) {
+    if ((await journal.readSummary(batch, signal)) !== undefined) return { batch, outcome: 'ended' };
+    if (await journal.hasIntents(batch, signal)) {
+      throw new UserError(
+        'redis_lost',
+        `Batch ${batch} has begun to spend, but Redis no longer knows it; restore Redis from its append-only file before going on, so that nothing is paid twice.`,
+      );
+    }
+  }
+
+  await batches.create(head);
+  let rows = 0;
+  await pMap(
+    Array.from({ length: head.chunks }, (_, chunk) => chunk),
+    async (chunk) => {
+      const planned = await journal.writeChunk(batch, chunk, await plan.chunk(chunk), signal);
+      const items = planned.flatMap(({ row, requests }) =>
+        requests.map(({ part, kind }) => ({
+          row,
+          part,
+          state: kind === 'pay' ? ('planned' as const) : ('generated' as const),
+        })),
+      );
+      const created = await records.create(batch, items);
+      if (created === undefined)
+        throw new UserError(
+          'redis_lost',
+          `Redis lost batch ${batch} while it was queued; run the same command again.`,
+        );
+      const call = ({ request, round }: { request: string; round: number }) => ({ request, round, priority });
+      await add('generate', created.filter(({ state }) => state === 'planned').map(call));
+      await add('render', created.filter(({ state }) => state === 'generated').map(call));
+      rows += planned.length;
+      options.onProgress?.(rows);
+    },
+    { concurrency: CHUNKS_AT_ONCE, ...(signal === undefined ? {} : { signal }) },
+  );
+  if (await batches.complete(batch)) {
+    await deps.ended(batch);
+    return { batch, outcome: 'ended' };
+  }
+  return { batch, outcome: wrote ? 'new' : 'goes-on' };
+}
+
+function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: number): Head {
+  const { totals } = plan;
+  return {
+    batch,
+    digest: plan.digest,
+    listName: options.listName,
+    createdAt: new Date(nowMs).toISOString(),
+    simulated: options.simulated,
+    chunks: plan.chunkCount,
+    priority: options.priority,
+    ...(options.cap === undefined ? {} : { cap: options.cap }),
+    shots: totals.shots,
+    images: totals.images,
+    reusedImages: totals.reusedImages,
+    requests: totals.requests,
+    minMicroUsd: totals.minMicroUsd,
+    maxMicroUsd: totals.maxMicroUsd,
+    naiveMicroUsd: totals.naiveMicroUsd,
+    cheapestMicroUsd: totals.cheapestMicroUsd ?? 0,
+  };
+}

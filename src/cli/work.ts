@@ -13,7 +13,7 @@ import { createFetchMedia } from '../worker/collect/media.ts';
 import { createFalQueue } from '../worker/generate/fal.ts';
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
-import { createGenerate } from '../worker/generate/generate.ts';
+import { createGenerate, POST_WINDOW_MS } from '../worker/generate/generate.ts';
 import { Latencies } from '../worker/generate/latencies.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { createHouse } from '../worker/house.ts';
@@ -34,6 +34,10 @@ export interface WorkOptions {
   readonly environment: Environment;
   readonly log: Logger;
   readonly registry?: Registry;
+  /** For tests, which cannot wait half a minute: how long after its intent a POST may still leave. */
+  readonly postWindowMs?: number;
+  /** In [0, 1), for the jitter of every backoff; tests that wait for many of them answer 0. */
+  readonly random?: () => number;
 }
 
 /** Requests whose result, fetch or store is under way at once in one worker; each holds one picture in memory. */
@@ -57,6 +61,8 @@ export async function startWork({
   environment,
   log,
   registry = defaultRegistry(),
+  postWindowMs = POST_WINDOW_MS,
+  random = Math.random,
 }: WorkOptions): Promise<Work> {
   const { redis, store, journal, queues, batches, records, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
@@ -100,7 +106,7 @@ export async function startWork({
     graceMs: GRACE_MS,
     clock,
     sleep,
-    random: Math.random,
+    random,
     log,
   });
   const { startTimeoutS, unknownMarginS } = fal;
@@ -113,10 +119,12 @@ export async function startWork({
     platform,
     resolveUnknown: createResolveUnknown({
       house,
+      records,
       journal,
       platform,
       startTimeoutS,
       unknownMarginS,
+      postWindowMs,
       clock,
       log,
     }),
@@ -129,7 +137,7 @@ export async function startWork({
     }),
     made,
     clock,
-    random: Math.random,
+    random,
     log,
   });
 

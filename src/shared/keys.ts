@@ -44,6 +44,18 @@ export function shotKeyOf({ id, model, prompt, options, take }: ShotIdentity): s
   return createHash('sha256').update(canonical).digest('hex').slice(0, 32);
 }
 
+/** 128 bits in hex of exactly what is POSTed: requests with the same one cannot be told apart in fal's history. */
+export function inputHashOf(
+  endpoint: string,
+  input: Readonly<Record<string, string | number | boolean>>,
+): string {
+  const sorted = Object.entries(input).sort(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256')
+    .update(JSON.stringify([endpoint, sorted]))
+    .digest('hex')
+    .slice(0, 32);
+}
+
 /** A request's name: the batch, the row of the list (from 0), the part of the row's plan (from 0). */
 export interface RequestName {
   readonly batch: string;

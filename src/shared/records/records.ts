@@ -35,6 +35,8 @@ export type Outcome =
   | { readonly code: 'ok'; readonly round: number; readonly ended: boolean; readonly woken: readonly Woken[] }
   /** The record is gone, a later run took over, or its state does not allow this step: stop working on it. */
   | { readonly code: 'absent' | 'stale' | 'state'; readonly state: State | undefined }
+  /** For `accept`: another request, or an earlier round of this one, has fal's id. */
+  | { readonly code: 'taken' }
   /** All submits are stopped, or the batch is paused, held or cancelled. */
   | { readonly code: 'stopped' | 'word'; readonly reason: string }
   /** Another live request may be paying for the same image; this one is woken when that is decided. */
@@ -63,6 +65,10 @@ export interface Step {
   readonly take?: { readonly shotKey: string; readonly indices: readonly number[]; readonly price: MicroUsd };
   /** For `book`. `images`: how many came back. */
   readonly book?: { readonly cost: MicroUsd; readonly images: number };
+  /** For `accept`: fal's id, taken in the same step. */
+  readonly takeId?: string;
+  /** For `confirm` and `lose`: the input whose POST may be unresolved from here on, and when its intent was written. */
+  readonly rival?: { readonly inputHash: string; readonly intentAtMs: number };
   readonly set?: Partial<Record<RecordField, string | number>>;
 }
 
@@ -85,6 +91,7 @@ const state = z.enum(STATES);
 const outcome = z.discriminatedUnion('code', [
   z.object({ code: z.literal('ok'), round: z.int(), ended: z.boolean().default(false), woken }),
   z.object({ code: z.enum(['absent', 'stale', 'state']), state: state.optional() }),
+  z.object({ code: z.literal('taken') }),
   z.object({ code: z.enum(['stopped', 'word']), reason: z.string() }),
   z.object({ code: z.literal('claimed'), reason: z.string() }),
   z.object({ code: z.literal('wait'), scope: z.string() }),
@@ -138,7 +145,9 @@ export class Records {
         monthLimit: caps.monthly,
         ...step.take,
         ...step.book,
-        set: Object.entries(step.set ?? {}).map(([field, value]) => [
+        ...step.rival,
+        takeId: step.takeId,
+        set: Object.entries({ ...recordedFields(step), ...step.set }).map(([field, value]) => [
           FIELDS[field as RecordField],
           String(value),
         ]),
@@ -170,6 +179,15 @@ export class Records {
     const fields: Record<string, string> = {};
     for (let at = 0; at + 1 < answer.length; at += 2) fields[answer[at] ?? ''] = answer[at + 1] ?? '';
     return parseRecord(request, fields);
+  }
+
+  /**
+   * Whether another request with this very input and a later intent may have a POST under way or unresolved. Ask after
+   * fal's list was read: what is submitted later cannot be in it.
+   */
+  async hasLaterRivals(inputHash: string, intentAtMs: number): Promise<boolean> {
+    const { redis, prefix } = this.#deps;
+    return (await redis.zcount(`${prefix}:rivals:${inputHash}`, `(${intentAtMs}`, '+inf')) > 0;
   }
 
   async read(request: string): Promise<RequestRecord | undefined> {
@@ -242,6 +260,14 @@ export class Records {
       if (found.length > 0) yield found;
     } while (cursor !== '0');
   }
+}
+
+/** What a step says about itself is also kept in the record. */
+function recordedFields({ takeId, rival }: Step): Partial<Record<RecordField, string | number>> {
+  return {
+    ...(takeId === undefined ? {} : { requestId: takeId }),
+    ...(rival === undefined ? {} : { intentAtMs: rival.intentAtMs }),
+  };
 }
 
 function nameOf(request: string): RequestName {

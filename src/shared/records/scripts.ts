@@ -6,12 +6,14 @@
  *
  * | key | what |
  * |---|---|
- * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `w` what it waits for; and the fields a step sets |
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; and the fields a step sets |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap` |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
  * | `P:claim:<shot key>` | image index → request that may be paying for it |
  * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
+ * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
+ * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  */
 
@@ -49,7 +51,7 @@ end
 
 /**
  * One transition of one record. Answers a JSON object: `code` is `ok`, `absent`, `stale` (a later run took over),
- * `state` (not an allowed predecessor), `stopped`, `word` (the batch is not running), `claimed`, `wait` or `held`.
+ * `state` (not an allowed predecessor), `taken` (somebody has the id), `stopped`, `word` (the batch is not running), `claimed`, `wait` or `held`.
  */
 export const TRANSITION = `${COMMON}
 local rec = P .. ':rec:' .. a.request
@@ -81,12 +83,23 @@ if a.epoch and num(redis.call('HGET', rec, 'e')) ~= a.epoch then return answer('
 local allowed = false
 for _, from in ipairs(a.from) do if from == state then allowed = true end end
 if not allowed then return answer('state') end
+if a.needs == 'booked' and redis.call('HEXISTS', rec, 'm') == 1 then return answer('state') end
+if a.needs == 'unbooked' and redis.call('HEXISTS', rec, 'b') == 1 then return answer('state') end
 
 if a.needs == 'running' then
   local stop = redis.call('HGET', P .. ':stop', 'reason')
   if stop then return answer('stopped', { reason = stop }) end
   local word = redis.call('HGET', bat, 'word')
   if word ~= 'running' then return answer('word', { reason = word or 'absent' }) end
+end
+
+-- fal's id is taken in this same step: taken outside of it, a superseded run could take one that nobody then uses.
+if a.takeId then
+  local owner = a.request .. '-' .. int(num(redis.call('HGET', rec, 'n')))
+  local key = P .. ':id:' .. a.takeId
+  if not redis.call('SET', key, owner, 'NX', 'EX', a.ttlS) and redis.call('GET', key) ~= owner then
+    return answer('taken')
+  end
 end
 
 if a.money == 'take' then
@@ -109,7 +122,7 @@ if a.money == 'take' then
       local reserved, spent = num(redis.call('HGET', money, 'r')), num(redis.call('HGET', money, 's'))
       if reserved + spent + a.price > tonumber(limit) then
         local out = { scope = scopes[i], limit = tonumber(limit), spent = spent, reserved = reserved }
-        if reserved > 0 then
+        if spent + a.price <= tonumber(limit) then
           redis.call('SADD', P .. ':wait:' .. scopes[i], a.request)
           redis.call('HSET', rec, 'w', scopes[i])
           return answer('wait', out)
@@ -170,11 +183,22 @@ if not a.claims then
   end
 end
 
+if a.inputHash then
+  redis.call('HSET', rec, 'ih', a.inputHash)
+  redis.call('ZADD', P .. ':rivals:' .. a.inputHash, a.intentAtMs, a.request)
+elseif a.to ~= 'submitting' and a.to ~= 'unknown' then
+  local hash = redis.call('HGET', rec, 'ih')
+  if hash then
+    redis.call('ZREM', P .. ':rivals:' .. hash, a.request)
+    redis.call('HDEL', rec, 'ih')
+  end
+end
+
 move(state, a.to)
 redis.call('HSET', rec, 'op', a.op)
 if a.to == 'planned' then
   redis.call('HINCRBY', rec, 'n', 1)
-  redis.call('HDEL', rec, 'id', 'at', 'k')
+  redis.call('HDEL', rec, 'id', 'at', 'k', 'b')
 end
 for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
 local ended = false

@@ -32,8 +32,12 @@ export interface Transition {
    * it as it is (also where there is none).
    */
   readonly money: 'take' | 'release' | 'book' | 'keep';
-  /** `running`: refused while all submits are stopped or the batch is paused, held or cancelled. */
-  readonly needs: 'running' | 'nothing';
+  /**
+   * `running`: refused while all submits are stopped or the batch is paused, held or cancelled. `booked`: refused while
+   * money is reserved, or a delivered request could keep its reservation. `unbooked`: refused once the cost is booked,
+   * or what was paid could be paid again.
+   */
+  readonly needs: 'running' | 'booked' | 'unbooked' | 'nothing';
   readonly meaning: string;
 }
 
@@ -64,7 +68,7 @@ export const TRANSITIONS = {
     from: ['submitting', 'submitted'],
     to: 'unknown',
     money: 'keep',
-    needs: 'nothing',
+    needs: 'unbooked',
     meaning: 'the answer to the POST was lost, or somebody else took the id',
   },
   accept: {
@@ -85,7 +89,7 @@ export const TRANSITIONS = {
     from: ['submitted'],
     to: 'planned',
     money: 'release',
-    needs: 'nothing',
+    needs: 'unbooked',
     meaning: 'the run failed unbilled or never started; a new request may be made',
   },
   book: {
@@ -99,11 +103,11 @@ export const TRANSITIONS = {
     from: ['submitted'],
     to: 'generated',
     money: 'keep',
-    needs: 'nothing',
+    needs: 'booked',
     meaning: 'the originals are stored',
   },
   adopt: {
-    from: ['planned', 'submitting'],
+    from: ['planned', 'held', 'submitting'],
     to: 'generated',
     money: 'release',
     needs: 'nothing',

@@ -9,7 +9,7 @@ import { backoffMs, type Clock, dayOf } from '../../shared/time.ts';
 import type { FalOutput, FalQueue } from '../generate/fal.ts';
 import { FalError } from '../generate/fal-error.ts';
 import type { FalPlatform } from '../generate/fal-platform.ts';
-import { ATTEMPT_BACKOFF, MAX_ATTEMPTS } from '../generate/generate.ts';
+import { ATTEMPT_BACKOFF, isSame, MAX_ATTEMPTS } from '../generate/generate.ts';
 import { type RequestFailure, readVerdict } from '../generate/verdicts.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
@@ -76,15 +76,21 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
     requestId: string,
     signal: AbortSignal,
   ): Promise<void> {
-    const { request, epoch, round } = record;
+    const { request, epoch, round, name } = record;
+    // The durable word on whose request this is, before anything is booked. It names another only after a Redis that
+    // lost writes; then ours is still to be found.
+    const owner =
+      (await journal.readId(requestId, signal)) ??
+      (await journal.takeId({ ...name, round, requestId, at: clock() }, signal));
+    if (!isSame(owner, { ...name, round })) {
+      const lost = await house.step('lose', { request, epoch });
+      if (lost.code === 'ok') throw new Later(REPEAT_MS, 'the id belongs to another request');
+      return;
+    }
     const answered = await resultOf(record, work, requestId, signal);
     if (answered === undefined) return;
     const { result, output } = answered;
     await deps.book(record, work, result, signal);
-    if (result.failure !== undefined) {
-      await house.fail(request, epoch, round, result.failure);
-      return;
-    }
     try {
       await storeOriginals(record, work, result, output, signal);
     } catch (error) {
@@ -97,6 +103,10 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
         throw new Later(REPEAT_MS * 5, error.message);
       }
       await house.fail(request, epoch, round, { code: error.code, message: error.message });
+      return;
+    }
+    if (result.failure !== undefined) {
+      await house.fail(request, epoch, round, result.failure);
       return;
     }
     const stored = await house.step('store', { request, epoch });

@@ -18,6 +18,8 @@ export interface FalRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly timeoutMs: number;
+  /** Not sent after this time (ms since 1970), looked at in the moment of sending: then it is `never-sent`. */
+  readonly notAfterMs?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -33,7 +35,7 @@ export function openFalSockets(): Agent {
  * when the caller's signal aborts, with a `FalError` of kind `no-answer` (the request may have been sent).
  */
 export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }): FalHttp {
-  return async ({ call, url, method, headers, body, timeoutMs, signal }) => {
+  return async ({ call, url, method, headers, body, timeoutMs, notAfterMs, signal }) => {
     const fault = (more: Partial<FalFault> & Pick<FalFault, 'kind' | 'detail'>, cause?: unknown) =>
       new FalError(
         {
@@ -47,6 +49,9 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
         },
         cause === undefined ? {} : { cause },
       );
+    if (notAfterMs !== undefined && clock() > notAfterMs) {
+      throw fault({ kind: 'never-sent', detail: 'too late to be sent' });
+    }
     let status: number;
     let text: string;
     let got: Headers;

@@ -22,6 +22,8 @@ export type FalInput = Readonly<Record<string, string | number | boolean>>;
 export interface SubmitOptions {
   /** A request that fal has not started by then never starts. */
   readonly startTimeoutS: number;
+  /** Never sent later than this (ms since 1970). */
+  readonly notAfterMs: number;
   readonly signal?: AbortSignal;
 }
 
@@ -74,7 +76,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
   /** Runs one call of the client and hands back the answer that our own fetch saw. */
   async function exchange(
     call: FalCall,
-    signal: AbortSignal | undefined,
+    options: { readonly notAfterMs?: number; readonly signal?: AbortSignal | undefined },
     run: (client: ReturnType<typeof createFalClient>) => Promise<unknown>,
   ): Promise<FalAnswer> {
     let answer: FalAnswer | undefined;
@@ -90,7 +92,8 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
             headers: init?.headers as Record<string, string>,
             ...(typeof init?.body === 'string' ? { body: init.body } : {}),
             timeoutMs,
-            ...(signal === undefined ? {} : { signal }),
+            ...(options.notAfterMs === undefined ? {} : { notAfterMs: options.notAfterMs }),
+            ...(options.signal === undefined ? {} : { signal: options.signal }),
           });
         } catch (error) {
           throw new NoRepeat(error);
@@ -108,8 +111,8 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
   }
 
   return {
-    async submit(endpoint, input, { startTimeoutS, signal }) {
-      const answer = await exchange('submit', signal, (client) =>
+    async submit(endpoint, input, { startTimeoutS, notAfterMs, signal }) {
+      const answer = await exchange('submit', { notAfterMs, signal }, (client) =>
         // The client's types know this endpoint's options only in part, so the input is ours.
         client.queue.submit(endpoint, { input, startTimeout: startTimeoutS }),
       );
@@ -117,7 +120,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     },
 
     async status(endpoint, requestId, { logs, signal }) {
-      const answer = await exchange('status', signal, (client) =>
+      const answer = await exchange('status', { signal }, (client) =>
         client.queue.status(endpoint, { requestId, logs: logs === 'with-logs' }),
       );
       const body = parse('status', status, answer);
@@ -131,7 +134,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     },
 
     async result(endpoint, requestId, signal) {
-      const answer = await exchange('result', signal, (client) =>
+      const answer = await exchange('result', { signal }, (client) =>
         client.queue.result(endpoint, { requestId }),
       );
       return { output: parse('result', falOutput, answer), billableUnits: answer.billableUnits };

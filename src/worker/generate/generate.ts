@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { UnavailableError } from '../../shared/errors.ts';
-import type { IdTaken, Journal } from '../../shared/journal.ts';
+import type { Intent, Journal } from '../../shared/journal.ts';
+import { inputHashOf } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Outcome, Records, RequestRecord } from '../../shared/records/records.ts';
 import { backoffMs, type Clock, dayOf, type Sleep } from '../../shared/time.ts';
@@ -70,7 +71,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
         // A former run died. Without an intent it cannot have sent anything: its confirm would fail on the epoch.
         const intent = await journal.readIntent(name, round);
         if (intent !== undefined) {
-          await lose(request, epoch, round, intent.at);
+          await lose({ request, epoch, round }, await house.work(request), intent);
           return undefined;
         }
         const released = await house.step('release', { request, epoch });
@@ -98,7 +99,10 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const { row, planned, model, name } = work;
     const take = { shotKey: row.shotKey, indices: planned.indices, price: planned.maxMicroUsd };
     const reserved = await house.step('reserve', { request, epoch, take });
-    if (reserved.code !== 'ok') return turnedAway(request, reserved);
+    if (reserved.code !== 'ok') {
+      await turnedAway(run, work, reserved, signal);
+      return;
+    }
 
     const ready = await beforePost(run, signal, async () => {
       // Only now that the images are claimed is it sure that nobody else is about to store them.
@@ -116,11 +120,11 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
         indices,
       };
       if ((await journal.writeIntent(value, signal)) === 'theirs') return 'theirs';
-      const confirmed = await house.step('confirm', { request, epoch, set: { intentAtMs: at } });
-      if (confirmed.code !== 'ok')
-        return confirmed.code === 'stopped' || confirmed.code === 'word' ? 'release' : 'end';
-      // The window counts from the intent; a machine that slept in between must not send any more.
-      return deps.clock() - at < POST_WINDOW_MS && !signal.aborted ? { indices, at } : 'release';
+      const rival = { inputHash: inputHashOf(model.endpoint, inputOf(work, indices.length)), intentAtMs: at };
+      const confirmed = await house.step('confirm', { request, epoch, rival });
+      if (confirmed.code === 'stopped' || confirmed.code === 'word') return 'release';
+      if (confirmed.code !== 'ok') return 'end';
+      return signal.aborted ? 'release' : { indices, at };
     });
     switch (ready) {
       case 'end':
@@ -128,9 +132,12 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       case 'release':
         await release(run);
         return;
-      case 'theirs':
-        await lose(request, epoch, round, undefined);
+      case 'theirs': {
+        // After a Redis that lost writes: this round was begun before.
+        const theirs = await journal.readIntent(name, round, signal);
+        if (theirs !== undefined) await lose(run, work, theirs);
         return;
+      }
       case 'adopt': {
         const adopted = await house.step('adopt', { request, epoch });
         if (adopted.code === 'ok') await house.give('render', request, adopted.round);
@@ -141,23 +148,33 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
 
     const input = inputOf(work, ready.indices.length);
     const postedAtMs = deps.clock();
-    const requestId = await post(run, model.endpoint, input, ready.at, signal);
+    const requestId = await post(run, work, input, ready, signal);
     if (requestId === undefined) return;
-    const taken = await takeId({ ...name, round, requestId, at: deps.clock() }, signal);
-    if (taken === undefined) {
-      // The store is away and this worker must go: the next one is told which id to take.
-      await lose(request, epoch, round, ready.at, requestId);
-      return;
+    const accepted = await house.step('accept', { request, epoch, takeId: requestId });
+    if (accepted.code === 'taken') {
+      log.warn({ request, requestId }, 'another request with the same input has adopted the id');
+      await lose(run, work, ready);
     }
-    if (!isSame(taken, { ...name, round })) {
-      log.warn({ request, requestId }, 'the id was taken by another request with the same input');
-      await lose(request, epoch, round, ready.at);
-      return;
-    }
-    const accepted = await house.step('accept', { request, epoch, set: { requestId } });
     if (accepted.code !== 'ok') return;
     log.debug({ request, requestId }, 'submitted');
-    await wait(run, work, requestId, ready.indices.length, postedAtMs, signal);
+    if (await isOwner(run, work, requestId))
+      await wait(run, work, requestId, ready.indices.length, postedAtMs, signal);
+    else await lose(run, work, ready);
+  }
+
+  /**
+   * The durable copy of who has the id. Somebody else's can only be there when Redis was lost in between. With the
+   * store away `collect` writes it, before anything is booked.
+   */
+  async function isOwner({ request, round }: Run, { name }: Work, requestId: string): Promise<boolean> {
+    try {
+      const taken = await journal.takeId({ ...name, round, requestId, at: deps.clock() });
+      return isSame(taken, { ...name, round });
+    } catch (error) {
+      if (!(error instanceof UnavailableError)) throw error;
+      log.warn({ request, requestId, error: error.message }, 'the store is away; the id is written later');
+      return true;
+    }
   }
 
   /** Whatever fails before the POST, nothing was sent: the request is planned again. */
@@ -180,45 +197,27 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
   /** POSTs once. undefined when it was not accepted, or nobody knows: then what follows is arranged already. */
   async function post(
     run: Run,
-    endpoint: string,
+    work: Work,
     input: FalInput,
-    intentAtMs: number,
+    intent: SentIntent,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { request, epoch, round } = run;
+    const { request } = run;
     const hurry = delayedAbort(signal, deps.graceMs);
     try {
-      const options = { startTimeoutS: deps.startTimeoutS, signal: hurry.signal };
-      return (await deps.queue.submit(endpoint, input, options)).requestId;
+      const { startTimeoutS } = deps;
+      const options = { startTimeoutS, notAfterMs: intent.at + POST_WINDOW_MS, signal: hurry.signal };
+      return (await deps.queue.submit(work.model.endpoint, input, options)).requestId;
     } catch (error) {
       if (!(error instanceof FalError)) throw error;
       const verdict = submitVerdict(error.fault);
-      log.warn(
-        { request, verdict: verdict.kind, status: error.fault.status, detail: error.fault.detail },
-        'submit failed',
-      );
-      if (verdict.kind === 'unknown') await lose(request, epoch, round, intentAtMs);
+      const { status, detail } = error.fault;
+      log.warn({ request, verdict: verdict.kind, status, detail }, 'submit failed');
+      if (verdict.kind === 'unknown') await lose(run, work, intent);
       else await refused(run, verdict);
       return undefined;
     } finally {
       hurry.clear();
-    }
-  }
-
-  /** The request runs and is paid for, so the store is waited for; undefined when the signal aborts before it is back. */
-  async function takeId(value: IdTaken, signal: AbortSignal): Promise<IdTaken | undefined> {
-    for (let attempt = 0; ; attempt += 1) {
-      try {
-        return await journal.takeId(value);
-      } catch (error) {
-        if (!(error instanceof UnavailableError)) throw error;
-        log.warn(
-          { requestId: value.requestId, error: error.message },
-          'waiting for the store to take the id',
-        );
-        if (signal.aborted) return undefined;
-        await deps.sleep(backoffMs(attempt, { baseMs: 200, capMs: 3_000, random: deps.random }));
-      }
     }
   }
 
@@ -287,9 +286,22 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     }
   }
 
-  function turnedAway(request: string, outcome: Exclude<Outcome, { code: 'ok' }>): void {
-    // Each of these leaves a request that somebody wakes: a release, a resume, the end of the other claim.
-    log.debug({ request, code: outcome.code }, 'not now');
+  /**
+   * No claim or no room. Somebody wakes the request: a release, a resume, the end of the other claim. But what is paid
+   * for already needs neither.
+   */
+  async function turnedAway(
+    { request, epoch }: Run,
+    { row, planned }: Work,
+    { code }: Exclude<Outcome, { code: 'ok' }>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    log.debug({ request, code }, 'not now');
+    if (code !== 'claimed' && code !== 'wait' && code !== 'held') return;
+    const made = await deps.made(row.shotKey, signal);
+    if (!planned.indices.every((index) => made.has(index))) return;
+    const adopted = await house.step('adopt', { request, epoch });
+    if (adopted.code === 'ok') await house.give('render', request, adopted.round);
   }
 
   /** Back to planned, in a new round with a job of its own. */
@@ -302,24 +314,21 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     if (released.code === 'ok') await house.give('generate', request, released.round, delayMs);
   }
 
-  /** `requestId`: known from fal's answer, but not yet taken in the store. */
   async function lose(
-    request: string,
-    epoch: number,
-    round: number,
-    intentAtMs: number | undefined,
-    requestId?: string,
+    { request, epoch, round }: Pick<Run, 'request' | 'epoch' | 'round'>,
+    work: Work,
+    intent: SentIntent,
   ): Promise<void> {
-    const set = {
-      ...(intentAtMs === undefined ? {} : { intentAtMs }),
-      ...(requestId === undefined ? {} : { requestId }),
-    };
-    const lost = await house.step('lose', { request, epoch, set });
+    const inputHash = inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length));
+    const lost = await house.step('lose', { request, epoch, rival: { inputHash, intentAtMs: intent.at } });
     if (lost.code !== 'ok') return;
     log.warn({ request }, 'a submit may or may not have been accepted; looking for it');
     await house.give('collect', request, round);
   }
 }
+
+/** What was, or may have been, POSTed: for which variants, and when its intent was written. */
+type SentIntent = Pick<Intent, 'at' | 'indices'>;
 
 interface Run {
   readonly request: string;

@@ -1,6 +1,7 @@
 import type { Journal } from '../../shared/journal.ts';
+import { inputHashOf } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
-import type { RequestRecord } from '../../shared/records/records.ts';
+import type { Records, RequestRecord } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
@@ -16,6 +17,7 @@ const LOOKS_MS = [1_000, 3_000, 10_000, 30_000, 60_000] as const;
 
 export interface UnknownsDeps {
   readonly house: House;
+  readonly records: Pick<Records, 'hasLaterRivals'>;
   readonly journal: Journal;
   readonly platform: FalPlatform;
   readonly startTimeoutS: number;
@@ -38,15 +40,16 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     const { request, epoch, round } = record;
     const { name, model, row } = work;
 
-    async function adopt(requestId: string): Promise<boolean> {
-      const taken = await journal.takeId({ ...name, round, requestId, at: clock() }, signal);
-      if (!isSame(taken, { ...name, round })) return false;
-      await house.step('accept', { request, epoch, set: { requestId } });
-      return true;
+    /** `taken`: somebody has the id, an earlier round of this request included. */
+    async function adopt(requestId: string): Promise<'adopted' | 'taken' | 'over'> {
+      const owner = await journal.readId(requestId, signal);
+      if (owner !== undefined && !isSame(owner, { ...name, round })) return 'taken';
+      const accepted = await house.step('accept', { request, epoch, takeId: requestId });
+      if (accepted.code === 'taken') return 'taken';
+      return accepted.code === 'ok' ? 'adopted' : 'over';
     }
 
     const intent = await journal.readIntent(name, round, signal);
-    if (record.requestId !== undefined && (await adopt(record.requestId))) return record.requestId;
     if (intent === undefined) {
       // No intent, so no POST: an intent stands before every one, and its confirm would now fail on the epoch.
       await replan();
@@ -75,12 +78,24 @@ export function createResolveUnknown(deps: UnknownsDeps) {
       );
       throw new Later(nextLookMs(askedAtMs - intent.at), 'the list cannot be read');
     }
+    const isProof = askedAtMs > provenFromMs;
+    const inputHash = inputHashOf(model.endpoint, inputOf(work, intent.indices.length));
+    // The entry may be that rival's, whose window does not reach back to ours, not listed yet and there to pay. The
+    // latest of them may take any entry at once; then the next one is the latest (docs/states.md).
+    if (entries.length > 0 && !isProof && (await deps.records.hasLaterRivals(inputHash, intent.at))) {
+      throw new Later(
+        nextLookMs(askedAtMs - intent.at),
+        'a later request with the same input is not decided',
+      );
+    }
     for (const { requestId } of entries) {
-      if (!(await adopt(requestId))) continue;
+      const adopted = await adopt(requestId);
+      if (adopted === 'taken') continue;
+      if (adopted === 'over') return undefined;
       log.info({ request, requestId }, "found in fal's list");
       return requestId;
     }
-    if (askedAtMs > provenFromMs) {
+    if (isProof) {
       log.info({ request }, 'proven never accepted; it will be submitted again');
       await replan();
       return undefined;

@@ -15,7 +15,7 @@ export interface InHand {
 export function* change(
   inHand: InHand,
   name: TransitionName,
-  more: { readonly falId?: string; readonly costMicroUsd?: number } = {},
+  more: { readonly falId?: string; readonly costMicroUsd?: number; readonly intentAtS?: number } = {},
 ): Run<Outcome> {
   const { world, plan, epoch } = inHand;
   return yield* step(name, () => transition(world, { name, request: plan.id, epoch, ...more }));

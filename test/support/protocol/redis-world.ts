@@ -19,6 +19,7 @@ interface Change {
   readonly epoch: number | 'person';
   readonly falId?: string;
   readonly costMicroUsd?: number;
+  readonly intentAtS?: number;
 }
 
 /** A run takes the record in hand: every older run's changes are refused from here on. */
@@ -48,20 +49,29 @@ export function transition(world: World, change: Change): Outcome {
   if (row.to === 'planned' && name !== 'unhold') {
     record.round += 1;
     record.falId = undefined;
+    record.intentAtS = undefined;
   }
   if (name === 'render') record.renderStarts += 1;
   if (name === 'rerun') record.reruns += 1;
   if (change.falId !== undefined) record.falId = change.falId;
+  if (change.intentAtS !== undefined) record.intentAtS = change.intentAtS;
   record.state = row.to;
   moveClaims(world, record);
   return 'ok';
 }
 
-/** Whether another request of equal input may have a POST under way or unresolved. */
-export function hasRivals(world: World, request: string, prompt: string): boolean {
+/**
+ * Whether another request of equal input, with a later intent, may have a POST under way or unresolved. An earlier
+ * one is no reason to wait: whatever we submitted was sent inside its window too, so it can take ours for its own.
+ */
+export function hasLaterRivals(world: World, request: string, prompt: string, atS: number): boolean {
   return [...world.records.values()].some(
-    ({ plan, state }) =>
-      plan.id !== request && plan.prompt === prompt && (state === 'submitting' || state === 'unknown'),
+    ({ plan, state, intentAtS }) =>
+      plan.id !== request &&
+      plan.prompt === prompt &&
+      (state === 'submitting' || state === 'unknown') &&
+      intentAtS !== undefined &&
+      intentAtS > atS,
   );
 }
 

@@ -1,14 +1,15 @@
 import { list, type Submission } from './fal-world.ts';
 import { accept, change, type InHand } from './in-hand.ts';
-import { hasRivals } from './redis-world.ts';
+import { hasLaterRivals } from './redis-world.ts';
 import { type Run, repeated, step } from './steps.ts';
 import { type Intent, intentKey, MARGIN_S, POST_WINDOW_S, SKEW_S, START_TIMEOUT_S } from './world.ts';
 
 /**
  * Finds out whether a POST whose answer was lost was accepted. From T on every entry that it can have made is in fal's
- * list, so absence is proof. Before T an entry is adopted only when no other request of equal input is open: among
- * rivals the entry may be a rival's, whose own POST then looks absent although ours, not yet listed, is there to pay.
- * At T the earliest entry is taken; then a swap among rivals is a permutation, and leaves no entry over.
+ * list, so absence is proof. Before T an entry is adopted only when no open request of equal input has a later intent:
+ * the entry may be that rival's, whose window then does not reach back to ours, not yet listed and there to pay. The
+ * latest of them may take any entry at once, and then the next one is the latest: a swap among them is a permutation,
+ * and leaves no entry over.
  */
 export function* resolveUnknown(inHand: InHand): Run<void> {
   const { world, plan, round } = inHand;
@@ -21,7 +22,7 @@ export function* resolveUnknown(inHand: InHand): Run<void> {
   if (listed === 'down') return;
   const isTime = nowS >= intent.atS + POST_WINDOW_S + START_TIMEOUT_S + MARGIN_S;
   if (!isTime && world.mutation !== 'adopt-among-rivals' && world.mutation !== 'absent-before-time') {
-    if (yield* step('rivals', () => hasRivals(world, plan.id, plan.prompt))) return;
+    if (yield* step('rivals', () => hasLaterRivals(world, plan.id, plan.prompt, intent.atS))) return;
   }
   for (const entry of candidates(listed, intent)) {
     const accepted = yield* accept(inHand, entry.id);

@@ -69,11 +69,11 @@ function* submit(inHand: InHand, fate: () => number): Run<void> {
   });
   const intent = yield* repeated('intent', () => createOnce(world.intents, intentKey(plan.id, round), draft));
   if (intent.nonce !== draft.nonce) {
-    yield* change(inHand, 'lose');
+    yield* change(inHand, 'lose', { intentAtS: intent.atS });
     return;
   }
   if (world.mutation !== 'skip-confirm') {
-    const confirmed = yield* change(inHand, 'confirm');
+    const confirmed = yield* change(inHand, 'confirm', { intentAtS: intent.atS });
     if (confirmed === 'stopped') yield* change(inHand, 'release');
     if (confirmed !== 'ok') return;
   }
@@ -121,7 +121,7 @@ function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
   const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
   const guessed = world.mutation === 'post-again-when-unknown';
   if (intent !== undefined && !guessed) {
-    yield* change(inHand, 'lose');
+    yield* change(inHand, 'lose', { intentAtS: intent.atS });
     return;
   }
   const released = yield* change(inHand, 'release');
@@ -144,7 +144,9 @@ function* wake(inHand: InHand): Run<void> {
   }
   const missing = yield* missingImages(inHand);
   const fits = yield* step('caps', () => couldFit(world, plan.id));
-  if (fits || missing.length === 0) yield* change(inHand, 'unhold');
+  // As in `submit`: what is paid for already needs no room.
+  if (missing.length === 0) yield* change(inHand, 'adopt');
+  else if (fits) yield* change(inHand, 'unhold');
 }
 
 function* render(inHand: InHand, starts: number): Run<void> {

@@ -42,6 +42,8 @@ export interface RequestRecord {
   reservation: Reservation | undefined;
   booked: Reservation | undefined;
   falId: string | undefined;
+  /** Of the intent whose POST may be under way or unresolved. */
+  intentAtS: number | undefined;
 }
 
 export interface Intent {
@@ -116,6 +118,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
       reservation: undefined,
       booked: undefined,
       falId: undefined,
+      intentAtS: undefined,
     },
   ]);
   return {

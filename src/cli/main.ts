@@ -7,6 +7,7 @@ import { enqueueCommand } from './enqueue-command.ts';
 import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { runCommand } from './run-command.ts';
+import { addWorkerCommand } from './worker-command.ts';
 
 // The SDK warns on Node 20, which this program supports for as long as its parts do.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -57,6 +58,9 @@ function program(): Command {
     .action(async (list, args) => {
       exit = await enqueueCommand(context, list, args);
     });
+  addWorkerCommand(cli, context, (came) => {
+    exit = came;
+  });
   addOperatorCommands(cli, context, (came) => {
     exit = came;
   });

@@ -6,8 +6,10 @@ import type { Head } from '../shared/journal.ts';
 import { encodeSegment } from '../shared/keys.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
+import { shippedRecipesFolder } from '../shared/recipes.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
+import { assertUsable } from '../worker/preflight.ts';
 import { type Context, configOf, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
 import type { ListArguments } from './list-arguments.ts';
@@ -41,6 +43,7 @@ export async function runCommand(
   });
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
+  for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
   const registry = defaultRegistry();
   const { plan, name } = await planFromArguments(context, list, args, registry, shop.store);
   await using _plan = plan;
@@ -70,6 +73,20 @@ export async function runCommand(
   await sayFailures(context, shop, batch, status);
   say(context, endSentence(status, exit));
   return exit;
+}
+
+/** The checks of a worker's start, before anything can cost money. */
+async function lookAt({ signal }: Context, { redis, store }: Shop): Promise<readonly string[]> {
+  return await assertUsable({
+    redis: async () => redis,
+    store: async () => store,
+    hasKey: true,
+    recipesFolder: shippedRecipesFolder(),
+    // The plan warns of the models that the list names.
+    models: [],
+    clock: systemClock,
+    signal,
+  });
 }
 
 async function workUntilItEnds(

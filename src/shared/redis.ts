@@ -40,7 +40,8 @@ export async function openRedis(url: string, timeoutMs = 5_000): Promise<Redis> 
     return redis;
   } catch (error) {
     redis.disconnect();
-    throw redisFault(url, error);
+    // A refused connection is told as "closed"; the reason came before, as an event.
+    throw redisFault(url, last ?? error);
   }
 }
 

@@ -53,13 +53,13 @@ function* submit(inHand: InHand, fate: () => number): Run<void> {
   }
   const reserved = yield* change(inHand, 'reserve');
   if (reserved !== 'ok' && reserved !== 'wait' && reserved !== 'no-room' && reserved !== 'claimed') return;
+  if (reserved === 'no-room') yield* change(inHand, 'hold');
   const missing = yield* missingImages(inHand);
   if (missing.length === 0) {
     // Also without a reservation: a full cap must not keep what is paid for already from its list.
     yield* change(inHand, 'adopt');
     return;
   }
-  if (reserved === 'no-room') yield* change(inHand, 'hold');
   if (reserved !== 'ok') return;
 
   const asked = world.mutation === 'pay-for-existing' ? plan.indices : missing;

@@ -1,0 +1,66 @@
+import { Worker } from 'bullmq';
+import type { Shop } from '../../src/cli/shop.ts';
+import type { Logger } from '../../src/shared/log.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { connectionOf } from '../../src/shared/queues.ts';
+import { loadRecipes, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { systemClock } from '../../src/shared/time.ts';
+import { createHouse } from '../../src/worker/house.ts';
+import { createRenderDeps } from '../../src/worker/render/deps.ts';
+import { createRenderProcessor } from '../../src/worker/render/processor.ts';
+import type { Watchdog } from '../../src/worker/render/watchdog.ts';
+
+export interface RenderingDeps {
+  readonly shop: Shop;
+  readonly url: string;
+  readonly prefix: string;
+  readonly log: Logger;
+}
+
+/**
+ * The render role without its child processes, which take a second to start from source: the same processor over the
+ * same records. The children have tests of their own (`render-sandbox.test.ts`).
+ */
+export async function startRendering({ shop, url, prefix, log }: RenderingDeps): Promise<AsyncDisposable> {
+  const { records, batches, journal, store, queues, ended } = shop;
+  const house = createHouse({
+    records,
+    batches,
+    journal,
+    registry: defaultRegistry(),
+    add: queues.add.bind(queues),
+    pauseSubmits: () => queues.pauseGenerate(),
+    ended,
+    heldWhole: () => undefined,
+    clock: systemClock,
+    log,
+  });
+  const deps = createRenderDeps({
+    house,
+    records,
+    journal,
+    store,
+    recipes: await loadRecipes(shippedRecipesFolder()),
+    clock: systemClock,
+    log,
+    exit: () => {
+      throw new Error('a render was over its time limit');
+    },
+  });
+  const render = createRenderProcessor(deps, NO_WATCHDOG);
+  const worker = new Worker('render', (job, token) => render(job, token), {
+    connection: connectionOf(url),
+    prefix,
+    concurrency: 4,
+    settings: { backoffStrategy: () => 200 },
+  });
+  worker.on('error', (error) => log.warn({ error: error.message }, 'render worker error'));
+  worker.on('failed', (job, error) => log.error({ jobId: job?.id, error: error.message }, 'render failed'));
+  await worker.waitUntilReady();
+  return { [Symbol.asyncDispose]: () => worker.close() };
+}
+
+const NO_WATCHDOG: Watchdog = {
+  arm: () => ({ [Symbol.dispose]: () => undefined }),
+  [Symbol.asyncDispose]: async () => {},
+};

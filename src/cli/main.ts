@@ -12,12 +12,17 @@ import { addWorkerCommand } from './worker-command.ts';
 // The SDK warns on Node 20, which this program supports for as long as its parts do.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
+/** Whatever hangs (a Redis that is away, a store that does not answer), the process ends within this of a signal. */
+const STOP_WITHIN_MS = 1_900;
+
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
     // The first one parks what is in hand; the second is meant.
     if (stopping.signal.aborted) process.exit(EXIT.interrupted);
     stopping.abort(new Error(signal));
+    // Nothing is lost by it: what was not parked is found stalled, as after a crash.
+    setTimeout(() => process.exit(EXIT.interrupted), STOP_WITHIN_MS).unref();
   });
 }
 

@@ -7,6 +7,7 @@ import { backoffMs } from '../shared/time.ts';
 import { Later } from './later.ts';
 import { renderForkOptions } from './render/fork-options.ts';
 import { renderBackoffMs } from './render/retry.ts';
+import { RenderWorker } from './render-pool.ts';
 
 /** One request, one step; the signal aborts at shutdown and when the job's lock is lost. */
 export type Step = (request: string, signal: AbortSignal) => Promise<void>;
@@ -35,7 +36,9 @@ const LOCK_MS = 15_000;
 const STALLED_INTERVAL_MS = 7_500;
 
 /** A job in hand is given this long to park when the process is told to stop. */
-const PARK_MS = 1_500;
+const PARK_MS = 1_400;
+/** And BullMQ this long for what is left to do, once the render children are dead. */
+const AFTERWARDS_MS = 200;
 
 export interface Workers {
   /** Takes no more jobs, parks those in hand, and closes; at most about 2 seconds. */
@@ -57,12 +60,7 @@ export function startWorkers(deps: WorkersDeps): Workers {
   } satisfies WorkerOptions;
 
   const workers: Worker[] = [];
-  const start = (
-    name: QueueName,
-    processor: ConstructorParameters<typeof Worker>[1],
-    options: Partial<WorkerOptions>,
-  ) => {
-    const worker = new Worker(name, processor, { ...common, ...options });
+  const start = (name: QueueName, worker: Worker) => {
     worker.on('error', (error) => log.warn({ queue: name, error: messageOf(error) }, 'worker error'));
     worker.on('failed', (job, error) =>
       log.error({ queue: name, jobId: job?.id, error: error.message }, 'step broke off; it is tried again'),
@@ -75,37 +73,64 @@ export function startWorkers(deps: WorkersDeps): Workers {
   };
 
   if (deps.generate !== undefined) {
-    start('generate', processorOf(deps.generate.step, log), { concurrency: deps.generate.concurrency });
+    const { step, concurrency } = deps.generate;
+    start('generate', new Worker('generate', processorOf(step, log), { ...common, concurrency }));
   }
   if (deps.collect !== undefined) {
-    start('collect', processorOf(deps.collect.step, log), { concurrency: deps.collect.concurrency });
+    const { step, concurrency } = deps.collect;
+    start('collect', new Worker('collect', processorOf(step, log), { ...common, concurrency }));
   }
   if (deps.render !== undefined) {
-    start('render', deps.render.file, {
-      concurrency: deps.render.concurrency,
-      workerForkOptions: {
-        ...renderForkOptions(deps.render.environment),
-        execArgv: [...deps.render.execArgv],
-      },
+    const { file, environment, execArgv, concurrency } = deps.render;
+    const options: WorkerOptions = {
+      ...common,
+      concurrency,
+      workerForkOptions: { ...renderForkOptions(environment), execArgv: [...execArgv] },
       settings: { backoffStrategy: (attemptsMade, _type, error) => renderBackoffMs(attemptsMade, error) },
-    });
+    };
+    start('render', new RenderWorker('render', file, options));
   }
 
   return {
     running: () => workers.every((worker) => worker.isRunning()),
-
-    async close() {
-      await Promise.all(
-        workers.map(async (worker) => {
-          // In this order: no further job is taken, and those in hand are told to park.
-          const closed = worker.close().then(() => 'closed' as const);
-          worker.cancelAllJobs('the worker stops');
-          const late = new Promise<'late'>((resolve) => setTimeout(resolve, PARK_MS, 'late').unref());
-          if ((await Promise.race([closed, late])) === 'late') await worker.close(true);
-        }),
-      );
+    close: async () => {
+      await Promise.all(workers.map((worker) => stop(worker, log)));
     },
   };
+}
+
+/** Resolves in at most `PARK_MS` and a little more: with Redis away or a child that hangs, too. */
+async function stop(worker: Worker, log: Logger): Promise<void> {
+  // In this order: no further job is taken, and those in hand are told to park.
+  const closed = worker.close().catch((error: unknown) => {
+    log.warn({ queue: worker.name, error: messageOf(error) }, 'worker closed badly');
+  });
+  const cancel = () => worker.cancelAllJobs('the worker stops');
+  cancel();
+  // One that was being fetched just now starts after that.
+  const again = setInterval(cancel, 50);
+  const parked = await settlesWithin(closed, PARK_MS);
+  clearInterval(again);
+  if (parked) return;
+  // A second `close(true)` would only wait for the first, so what hangs is ended from here. Its job is found by
+  // another worker once the lock is over.
+  log.warn({ queue: worker.name }, 'a job did not park in time');
+  if (worker instanceof RenderWorker) worker.killChildren();
+  if (await settlesWithin(closed, AFTERWARDS_MS)) return;
+  // Not awaited: a connection that is away never says that it is closed. No socket keeps the process alive after it.
+  worker.disconnect().catch(() => undefined);
+}
+
+async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([promise.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The one place that translates what a step says into BullMQ's terms. */

@@ -1,0 +1,117 @@
+import { describe, expect, it } from '@jest/globals';
+import { csvLine, harmless } from '../../src/cli/csv-line.ts';
+import { manifestLine, type RequestEnd, type ShotStatus, statusOfShot } from '../../src/cli/manifest.ts';
+import { ManifestColumns } from '../../src/cli/manifest-csv.ts';
+import { anImage, aRow } from '../support/filled-store.ts';
+
+const ends: Record<ShotStatus, RequestEnd> = {
+  delivered: { status: 'delivered', images: [anImage(0)] },
+  failed: { status: 'failed', code: 'content_policy', message: 'fal refused it.' },
+  held: { status: 'held', reason: 'the batch cap of $1.00 leaves no room' },
+  cancelled: { status: 'cancelled' },
+  pending: { status: 'pending' },
+};
+const options = { urlOf: (key: string) => `https://shop/${key}`, costMicroUsd: 30_000, simulated: false };
+
+describe('a line of the manifest', () => {
+  it.each<[ShotStatus[], ShotStatus]>([
+    [['delivered', 'delivered'], 'delivered'],
+    [['delivered', 'failed'], 'failed'],
+    [['failed', 'pending'], 'pending'],
+    [['held', 'failed'], 'held'],
+    [['cancelled', 'delivered'], 'cancelled'],
+    [['cancelled', 'failed'], 'failed'],
+    [['held', 'pending'], 'pending'],
+  ])('says of requests that are %j that the shot is %s', (statuses, expected) => {
+    expect(statusOfShot(statuses.map((status) => ends[status]))).toBe(expected);
+  });
+
+  it('puts the images of all requests in the order of their indices, with the address of each rendition', () => {
+    const line = manifestLine(
+      aRow(0, 'tee', 2, { name: 'Tee' }),
+      [
+        { status: 'delivered', images: [anImage(1)] },
+        { status: 'delivered', images: [anImage(0)] },
+      ],
+      options,
+    );
+    expect(line).toMatchObject({ shot: 'tee', row: { id: 'tee', name: 'Tee' }, error: null, costUsd: 0.03 });
+    expect(line.images.map(({ index }) => index)).toEqual([0, 1]);
+    expect(line.images[0]?.renditions[0]).toMatchObject({
+      name: 'thumb',
+      url: 'https://shop/b/shot/0-thumb.jpg',
+    });
+    expect(line).not.toHaveProperty('simulated');
+  });
+
+  it('names each reason once, as "code: message"', () => {
+    const line = manifestLine(aRow(0, 'tee'), [ends.failed, ends.failed, ends.held], options);
+    expect(line.error).toBe('content_policy: fal refused it.; held: the batch cap of $1.00 leaves no room');
+  });
+
+  it('says that it is simulated where it is', () => {
+    const line = manifestLine(aRow(0, 'tee'), [ends.delivered], { ...options, simulated: true });
+    expect(line).toHaveProperty('simulated', true);
+  });
+});
+
+describe('the manifest as CSV', () => {
+  it.each(['=1+1', '+1', '-1', '@a', '\tx', '\rx', '＝1'])('keeps a spreadsheet from running %j', (text) => {
+    expect(harmless(text)).toBe(`'${text}`);
+  });
+
+  it('leaves other text and numbers as they are, and quotes what needs quotes', () => {
+    expect(csvLine(['a-b', 'say "hi"', 'two\nlines', 'x,y', 0.5, -1, undefined])).toBe(
+      'a-b,"say ""hi""","two\nlines","x,y",0.5,-1,',
+    );
+  });
+
+  it("has the person's own columns first, and ours beside one of the same name", () => {
+    const seen = new ManifestColumns();
+    const one = manifestLine(aRow(0, 'tee', 1, { status: 'new' }), [ends.delivered], options);
+    const two = manifestLine(
+      aRow(1, 'mug', 1, { colour: 'red' }),
+      [{ status: 'delivered', images: [anImage(1)] }],
+      options,
+    );
+    seen.see(one);
+    seen.see(two);
+    const columns = seen.columns(options.urlOf);
+    expect(columns.map(({ title }) => title)).toEqual([
+      'id',
+      'status',
+      'colour',
+      'shotlist_status',
+      'error',
+      'cost_usd',
+      'image_0',
+      'image_0_thumb',
+      'image_1',
+      'image_1_thumb',
+    ]);
+    expect(columns.map(({ cell }) => cell(one))).toEqual([
+      'tee',
+      'new',
+      undefined,
+      'delivered',
+      undefined,
+      0.03,
+      'https://shop/originals/shot/0.png',
+      'https://shop/b/shot/0-thumb.jpg',
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("has a column for the shot where the person's own columns do not name it", () => {
+    const seen = new ManifestColumns();
+    seen.see(manifestLine({ shot: 'prompt-1', columns: { prompt: 'a mug' } }, [ends.pending], options));
+    expect(seen.columns(options.urlOf).map(({ title }) => title)).toEqual([
+      'prompt',
+      'shot',
+      'status',
+      'error',
+      'cost_usd',
+    ]);
+  });
+});

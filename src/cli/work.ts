@@ -10,11 +10,13 @@ import { sleep, systemClock } from '../shared/time.ts';
 import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
 import { createFetchMedia } from '../worker/collect/media.ts';
+import { createReadResult } from '../worker/collect/result.ts';
 import { createFalQueue } from '../worker/generate/fal.ts';
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
-import { createGenerate, POST_WINDOW_MS } from '../worker/generate/generate.ts';
+import { createGenerate } from '../worker/generate/generate.ts';
 import { Latencies } from '../worker/generate/latencies.ts';
+import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { createHouse } from '../worker/house.ts';
 import { clearWaiting, startSweeping } from '../worker/sweep.ts';
@@ -103,6 +105,7 @@ export async function startWork({
     made,
     slowDown: (ms) => queues.slowDown(ms),
     startTimeoutS: fal.startTimeoutS,
+    postWindowMs,
     graceMs: GRACE_MS,
     clock,
     sleep,
@@ -116,7 +119,7 @@ export async function startWork({
     journal,
     store,
     queue,
-    platform,
+    readResult: createReadResult({ house, journal, queue, platform, clock, random, log }),
     resolveUnknown: createResolveUnknown({
       house,
       records,
@@ -137,8 +140,6 @@ export async function startWork({
     }),
     made,
     clock,
-    random,
-    log,
   });
 
   if (roles.has('generate')) await queues.limitGenerate(fal);

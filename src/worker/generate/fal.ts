@@ -1,7 +1,7 @@
 import { createFalClient } from '@fal-ai/client';
 import { z } from 'zod';
-import type { FalCall } from './fal-error.ts';
-import { FalError } from './fal-error.ts';
+import { messageOf } from '../../shared/errors.ts';
+import { type FalCall, FalError, type FalFault } from './fal-error.ts';
 import type { FalAnswer, FalHttp } from './fal-http.ts';
 
 /**
@@ -104,7 +104,10 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     try {
       await run(client);
     } catch (error) {
-      throw error instanceof NoRepeat ? error.cause : error;
+      if (error instanceof NoRepeat) throw error.cause;
+      // The client itself objects: before it has sent anything, or to an answer that is none of fal's.
+      const kind = answer === undefined ? 'never-sent' : 'garbled';
+      throw falError(call, kind, messageOf(error), answer, error);
     }
     if (answer === undefined) throw new Error(`@fal-ai/client answered ${call} without a request`);
     return answer;
@@ -114,7 +117,8 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     async submit(endpoint, input, { startTimeoutS, notAfterMs, signal }) {
       const answer = await exchange('submit', { notAfterMs, signal }, (client) =>
         // The client's types know this endpoint's options only in part, so the input is ours.
-        client.queue.submit(endpoint, { input, startTimeout: startTimeoutS }),
+        // The header of the client's own `startTimeout`, which refuses one second.
+        client.queue.submit(endpoint, { input, headers: { 'x-fal-request-timeout': String(startTimeoutS) } }),
       );
       return { requestId: parse('submit', submitted, answer).request_id };
     },
@@ -158,18 +162,25 @@ function rebase(target: string, base: string): string {
 function parse<T>(call: FalCall, schema: z.ZodType<T>, answer: FalAnswer): T {
   const parsed = schema.safeParse(JSON.parse(answer.text));
   if (parsed.success) return parsed.data;
-  const { billableUnits, status: code } = answer;
-  throw new FalError(
-    {
-      call,
-      kind: 'garbled',
-      status: code,
-      type: undefined,
-      detail: 'the answer has not the shape that fal documents',
-      retryAfterMs: undefined,
-      neverStarted: false,
-      billableUnits,
-    },
-    { cause: parsed.error },
-  );
+  throw falError(call, 'garbled', 'the answer has not the shape that fal documents', answer, parsed.error);
+}
+
+function falError(
+  call: FalCall,
+  kind: FalFault['kind'],
+  detail: string,
+  answer: FalAnswer | undefined,
+  cause: unknown,
+): FalError {
+  const fault = {
+    call,
+    kind,
+    status: answer?.status ?? 0,
+    type: undefined,
+    detail,
+    retryAfterMs: undefined,
+    neverStarted: false,
+    billableUnits: answer?.billableUnits,
+  };
+  return new FalError(fault, { cause });
 }

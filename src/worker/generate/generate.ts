@@ -1,25 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { UnavailableError } from '../../shared/errors.ts';
-import type { Intent, Journal } from '../../shared/journal.ts';
-import { inputHashOf } from '../../shared/keys.ts';
+import type { Journal } from '../../shared/journal.ts';
+import { inputHashOf, isSameRound } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
-import type { Outcome, Records, RequestRecord } from '../../shared/records/records.ts';
-import { backoffMs, type Clock, dayOf, type Sleep } from '../../shared/time.ts';
+import type { Records, RequestRecord } from '../../shared/records/records.ts';
+import { type Clock, dayOf, delayedAbort, type Sleep } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import type { FalInput, FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';
+import { inputOf, latencyKind } from './input.ts';
 import type { Latencies } from './latencies.ts';
-import { type SubmitVerdict, submitVerdict } from './verdicts.ts';
+import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
+import { submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
-
-/** A submit must leave within this time of its intent; the proof that it never arrived counts on it. */
-export const POST_WINDOW_MS = 30_000;
-
-/** Runs that failed before a request fails for good. */
-export const MAX_ATTEMPTS = 4;
-
-/** After the start time-out a run has this long before its wait is handed to `collect`. */
-const LONGEST_RUN_MS = 600_000;
+import { createWaysBack, type Run, type SentIntent } from './ways-back.ts';
 
 export interface GenerateDeps {
   readonly house: House;
@@ -32,6 +26,8 @@ export interface GenerateDeps {
   /** Every worker starts no submit for that long. */
   readonly slowDown: (ms: number) => Promise<void>;
   readonly startTimeoutS: number;
+  /** A submit must leave within this time of its intent. */
+  readonly postWindowMs: number;
   /** How long a POST under way may still answer after the signal has aborted. */
   readonly graceMs: number;
   readonly clock: Clock;
@@ -47,6 +43,7 @@ export interface GenerateDeps {
  */
 export function createGenerate(deps: GenerateDeps): (request: string, signal: AbortSignal) => Promise<void> {
   const { house, records, journal, log } = deps;
+  const { release, lose, refused, turnedAway } = createWaysBack(deps);
 
   return async (request, signal) => {
     const record = await records.activate(request);
@@ -169,7 +166,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
   async function isOwner({ request, round }: Run, { name }: Work, requestId: string): Promise<boolean> {
     try {
       const taken = await journal.takeId({ ...name, round, requestId, at: deps.clock() });
-      return isSame(taken, { ...name, round });
+      return isSameRound(taken, { ...name, round });
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       log.warn({ request, requestId, error: error.message }, 'the store is away; the id is written later');
@@ -206,7 +203,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const hurry = delayedAbort(signal, deps.graceMs);
     try {
       const { startTimeoutS } = deps;
-      const options = { startTimeoutS, notAfterMs: intent.at + POST_WINDOW_MS, signal: hurry.signal };
+      const options = { startTimeoutS, notAfterMs: intent.at + deps.postWindowMs, signal: hurry.signal };
       return (await deps.queue.submit(work.model.endpoint, input, options)).requestId;
     } catch (error) {
       if (!(error instanceof FalError)) throw error;
@@ -221,49 +218,21 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     }
   }
 
-  /** A definite no: nothing was accepted. */
-  async function refused(run: Run, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void> {
-    const { request, epoch, round, attempts } = run;
-    switch (verdict.kind) {
-      case 'stop':
-        // Stopped before it is planned again, so that no worker tries it in between.
-        await house.stop(verdict.stop);
-        await release(run);
-        return;
-      case 'slow':
-        await deps.slowDown(verdict.ms);
-        await release(run);
-        return;
-      case 'away':
-        await deps.slowDown(AWAY_MS);
-        await release(run);
-        return;
-      case 'again':
-        if (attempts + 1 >= MAX_ATTEMPTS) await house.fail(request, epoch, round, verdict.failure);
-        else
-          await release(run, attempts + 1, backoffMs(attempts, { ...ATTEMPT_BACKOFF, random: deps.random }));
-        return;
-      case 'fail':
-        await house.fail(request, epoch, round, verdict.failure);
-        return;
-    }
-  }
-
   async function wait(
     run: Run,
-    { row, model }: Work,
+    work: Work,
     requestId: string,
     numImages: number,
     postedAtMs: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const kind = latencyKind(row.model, row.input, numImages);
+    const kind = latencyKind(work, numImages);
     const withLogs = log.isLevelEnabled('debug');
     try {
       const ended = await waitUntilDone(
         {
           status: (inner) =>
-            deps.queue.status(model.endpoint, requestId, {
+            deps.queue.status(work.model.endpoint, requestId, {
               logs: withLogs ? 'with-logs' : 'without-logs',
               signal: inner,
             }),
@@ -285,98 +254,4 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       await house.give('collect', run.request, run.round);
     }
   }
-
-  /**
-   * No claim or no room. Somebody wakes the request: a release, a resume, the end of the other claim. But what is paid
-   * for already needs neither.
-   */
-  async function turnedAway(
-    { request, epoch }: Run,
-    { row, planned }: Work,
-    { code }: Exclude<Outcome, { code: 'ok' }>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    log.debug({ request, code }, 'not now');
-    if (code !== 'claimed' && code !== 'wait' && code !== 'held') return;
-    const made = await deps.made(row.shotKey, signal);
-    if (!planned.indices.every((index) => made.has(index))) return;
-    const adopted = await house.step('adopt', { request, epoch });
-    if (adopted.code === 'ok') await house.give('render', request, adopted.round);
-  }
-
-  /** Back to planned, in a new round with a job of its own. */
-  async function release(
-    { request, epoch, attempts: before }: Run,
-    attempts = before,
-    delayMs?: number,
-  ): Promise<void> {
-    const released = await house.step('release', { request, epoch, set: { attempts } });
-    if (released.code === 'ok') await house.give('generate', request, released.round, delayMs);
-  }
-
-  async function lose(
-    { request, epoch, round }: Pick<Run, 'request' | 'epoch' | 'round'>,
-    work: Work,
-    intent: SentIntent,
-  ): Promise<void> {
-    const inputHash = inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length));
-    const lost = await house.step('lose', { request, epoch, rival: { inputHash, intentAtMs: intent.at } });
-    if (lost.code !== 'ok') return;
-    log.warn({ request }, 'a submit may or may not have been accepted; looking for it');
-    await house.give('collect', request, round);
-  }
-}
-
-/** What was, or may have been, POSTed: for which variants, and when its intent was written. */
-type SentIntent = Pick<Intent, 'at' | 'indices'>;
-
-interface Run {
-  readonly request: string;
-  readonly epoch: number;
-  readonly round: number;
-  readonly attempts: number;
-}
-
-/** How long nobody submits while Redis, S3 or fal is away. */
-const AWAY_MS = 3_000;
-
-export const ATTEMPT_BACKOFF = { baseMs: 2_000, capMs: 60_000 } as const;
-
-/** Exactly what is POSTed, and what fal's history shows as `json_input`. */
-export function inputOf({ row, model }: Work, numImages: number): FalInput {
-  return { [model.prompt.input]: row.prompt, ...row.input, [model.images.input]: numImages };
-}
-
-export function latencyKind(
-  model: string,
-  input: Readonly<Record<string, unknown>>,
-  numImages: number,
-): string {
-  return [model, input['quality'] ?? '', input['image_size'] ?? '', numImages].join('|');
-}
-
-/** Whether an id or intent in the journal belongs to this round of this request. */
-export function isSame(
-  a: { batch: string; row: number; part: number; round: number },
-  b: { batch: string; row: number; part: number; round: number },
-): boolean {
-  return a.batch === b.batch && a.row === b.row && a.part === b.part && a.round === b.round;
-}
-
-/** A signal that aborts some time after the given one: a POST under way is given the chance to be answered. */
-function delayedAbort(signal: AbortSignal, afterMs: number): { signal: AbortSignal; clear: () => void } {
-  const controller = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = () => {
-    timer = setTimeout(() => controller.abort(signal.reason), afterMs);
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  return {
-    signal: controller.signal,
-    clear: () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    },
-  };
 }

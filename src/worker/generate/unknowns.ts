@@ -1,5 +1,5 @@
 import type { Journal } from '../../shared/journal.ts';
-import { inputHashOf } from '../../shared/keys.ts';
+import { inputHashOf, isSameRound } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Records, RequestRecord } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
@@ -7,7 +7,7 @@ import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
 import { FalError } from './fal-error.ts';
 import type { FalPlatform } from './fal-platform.ts';
-import { inputOf, isSame, POST_WINDOW_MS } from './generate.ts';
+import { inputOf } from './input.ts';
 
 /** How far fal's clock may be from ours. */
 const SKEW_MS = 60_000;
@@ -22,7 +22,7 @@ export interface UnknownsDeps {
   readonly platform: FalPlatform;
   readonly startTimeoutS: number;
   readonly unknownMarginS: number;
-  readonly postWindowMs?: number;
+  readonly postWindowMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -34,7 +34,6 @@ export interface UnknownsDeps {
  */
 export function createResolveUnknown(deps: UnknownsDeps) {
   const { house, journal, platform, clock, log } = deps;
-  const postWindowMs = deps.postWindowMs ?? POST_WINDOW_MS;
 
   return async (record: RequestRecord, work: Work, signal: AbortSignal): Promise<string | undefined> => {
     const { request, epoch, round } = record;
@@ -43,7 +42,7 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     /** `taken`: somebody has the id, an earlier round of this request included. */
     async function adopt(requestId: string): Promise<'adopted' | 'taken' | 'over'> {
       const owner = await journal.readId(requestId, signal);
-      if (owner !== undefined && !isSame(owner, { ...name, round })) return 'taken';
+      if (owner !== undefined && !isSameRound(owner, { ...name, round })) return 'taken';
       const accepted = await house.step('accept', { request, epoch, takeId: requestId });
       if (accepted.code === 'taken') return 'taken';
       return accepted.code === 'ok' ? 'adopted' : 'over';
@@ -58,7 +57,7 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     if (row.input['sync_mode'] === true) {
       throw new Later(600_000, 'a sync_mode request is missing from the history; a person must decide');
     }
-    const provenFromMs = intent.at + postWindowMs + (deps.startTimeoutS + deps.unknownMarginS) * 1_000;
+    const provenFromMs = intent.at + deps.postWindowMs + (deps.startTimeoutS + deps.unknownMarginS) * 1_000;
     const askedAtMs = clock();
     const window = { fromMs: intent.at - SKEW_MS, toMs: Math.max(askedAtMs, provenFromMs) + SKEW_MS };
     let entries: Awaited<ReturnType<FalPlatform['findByInput']>>;

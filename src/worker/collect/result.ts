@@ -1,0 +1,205 @@
+import type { Journal, Result } from '../../shared/journal.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { RequestRecord } from '../../shared/records/records.ts';
+import { backoffMs, type Clock, dayOf } from '../../shared/time.ts';
+import type { FalOutput, FalQueue } from '../generate/fal.ts';
+import { FalError } from '../generate/fal-error.ts';
+import type { FalPlatform } from '../generate/fal-platform.ts';
+import { ATTEMPT_BACKOFF, MAX_ATTEMPTS } from '../generate/limits.ts';
+import { type RequestFailure, readVerdict } from '../generate/verdicts.ts';
+import type { House, Work } from '../house.ts';
+import { Later } from '../later.ts';
+import { costOf } from './book.ts';
+
+/**
+ * What fal answered, stored, and fal's own words where they were read just now; undefined when the request is planned
+ * again or was ended. Throws `Later` where fal is not done or a read failed.
+ */
+export type ReadResult = (
+  record: RequestRecord,
+  work: Work,
+  requestId: string,
+  signal: AbortSignal,
+) => Promise<{ readonly result: Result; readonly output: FalOutput | undefined } | undefined>;
+
+export interface ReadResultDeps {
+  readonly house: House;
+  readonly journal: Journal;
+  readonly queue: FalQueue;
+  readonly platform: FalPlatform;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** Between two tries at a read of the status. */
+const REPEAT_MS = 1_000;
+/** How long a request that fal's queue cannot tell of is looked for in its history, which lags, before it is given up. */
+const GIVE_UP_MS = 3_600_000;
+
+/** Reads and stores the result of a request whose id is known. The first one stored decides the cost. */
+export function createReadResult(deps: ReadResultDeps): ReadResult {
+  const { house, journal, platform, clock, log } = deps;
+
+  return async (record, work, requestId, signal) => {
+    const standing = await journal.readResult(requestId, signal);
+    if (standing !== undefined) return { result: standing, output: undefined };
+    try {
+      const { output, billableUnits } = await deps.queue.result(work.model.endpoint, requestId, signal);
+      return {
+        result: await keep(record, work, requestId, output, billableUnits, undefined, signal),
+        output,
+      };
+    } catch (error) {
+      if (!(error instanceof FalError)) throw error;
+      signal.throwIfAborted();
+      const verdict = readVerdict(error.fault);
+      switch (verdict.kind) {
+        case 'repeat':
+          if (isHopeless(record)) return await fromHistory(record, work, requestId, signal);
+          throw new Later(verdict.afterMs ?? patienceMs(record), error.message);
+        case 'stop':
+          await house.stop(verdict.stop);
+          throw new Later(30_000, error.message);
+        case 'gone':
+          return await fromHistory(record, work, requestId, signal);
+        case 'never-started':
+          await rerun(record, record.attempts, 0);
+          return undefined;
+        case 'rerun':
+          if (record.attempts + 1 < MAX_ATTEMPTS) {
+            const delayMs = backoffMs(record.attempts, { ...ATTEMPT_BACKOFF, random: deps.random });
+            log.warn(
+              { request: record.request, requestId, ...verdict.failure },
+              'the run failed unbilled; trying anew',
+            );
+            await rerun(record, record.attempts + 1, delayMs);
+          } else {
+            await house.fail(record.request, record.epoch, record.round, verdict.failure);
+          }
+          return undefined;
+        case 'in-progress-or-bad':
+          if ((await stateOf(work, requestId, signal)) !== 'done')
+            throw new Later(patienceMs(record), 'fal is not done yet');
+          break;
+        case 'fail':
+          break;
+      }
+      const { billableUnits } = error.fault;
+      const result = await keep(record, work, requestId, undefined, billableUnits, verdict.failure, signal);
+      return { result, output: undefined };
+    }
+  };
+
+  async function stateOf(work: Work, requestId: string, signal: AbortSignal): Promise<string> {
+    try {
+      return (await deps.queue.status(work.model.endpoint, requestId, { logs: 'without-logs', signal }))
+        .state;
+    } catch (error) {
+      if (error instanceof FalError) throw new Later(REPEAT_MS, error.message);
+      throw error;
+    }
+  }
+
+  /** Decides the cost and writes the result; whoever wrote it first is right. */
+  async function keep(
+    { name, round, reserved }: RequestRecord,
+    work: Work,
+    requestId: string,
+    output: FalOutput | undefined,
+    units: number | undefined,
+    failure: RequestFailure | undefined,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const unitPriceUsd = units === undefined || units === 0 ? 0 : await priceOfUnit(work, signal);
+    const images = output?.images ?? [];
+    const wanted =
+      (await journal.readIntent(name, round, signal))?.indices.length ?? work.planned.indices.length;
+    // A run that failed and may be billed counts at its reservation where fal gives no units.
+    const priced =
+      failure !== undefined && units === undefined
+        ? ({ cost: reserved ?? work.planned.maxMicroUsd, source: 'assumed' } as const)
+        : costOf(work, wanted, units, unitPriceUsd);
+    const now = clock();
+    const short =
+      failure === undefined && images.length < wanted
+        ? { code: 'too_few_images', message: `fal made ${images.length} of ${wanted} images.` }
+        : undefined;
+    return await journal.writeResult(
+      {
+        ...name,
+        round,
+        requestId,
+        at: now,
+        day: dayOf(now),
+        ...priced,
+        ...(units === undefined ? {} : { units }),
+        images: images.slice(0, wanted).map(({ url, file_name }) => ({
+          // A signature is a secret: such an address is read from fal again when it is needed.
+          ...(url.startsWith('data:') || !url.includes('?') ? { url } : {}),
+          ...(file_name === null || file_name === undefined ? {} : { fileName: file_name }),
+        })),
+        ...((failure ?? short) === undefined ? {} : { failure: failure ?? short }),
+      },
+      signal,
+    );
+  }
+
+  /** fal's price list being away is no reason to wait: the model's own rule is the next best source. */
+  async function priceOfUnit({ model }: Work, signal: AbortSignal): Promise<number | undefined> {
+    try {
+      return await platform.unitPriceUsd(model.endpoint, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ error: String(error) }, "fal's price list cannot be read; the price rule counts");
+      return undefined;
+    }
+  }
+
+  /** The queue forgot a request that ran: its media live on for days, and fal's history knows them. Never a new POST. */
+  async function fromHistory(record: RequestRecord, work: Work, requestId: string, signal: AbortSignal) {
+    const now = clock();
+    const sinceMs = (await journal.readId(requestId, signal))?.at ?? record.intentAtMs ?? now;
+    const dayMs = 86_400_000;
+    try {
+      const entry = await platform.findById(
+        work.model.endpoint,
+        requestId,
+        { fromMs: sinceMs - dayMs, toMs: now + 60_000 },
+        signal,
+      );
+      if (entry?.output !== undefined) {
+        const result = await keep(record, work, requestId, entry.output, undefined, undefined, signal);
+        return { result, output: entry.output };
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn({ request: record.request, requestId, error: String(error) }, "fal's history cannot be read");
+      throw new Later(30_000, 'the history cannot be read');
+    }
+    if (now - sinceMs < GIVE_UP_MS) throw new Later(10_000, 'not in the history yet');
+    const failure = {
+      code: 'result_expired',
+      message: `fal no longer holds request ${requestId} and its history does not show the pictures; it may have been paid for.`,
+    };
+    return {
+      result: await keep(record, work, requestId, undefined, undefined, failure, signal),
+      output: undefined,
+    };
+  }
+
+  async function rerun({ request, epoch }: RequestRecord, attempts: number, delayMs: number): Promise<void> {
+    const again = await house.step('rerun', { request, epoch, set: { attempts } });
+    if (again.code === 'ok') await house.give('generate', request, again.round, delayMs);
+  }
+
+  /** Between two looks: short for a young request, up to a minute for an old one. */
+  function patienceMs({ intentAtMs }: RequestRecord): number {
+    return Math.min(60_000, Math.max(1_000, (clock() - (intentAtMs ?? clock())) / 20));
+  }
+
+  /** fal's queue has answered this request with faults for so long that its history is the better witness. */
+  function isHopeless({ intentAtMs }: RequestRecord): boolean {
+    return intentAtMs !== undefined && clock() - intentAtMs > GIVE_UP_MS;
+  }
+}

@@ -67,6 +67,11 @@ export function requestKeyOf({ batch, row, part }: RequestName): string {
   return `${batch}.${row}.${part}`;
 }
 
+/** Whether two objects of the journal speak of the same round of the same request. */
+export function isSameRound(a: RequestName & { round: number }, b: RequestName & { round: number }): boolean {
+  return a.batch === b.batch && a.row === b.row && a.part === b.part && a.round === b.round;
+}
+
 /** undefined where the text is no request key. A batch id may itself hold dots. */
 export function parseRequestKey(text: string): RequestName | undefined {
   const match = /^(.+)\.(\d{1,9})\.(\d{1,4})$/.exec(text);

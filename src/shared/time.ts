@@ -46,3 +46,24 @@ export function backoffMs(
 ): number {
   return Math.floor(random() * Math.min(capMs, baseMs * 2 ** attempt));
 }
+
+/** A signal that aborts some time after the given one. `clear` ends the watch; call it when the work is done. */
+export function delayedAbort(
+  signal: AbortSignal,
+  afterMs: number,
+): { signal: AbortSignal; clear: () => void } {
+  const controller = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = () => {
+    timer = setTimeout(() => controller.abort(signal.reason), afterMs);
+  };
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    clear: () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    },
+  };
+}

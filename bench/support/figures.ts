@@ -6,6 +6,10 @@ import Table from 'cli-table3';
 import { z } from 'zod';
 import { projectRoot } from '../../src/local/project-root.ts';
 
+/** In the order of the page. */
+export const BENCHES = ['enqueue', 'slots', 'render'] as const;
+export type BenchName = (typeof BENCHES)[number];
+
 const limit = z.object({ kind: z.enum(['below', 'at-most', 'at-least']), value: z.number() });
 
 const figure = z.object({
@@ -50,7 +54,7 @@ export interface Measured {
  * Measures once, prints one JSON document on stdout and a table on stderr, sets exit code 1 where a limit is broken.
  * With `--save` among the arguments the run is added to `bench/results/`, whatever came out.
  */
-export async function bench(name: string, measure: () => Promise<Measured>): Promise<void> {
+export async function bench(name: BenchName, measure: () => Promise<Measured>): Promise<void> {
   const loadBefore = loadavg()[0] ?? 0;
   const { figures, notes } = await measure();
   const one: BenchRun = {
@@ -95,7 +99,7 @@ export function withUnit(value: number, unit: string): string {
 }
 
 /** undefined where the bench was never saved. */
-export async function readResults(name: string): Promise<BenchResults | undefined> {
+export async function readResults(name: BenchName): Promise<BenchResults | undefined> {
   let text: string;
   try {
     text = await readFile(resultFile(name), 'utf8');
@@ -105,7 +109,7 @@ export async function readResults(name: string): Promise<BenchResults | undefine
   return results.parse(JSON.parse(text));
 }
 
-async function save(name: string, one: BenchRun): Promise<void> {
+async function save(name: BenchName, one: BenchRun): Promise<void> {
   const build = await readFile(join(projectRoot(), 'dist/.built-from'), 'utf8');
   const before = await readResults(name);
   const runs = before?.build === build ? before.runs : [];
@@ -119,7 +123,7 @@ async function save(name: string, one: BenchRun): Promise<void> {
   await writeFile(resultFile(name), `${JSON.stringify(next, undefined, 2)}\n`);
 }
 
-function resultFile(name: string): string {
+function resultFile(name: BenchName): string {
   return join(projectRoot(), 'bench/results', `${name}.json`);
 }
 

@@ -1,0 +1,159 @@
+/**
+ * The worker's way of a picture (queue, sandboxed child, record, checks, store) against a bare sharp loop that makes the
+ * same files. `--photos FOLDER` takes the photographs from another place than Debian's.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { openFolderStore } from '../src/local/folder-store.ts';
+import { readList } from '../src/producer/list.ts';
+import { planList } from '../src/producer/plan.ts';
+import { Journal } from '../src/shared/journal.ts';
+import { objectKeys } from '../src/shared/keys.ts';
+import { defaultRegistry } from '../src/shared/models/registry.ts';
+import { readPlanChunk } from '../src/shared/plan-row.ts';
+import { Batches } from '../src/shared/records/batches.ts';
+import { openRedis } from '../src/shared/redis.ts';
+import { sleep, systemClock } from '../src/shared/time.ts';
+import { type BareRun, bareSharp } from './support/bare-sharp.ts';
+import { writeList } from './support/catalog-list.ts';
+import { bench } from './support/figures.ts';
+import { photographs } from './support/photographs.ts';
+import { runShotlist } from './support/program.ts';
+import { benchGround } from './support/temp.ts';
+
+const PICTURES = 80;
+const PREFIX = '{shotlist}';
+const BATCH = 'bench';
+/** Between two looks at the batch. */
+const LOOK_MS = 20;
+
+await bench('render', async () => {
+  const { values } = parseArgs({ options: { photos: { type: 'string' }, save: { type: 'boolean' } } });
+  const cores = availableParallelism();
+  await using ground = await benchGround();
+  const { folder, redis } = ground;
+  const { pictures, from } = await photographs(PICTURES, values.photos);
+  await writeList(join(folder, 'catalog.csv'), PICTURES);
+  await storeAsMade(folder, pictures);
+
+  const files = await writeFiles(join(folder, 'originals'), pictures);
+  await mkdir(join(folder, 'bare'));
+  // Once before and once after, so that other work on the machine weighs on both ways alike.
+  const before = await bareSharp(files, join(folder, 'bare'), cores);
+  const worker = await renderWithWorker(folder, redis.url, cores);
+  const after = await bareSharp(files, join(folder, 'bare'), cores);
+  const bare: BareRun = { ...after, ms: (before.ms + after.ms) / 2 };
+  const same = await countSame(folder, bare);
+  return {
+    figures: [
+      { name: 'bare sharp loop', value: perSecond(bare.ms), unit: 'pictures/s' },
+      { name: 'worker, first start to last end', value: perSecond(worker.renderMs), unit: 'pictures/s' },
+      { name: 'worker, whole command', value: perSecond(worker.commandMs), unit: 'pictures/s' },
+      { name: 'worker against bare loop', value: bare.ms / worker.renderMs, unit: '×' },
+      { name: 'whole command against bare loop', value: bare.ms / worker.commandMs, unit: '×' },
+    ],
+    notes: [
+      `${PICTURES} pictures, recipe catalog, ${cores} at once; ${from}`,
+      `${same} of ${bare.sha256.size} files have the same bytes on both ways`,
+    ],
+  };
+});
+
+function perSecond(ms: number): number {
+  return (PICTURES / ms) * 1_000;
+}
+
+/** Puts the pictures where the list's originals belong: so nothing is asked of fal, and all that is left is to render. */
+async function storeAsMade(folder: string, pictures: readonly Buffer[]): Promise<void> {
+  const registry = defaultRegistry();
+  await using plan = await planList({
+    rows: readList({ kind: 'file', path: join(folder, 'catalog.csv') }, {}),
+    listName: 'catalog.csv',
+    options: { inputs: {} },
+    registry,
+    recipes: new Set(['catalog']),
+    made: async () => [],
+    hashOf: async () => '',
+    spoolFolder: folder,
+    clock: systemClock,
+  });
+  await using store = await openFolderStore({ folder: storeFolder(folder) });
+  for (let chunk = 0; chunk < plan.chunkCount; chunk += 1) {
+    for (const { row, shotKey } of readPlanChunk(await plan.chunk(chunk))) {
+      const picture = pictures[row];
+      if (picture === undefined) throw new Error(`no picture for row ${row}`);
+      await store.putOnce(objectKeys.original(shotKey, 0, 'png'), picture, { contentType: 'image/png' });
+    }
+  }
+}
+
+/** The built program, `run`; `renderMs` from the first record that is rendered to the last that is delivered. */
+async function renderWithWorker(
+  folder: string,
+  redisUrl: string,
+  cores: number,
+): Promise<{ readonly renderMs: number; readonly commandMs: number }> {
+  const redis = await openRedis(redisUrl);
+  const ended = new AbortController();
+  try {
+    const seen = watchRenders(new Batches({ redis, prefix: PREFIX, clock: systemClock }), ended.signal);
+    const { ms } = await runShotlist(['run', 'catalog.csv', '--batch', BATCH, '--json'], {
+      cwd: folder,
+      settings: {
+        REDIS_URL: redisUrl,
+        REDIS_PREFIX: PREFIX,
+        RENDER_CONCURRENCY: String(cores),
+        // Never called: every picture is made already.
+        FAL_KEY: 'none',
+        FAL_QUEUE_URL: 'http://127.0.0.1:9',
+        FAL_API_URL: 'http://127.0.0.1:9',
+      },
+    });
+    return { renderMs: await seen, commandMs: ms };
+  } finally {
+    ended.abort();
+    redis.disconnect();
+  }
+}
+
+async function watchRenders(batches: Batches, signal: AbortSignal): Promise<number> {
+  let startedAt: number | undefined;
+  while (!signal.aborted) {
+    const counts = (await batches.read(BATCH))?.counts;
+    if (counts !== undefined && counts.rendering + counts.delivered > 0) startedAt ??= performance.now();
+    if (counts?.delivered === PICTURES && startedAt !== undefined) return performance.now() - startedAt;
+    await sleep(LOOK_MS);
+  }
+  throw new Error('the run ended before every picture was delivered');
+}
+
+async function writeFiles(folder: string, pictures: readonly Buffer[]): Promise<string[]> {
+  await mkdir(folder);
+  return await Promise.all(
+    pictures.map(async (picture, number) => {
+      const file = join(folder, `${number}.png`);
+      await writeFile(file, picture);
+      return file;
+    }),
+  );
+}
+
+async function countSame(folder: string, { sha256 }: BareRun): Promise<number> {
+  await using store = await openFolderStore({ folder: storeFolder(folder) });
+  const journal = new Journal({ store });
+  let same = 0;
+  for (let row = 0; row < PICTURES; row += 1) {
+    const delivery = await journal.readDelivery({ batch: BATCH, row, part: 0 });
+    for (const { name, sha256: hash } of delivery?.images[0]?.renditions ?? []) {
+      if (sha256.get(`${row}-${name}`) === hash) same += 1;
+    }
+  }
+  return same;
+}
+
+/** Where the program keeps what it stores, when it is told of no bucket. */
+function storeFolder(folder: string): string {
+  return join(folder, '.shotlist', 'store');
+}

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { Closers } from '../shared/closers.ts';
-import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, say } from './context.ts';
@@ -26,16 +25,16 @@ export async function exportCommand(context: Context, batch: string, args: Expor
     throw new UserError('usage', 'Give either --json or --format csv, not both.');
   const { signal } = context;
   return await withStore(context, args, async (opened) => {
-    const { journal, store, config } = opened;
+    const { journal, store } = opened;
     const head = await journal.readHead(batch, signal);
     if (head === undefined) throw await unknownBatch(context, args, batch, opened);
-    await using closers = new Closers();
+    await using liveShop = new LiveShop((closers) => openLive(context, args, opened, closers));
     const clock = systemClock;
     const standing = createStanding({
       batch,
       journal,
       live: async () => {
-        const shop = await openLive(context, args, config, opened, closers);
+        const shop = await liveShop.get();
         return shop === undefined
           ? undefined
           : { view: await shop.batches.read(batch), records: shop.records };
@@ -58,19 +57,44 @@ export async function exportCommand(context: Context, batch: string, args: Expor
     if (tally.open > 0) {
       say(
         context,
-        `note: ${count(tally.open, 'shot')} of ${batch} not at an end yet (pending or held); export again when shotlist status ${batch} says done`,
+        `note: ${count(tally.open, 'shot')} of ${batch} ${tally.open === 1 ? 'is' : 'are'} pending or held still; export again when shotlist status ${batch} says done`,
       );
     }
     return EXIT.ok;
   });
 }
 
-/** undefined, with a note, where Redis cannot be reached: the store alone is enough for an export. */
+/**
+ * Redis, opened when it is first asked for; undefined, with a note, where it cannot be reached: the store alone is
+ * enough for an export. Whoever stops reading early may dispose of it while it opens.
+ */
+class LiveShop implements AsyncDisposable {
+  readonly #open: (closers: Closers) => Promise<Shop | undefined>;
+  readonly #closers = new Closers();
+  #opening: Promise<Shop | undefined> | undefined;
+
+  constructor(open: (closers: Closers) => Promise<Shop | undefined>) {
+    this.#open = open;
+  }
+
+  get(): Promise<Shop | undefined> {
+    this.#opening ??= this.#open(this.#closers);
+    return this.#opening;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const opening = this.#opening ?? Promise.resolve(undefined);
+    this.#opening = Promise.resolve(undefined);
+    // A failure has been told to whoever asked.
+    await opening.catch(() => undefined);
+    await this.#closers[Symbol.asyncDispose]();
+  }
+}
+
 async function openLive(
   context: Context,
   { simulate }: OperatorArguments,
-  config: Config,
-  { log }: OpenedStore,
+  { config, log }: OpenedStore,
   closers: Closers,
 ): Promise<Shop | undefined> {
   try {

@@ -64,7 +64,7 @@ export async function resumeCommand(
       else
         say(
           context,
-          `${was === undefined ? 'Submits were not stopped' : `Submits go on; they were stopped: ${was.reason}`}. ${count(jobs, 'request')} queued again.`,
+          `${was === undefined ? 'Submits were not stopped' : 'Submits go on'}; ${count(jobs, 'request')} queued again.${was === undefined ? '' : ` What had stopped them: ${was.reason}`}`,
         );
       return EXIT.ok;
     }

@@ -1,9 +1,8 @@
-import { enqueue } from '../producer/enqueue.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
-import { systemClock } from '../shared/time.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
-import { confirmSpending, count, planFromArguments, planJson, planSentence } from './plan-list.ts';
+import { count, planFromArguments, planJson, planSentence } from './plan-list.ts';
+import { queueList } from './queue-list.ts';
 import { openShop } from './shop.ts';
 import { openStack, openStore } from './stack.ts';
 import { watchBatch } from './watch.ts';
@@ -26,33 +25,15 @@ export async function enqueueCommand(
   });
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
-  const { plan, name } = await planFromArguments(context, list, args, defaultRegistry(), shop.store);
-  await using _plan = plan;
-  await confirmSpending(context, plan.totals, args, config);
-  const { batch, outcome } = await enqueue(
-    plan,
-    {
-      batch: args.batch,
-      listName: name,
-      priority: args.priority,
-      cap: args.cap,
-      simulated: stack.simulated,
-      signal: context.signal,
-    },
-    { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
-  );
-  if (args.json === true) printJson(context, planJson(batch, plan.totals));
-  else {
-    say(context, planSentence(plan.totals));
-    say(context, ENQUEUED[outcome](batch));
-  }
+  const { batch, outcome, totals } = await queueList(context, { stack, shop, config, list, args });
+  if (args.json === true) printJson(context, planJson(batch, totals));
+  else if (outcome !== 'ended') say(context, QUEUED[outcome](batch));
   return args.watch === true ? await watchBatch(context, shop, batch, { json: args.json === true }) : EXIT.ok;
 }
 
-const ENQUEUED = {
+const QUEUED = {
   new: (batch: string) => `queued as ${batch}; follow it with: shotlist status ${batch} --watch`,
   'goes-on': (batch: string) => `${batch} was queued before and goes on; nothing is queued twice`,
-  ended: (batch: string) => `${batch} has nothing left to do: $0.00`,
 } as const;
 
 /** Needs no Redis and no key; looks at the store only to see what is made already. */

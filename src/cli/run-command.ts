@@ -1,10 +1,8 @@
 import { join } from 'node:path';
 import Table from 'cli-table3';
-import { enqueue } from '../producer/enqueue.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Head } from '../shared/journal.ts';
 import { encodeSegment } from '../shared/keys.ts';
-import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import type { BatchStatus } from '../shared/status.ts';
@@ -13,7 +11,8 @@ import { assertUsable } from '../worker/preflight.ts';
 import { type Context, configOf, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
 import type { ListArguments } from './list-arguments.ts';
-import { confirmSpending, planFromArguments, planSentence } from './plan-list.ts';
+import { count } from './plan-list.ts';
+import { queueList } from './queue-list.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
 import { endSentence, followBatch } from './watch.ts';
@@ -44,25 +43,11 @@ export async function runCommand(
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
   for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
-  const registry = defaultRegistry();
-  const { plan, name } = await planFromArguments(context, list, args, registry, shop.store);
-  await using _plan = plan;
-  for (const note of stack.notes) say(context, `note: ${note}`);
-  say(context, planSentence(plan.totals));
-  await confirmSpending(context, plan.totals, args, config);
-  const { batch } = await enqueue(
-    plan,
-    {
-      batch: args.batch,
-      listName: name,
-      priority: args.priority,
-      cap: args.cap,
-      simulated: stack.simulated,
-      signal: context.signal,
-    },
-    { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
-  );
-  const { status, exit } = await workUntilItEnds(context, { shop, stack, config, log }, batch);
+  const { batch, outcome } = await queueList(context, { stack, shop, config, list, args });
+  const { status, exit } =
+    outcome === 'ended'
+      ? await followBatch(context, shop, batch)
+      : await workUntilItEnds(context, { shop, stack, config, log }, batch);
   if (args.json === true) {
     printJson(context, status);
     return exit;
@@ -112,8 +97,8 @@ function summaryTable({ batch, counts, money }: BatchStatus, head: Head, stack: 
       ? join(stack.store.folder, encodeSegment(batch))
       : `s3://${stack.store.config.bucket}`;
   table.push(
-    ['delivered', `${counts.delivered} requests`],
-    ['failed', `${counts.failed} requests`],
+    ['delivered', count(counts.delivered, 'request')],
+    ['failed', count(counts.failed, 'request')],
     ['images wanted', `${head.images}`],
     ['paid', `${formatUsd(fromUsd(money.spentUsd))}${stack.simulated ? ' (simulated)' : ''}`],
     ['one request an image', formatUsd(head.naiveMicroUsd)],

@@ -66,10 +66,11 @@ export async function resumeBatch(
   if (cap !== undefined) {
     refuseTooLow(before, cap);
     // The store learns of it first: what may be spent must be known even when Redis is lost.
-    await journal.writeEvent(batch, { kind: 'cap', at, cap }, eventId());
+    await journal.writeEvent(batch, { kind: 'cap', at, cap }, `1-${eventId()}`);
     await batches.setCap(batch, cap);
   }
-  await journal.writeEvent(batch, { kind: 'resume', at }, eventId());
+  // Numbered, since both are of one millisecond and are read back in the order of their names.
+  await journal.writeEvent(batch, { kind: 'resume', at }, `2-${eventId()}`);
   await batches.setWord(batch, 'running');
   const jobs = await deps.giveJobs(batch, before.priority, 'unhold');
   return { outcome: 'done', jobs, before };

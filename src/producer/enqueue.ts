@@ -40,38 +40,59 @@ export interface Enqueued {
 /** Chunks under way at once: each is a create-once PUT, a Lua script and an addBulk. */
 const CHUNKS_AT_ONCE = 4;
 
+/** How a batch stands before its list is queued (again). */
+export type Standing = 'unknown' | 'half-queued' | 'goes-on' | 'ended';
+
+/**
+ * Looks, and changes nothing. Rejects with a `UserError` where the id cannot name a batch, names another list, or names
+ * one that has begun to spend and that Redis has lost.
+ */
+export async function standingOf(
+  batch: string,
+  digest: string,
+  { journal, batches }: Pick<EnqueueDeps, 'journal' | 'batches'>,
+  signal?: AbortSignal,
+): Promise<Standing> {
+  const fault = batchIdFault(batch);
+  if (fault !== undefined) throw new UserError('bad_batch', `--batch "${batch}" cannot be used: ${fault}.`);
+  const head = await journal.readHead(batch, signal);
+  if (head === undefined) return 'unknown';
+  assertSameList(head, digest);
+  const known = await batches.read(batch);
+  if (known?.doneAtMs !== undefined) return 'ended';
+  if (known?.complete === true) return 'goes-on';
+  if (known !== undefined) return 'half-queued';
+  if ((await journal.readSummary(batch, signal)) !== undefined) return 'ended';
+  if (await journal.hasIntents(batch, signal)) {
+    throw new UserError(
+      'redis_lost',
+      `Batch ${batch} has begun to spend, but Redis no longer knows it; restore Redis from its append-only file before going on, so that nothing is paid twice.`,
+    );
+  }
+  return 'half-queued';
+}
+
+function assertSameList({ batch, digest: standing }: Head, digest: string): void {
+  if (standing === digest) return;
+  throw new UserError(
+    'batch_taken',
+    `Batch ${batch} exists with another list or other options; choose another --batch, or leave it out to have one named after the list.`,
+  );
+}
+
 /**
  * Queues a plan: the head and the plan chunks to the store, then records, then jobs. A crash anywhere is mended by
- * the same call again, and a repeat changes nothing. Rejects with a `UserError` where the batch id names another list.
+ * the same call again, and a repeat changes nothing. Rejects as `standingOf` does.
  */
 export async function enqueue(plan: Plan, options: EnqueueOptions, deps: EnqueueDeps): Promise<Enqueued> {
   const { journal, batches, records, add } = deps;
   const { priority, signal } = options;
   const batch = options.batch ?? plan.batchId;
-  const fault = batchIdFault(batch);
-  if (fault !== undefined) throw new UserError('bad_batch', `--batch "${batch}" cannot be used: ${fault}.`);
+  const standing = await standingOf(batch, plan.digest, deps, signal);
+  if (standing === 'goes-on' || standing === 'ended') return { batch, outcome: standing };
 
-  const wanted = headOf(plan, batch, options, deps.clock());
-  const { wrote, head } = await journal.writeHead(wanted, signal);
-  if (head.digest !== wanted.digest) {
-    throw new UserError(
-      'batch_taken',
-      `Batch ${batch} exists with another list or other options; choose another --batch, or leave it out to have one named after the list.`,
-    );
-  }
-  const known = await batches.read(batch);
-  if (known?.doneAtMs !== undefined) return { batch, outcome: 'ended' };
-  if (known?.complete === true) return { batch, outcome: 'goes-on' };
-  if (known === undefined && !wrote) {
-    if ((await journal.readSummary(batch, signal)) !== undefined) return { batch, outcome: 'ended' };
-    if (await journal.hasIntents(batch, signal)) {
-      throw new UserError(
-        'redis_lost',
-        `Batch ${batch} has begun to spend, but Redis no longer knows it; restore Redis from its append-only file before going on, so that nothing is paid twice.`,
-      );
-    }
-  }
-
+  const { wrote, head } = await journal.writeHead(headOf(plan, batch, options, deps.clock()), signal);
+  assertSameList(head, plan.digest);
   await batches.create(head);
   let rows = 0;
   await pMap(

@@ -1,0 +1,54 @@
+import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
+import type { PlanTotals } from '../producer/plan-totals.ts';
+import type { Config } from '../shared/config.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
+import { systemClock } from '../shared/time.ts';
+import { type Context, say } from './context.ts';
+import type { ListArguments } from './list-arguments.ts';
+import { confirmSpending, planFromArguments, planSentence } from './plan-list.ts';
+import type { Shop } from './shop.ts';
+import type { Stack } from './stack.ts';
+
+export interface QueueListOptions {
+  readonly stack: Stack;
+  readonly shop: Shop;
+  readonly config: Config;
+  readonly list: string | undefined;
+  readonly args: ListArguments;
+}
+
+/** What `run` and `enqueue` have in common: plan the list, say what it comes to, ask, queue it. */
+export async function queueList(
+  context: Context,
+  { stack, shop, config, list, args }: QueueListOptions,
+): Promise<Enqueued & { readonly totals: PlanTotals }> {
+  const { plan, name } = await planFromArguments(context, list, args, defaultRegistry(), shop.store);
+  await using _plan = plan;
+  for (const note of stack.notes) say(context, `note: ${note}`);
+  const batch = args.batch ?? plan.batchId;
+  const standing = await standingOf(batch, plan.digest, shop, context.signal);
+  if (standing === 'ended') {
+    say(context, `${batch} has ended before: nothing is left to do, $0.00.`);
+    return { batch, outcome: 'ended', totals: nothingToPay(plan.totals) };
+  }
+  say(context, planSentence(plan.totals));
+  await confirmSpending(context, plan.totals, args, config);
+  const enqueued = await enqueue(
+    plan,
+    {
+      batch,
+      listName: name,
+      priority: args.priority,
+      cap: args.cap,
+      simulated: stack.simulated,
+      signal: context.signal,
+    },
+    { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
+  );
+  return { ...enqueued, totals: plan.totals };
+}
+
+/** What has failed for good in a batch is not asked for again by queueing its list again. */
+function nothingToPay(totals: PlanTotals): PlanTotals {
+  return { ...totals, requests: 0, minMicroUsd: 0, maxMicroUsd: 0 };
+}

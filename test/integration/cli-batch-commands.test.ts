@@ -43,9 +43,7 @@ async function queued(batch: string, { cap }: { cap?: number } = {}) {
     batches,
     records,
     waiting: async () => {
-      const counts = await queues
-        .queue('generate')
-        .getJobCounts('waiting', 'prioritized', 'paused', 'delayed');
+      const counts = await queues.queue('generate').getJobCounts('waiting', 'prioritized', 'delayed');
       return Object.values(counts).reduce((sum, one) => sum + one, 0);
     },
     generatePaused: () => queues.queue('generate').isPaused(),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
@@ -48,7 +49,9 @@ export async function dryRun(context: Context, list: string | undefined, args: L
     signal: context.signal,
   });
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
-  await using store = await openStore(stack.store, log);
+  // Opening a folder makes it, and a dry run leaves nothing behind.
+  const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);
+  await using store = none ? undefined : await openStore(stack.store, log);
   const { plan } = await planFromArguments(context, list, args, defaultRegistry(), store);
   await using _plan = plan;
   const batch = args.batch ?? plan.batchId;

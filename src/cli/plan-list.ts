@@ -16,13 +16,16 @@ import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
 import { type ListArguments, listOptionsOf, sourceOf } from './list-arguments.ts';
 
-/** Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. */
+/**
+ * Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already; undefined where there
+ * is no store yet.
+ */
 export async function planFromArguments(
   context: Context,
   list: string | undefined,
   args: ListArguments,
   registry: Registry,
-  store: ObjectStore,
+  store: ObjectStore | undefined,
 ): Promise<{ readonly plan: Plan; readonly name: string }> {
   const source = sourceOf(list, args, context.stdin);
   const recipes = await loadRecipes(shippedRecipesFolder());
@@ -33,7 +36,7 @@ export async function planFromArguments(
     options: listOptionsOf(args, registry),
     registry,
     recipes: new Set(recipes.keys()),
-    made: await createMade(store, context.signal),
+    made: store === undefined ? async () => [] : await createMade(store, context.signal),
     hashOf: hashOfImage,
     spoolFolder: tmpdir(),
     clock: systemClock,

@@ -16,12 +16,17 @@ export function paceFor(latency: Latency | undefined): Pace {
   // Nothing known yet: feel the way, with growing steps.
   if (latency === undefined) return { firstMs: 1_000, intervalMs: 500, growth: 1.4 };
   const { meanMs, deviationMs } = latency;
+  // A read costs the same however long the run was; a slot that stands empty until the next one costs more the longer.
+  const ahead = meanMs < SHORT_RUN_MS ? 0.5 : 1;
   return {
-    firstMs: Math.max(100, meanMs - deviationMs / 2),
+    firstMs: Math.max(100, meanMs - deviationMs * ahead),
     intervalMs: Math.max(100, deviationMs * 0.7, meanMs * 0.05),
     growth: 1.15,
   };
 }
+
+/** Below this, reads would come so close together that their number counts (bench/slots.ts). */
+const SHORT_RUN_MS = 5_000;
 
 /** The longest wait between two reads. */
 const MAX_INTERVAL_MS = 5_000;

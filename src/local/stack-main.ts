@@ -35,7 +35,10 @@ try {
       startFal: async () => {
         // Loaded by a simulated run alone: a real one has no use for it.
         const { startFalSimulator } = await import('./fal/simulator.ts');
-        return startFalSimulator({ stateFolder: join(folder, 'fal') });
+        return startFalSimulator({
+          stateFolder: join(folder, 'fal'),
+          latencyMs: (_, random) => 300 + 600 * random(),
+        });
       },
       log,
     },

@@ -26,6 +26,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough (`| head`) is no fault.
+  if (error.code !== 'EPIPE') throw error;
+});
+
 const context: Context = {
   environment: process.env,
   cwd: process.cwd(),

@@ -111,6 +111,25 @@ describe('status', () => {
     expect(watched.result).toBe(0);
   });
 
+  it('--watch ends with 3 where a person is needed, and with 2 where something failed', async () => {
+    await using one = await queued('spring', { cap: 10_000 });
+    const watch = (batch: string) =>
+      runInContext(one.at, (context) => statusCommand(context, batch, { watch: true, json: true }));
+    expect(await one.reserve(0)).toMatchObject({ code: 'held', whole: true });
+    const held = await watch('spring');
+    expect(held.result).toBe(3);
+    const status = JSON.parse(held.out);
+    expect(status).toMatchObject({ state: 'held', heldReason: expect.stringContaining('cap') });
+    await one.journal.writeSummary('winter', {
+      ...status,
+      batch: 'winter',
+      state: 'done',
+      heldReason: null,
+      counts: { ...status.counts, held: 0, failed: 3 },
+    });
+    expect((await watch('winter')).result).toBe(2);
+  });
+
   it('names the batch that was meant', async () => {
     await using one = await queued('spring');
     await expect(runInContext(one.at, (context) => statusCommand(context, 'sprnig', {}))).rejects.toThrow(
@@ -196,6 +215,17 @@ describe('pause and resume', () => {
     await one.batches.stop({ code: 'balance', reason: 'balance: fal says the account is empty' });
     const { err } = await runInContext(one.at, (context) => pauseCommand(context, undefined, {}));
     expect(err).toContain('balance: fal says the account is empty');
+  });
+
+  it('of a batch at its end do nothing, and say so', async () => {
+    await using one = await queued('spring');
+    for (const row of [0, 1, 2]) await one.records.transition('fail', { request: `spring.${row}.0` });
+    for (const command of [pauseCommand, resumeCommand]) {
+      const { err, result } = await runInContext(one.at, (context) => command(context, 'spring', {}));
+      expect(err).toBe('spring is done and has nothing left to do.\n');
+      expect(result).toBe(0);
+    }
+    expect(await one.events()).toEqual([]);
   });
 
   it('say that there is no such batch', async () => {

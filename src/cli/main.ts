@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
-import { messageOf, UserError } from '../shared/errors.ts';
+import { messageOf, UnavailableError, UserError } from '../shared/errors.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, cleaned, EXIT, type Exit, say } from './context.ts';
 import { enqueueCommand } from './enqueue-command.ts';
@@ -88,10 +88,10 @@ process.exitCode = exit;
 function exitOf(error: unknown): Exit {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.couldNot;
   if (stopping.signal.aborted) return EXIT.interrupted;
-  const text =
-    error instanceof UserError ? error.message : `${messageOf(error)} (this is a fault of shotlist)`;
+  const expected = error instanceof UserError || error instanceof UnavailableError;
+  const text = expected ? messageOf(error) : `${messageOf(error)} (this is a fault of shotlist)`;
   say(context, cleaned(context, text));
-  if (!(error instanceof UserError) && process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) {
+  if (!expected && process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) {
     say(context, cleaned(context, error.stack ?? ''));
   }
   return EXIT.couldNot;

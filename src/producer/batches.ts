@@ -67,7 +67,8 @@ export async function resumeBatch(
     refuseTooLow(before, cap);
     // The store learns of it first: what may be spent must be known even when Redis is lost.
     await journal.writeEvent(batch, { kind: 'cap', at, cap }, `1-${eventId()}`);
-    await batches.setCap(batch, cap);
+    // Reservations may have been made since the first look.
+    if (!(await batches.setCap(batch, cap))) refuseTooLow((await batches.read(batch)) ?? before, cap);
   }
   // Numbered, since both are of one millisecond and are read back in the order of their names.
   await journal.writeEvent(batch, { kind: 'resume', at }, `2-${eventId()}`);

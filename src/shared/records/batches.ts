@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Clock } from '../time.ts';
-import { COMPLETE } from './scripts.ts';
+import { COMPLETE, SET_CAP } from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
 
 /** The word of a batch: what its requests may do. */
@@ -175,9 +175,10 @@ export class Batches {
     if (word === 'running') await redis.hdel(key, 'hs', 'hl');
   }
 
-  /** The new total that the batch may spend. */
-  async setCap(batch: string, cap: MicroUsd): Promise<void> {
-    await this.#deps.redis.hset(this.#key(batch), { cap });
+  /** The new total that the batch may spend. Resolves to false, and changes nothing, where more is spent or reserved. */
+  async setCap(batch: string, cap: MicroUsd): Promise<boolean> {
+    const { redis, prefix } = this.#deps;
+    return (await redis.eval(SET_CAP, 0, prefix, JSON.stringify({ batch, cap }))) === 1;
   }
 
   /** The store holds the summary: from now on Redis forgets the batch by itself. */

@@ -246,6 +246,14 @@ redis.call('HSET', P .. ':batch:' .. a.batch, 'enq', '1')
 return finishIfEnded(a.batch) and 1 or 0
 `;
 
+/** Checked and set in one step, or a reservation in between could stand above a lowered cap. */
+export const SET_CAP = `${COMMON}
+local money = P .. ':money:batch:' .. a.batch
+if num(redis.call('HGET', money, 'r')) + num(redis.call('HGET', money, 's')) > a.cap then return 0 end
+redis.call('HSET', P .. ':batch:' .. a.batch, 'cap', int(a.cap))
+return 1
+`;
+
 /**
  * Which of these requests have no job that would take them on. `planned` ones that wait for a cap or a claim have none
  * on purpose, unless nothing is left that could wake them. With `unhold`, held requests are planned again first.

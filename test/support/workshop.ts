@@ -93,6 +93,8 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
   }
 }
 
+const PAYING: readonly Role[] = ['generate', 'collect'];
+
 interface Parts {
   readonly redis: TestRedis;
   readonly fal: FalSimulator;
@@ -140,7 +142,7 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
       untilStatus(batch, ({ state }) => state === 'done' || state === 'cancelled', limitMs),
     enqueueRows: (rows, { list, ...more } = {}) => enqueueRows(parts, rows, list, more),
 
-    async startWorker({ roles = ['generate', 'collect'], postWindowMs = options.postWindowMs } = {}) {
+    async startWorker({ roles = PAYING, postWindowMs = options.postWindowMs } = {}) {
       rendering ??= startRendering({ ...parts, prefix: redis.prefix, url: redis.url }).then((renderer) => {
         closers.use(renderer);
       });
@@ -149,7 +151,7 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
         shop,
         stack,
         config,
-        roles: new Set<Role>(roles),
+        roles: new Set(roles),
         environment: {},
         log,
         // Back-offs at their shortest: what is waited for is the outcome.

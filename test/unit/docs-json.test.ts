@@ -1,0 +1,78 @@
+import { describe, expect, it } from '@jest/globals';
+import { costsJson } from '../../src/cli/costs.ts';
+import { ledgerLine } from '../../src/cli/ledger-command.ts';
+import { manifestLine } from '../../src/cli/manifest.ts';
+import { planJson } from '../../src/cli/plan-list.ts';
+import { batchStatus } from '../../src/shared/status.ts';
+import { blocksOf, readPage } from '../support/docs.ts';
+
+const page = await readPage('docs/json.md');
+const [plan, status, costs, ledger, manifest] = blocksOf(page, 'json').map((block): unknown =>
+  JSON.parse(block),
+);
+
+/** The names in a document, in their order, whatever their values. */
+function shapeOf(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(shapeOf);
+  if (typeof value !== 'object' || value === null) return '…';
+  return Object.entries(value).map(([name, inner]) => [name, shapeOf(inner)]);
+}
+
+describe('docs/json.md', () => {
+  it('shows a plan as `enqueue --json` prints it', () => {
+    const printed = planJson('catalog-bc6d54ef', {
+      shots: 24,
+      images: 69,
+      requests: 25,
+      reusedImages: 0,
+      reuseRequests: 0,
+      minMicroUsd: 1_010_000,
+      maxMicroUsd: 1_070_000,
+      naiveMicroUsd: 1_360_000,
+      cheapestMicroUsd: 10_000,
+      groups: [],
+    });
+    expect(plan).toEqual(printed);
+  });
+
+  it('shows a status that the contract takes, with nothing left out or added', () => {
+    expect(batchStatus.strict().parse(status)).toEqual(status);
+    expect(Object.keys(status as object)).toEqual(Object.keys(batchStatus.shape));
+  });
+
+  it('shows costs as they are printed', () => {
+    const row = { key: 'catalog-bc6d54ef', costMicroUsd: 90_000, requests: 2, images: 7 };
+    expect(costs).toEqual(JSON.parse(JSON.stringify(costsJson([row]))));
+  });
+
+  it('shows a ledger line as it is printed', () => {
+    const printed = ledgerLine({
+      batch: 'catalog-bc6d54ef',
+      row: 0,
+      part: 0,
+      ts: '2026-11-24T12:59:38.480Z',
+      shot: 'MUG-001',
+      requestId: '98bdce97-7910-4ff0-af95-382dd7f4b8cc',
+      model: 'fal-ai/gpt-image-1-mini',
+      quality: 'medium',
+      imageSize: '1024x1024',
+      numImages: 4,
+      costMicroUsd: 50_000,
+      source: 'billable-units',
+    });
+    expect(ledger).toEqual(printed);
+    expect(shapeOf(ledger)).toEqual(shapeOf(printed));
+  });
+
+  it('shows a manifest line as it is printed', () => {
+    const sha256 = '0'.repeat(64);
+    const file = { key: 'k', width: 1, height: 1, bytes: 1, format: 'png', sha256 };
+    const image = { index: 0, requestId: 'r', original: file, renditions: [{ name: 'thumb', ...file }] };
+    const printed = manifestLine(
+      { shot: 'MUG-001', columns: { sku: 'MUG-001', price_eur: '18.00' } },
+      [{ status: 'delivered', images: [image] }],
+      { urlOf: (key) => key, costMicroUsd: 50_000, simulated: false },
+    );
+    expect(shapeOf(manifest)).toEqual(shapeOf(printed));
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import { objectKeys } from '../../src/shared/keys.ts';
+import { PLAN_CHUNK_ROWS } from '../../src/shared/plan-row.ts';
+import { readPage, tableOf } from '../support/docs.ts';
+
+const page = await readPage('docs/storage.md');
+const request = { batch: 'spring', row: 7, part: 0 };
+const shotKey = '9f0246996952e013ce975d14b4ab8ba5';
+const id = '98bdce97-7910';
+
+/** Every key that the code can make, for one made-up batch. */
+const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
+  originals: objectKeys.originals(shotKey),
+  original: objectKeys.original(shotKey, 0, 'png'),
+  rendition: objectKeys.rendition('spring', 'mug-1', 0, 'thumb', 'jpg'),
+  batchFolder: objectKeys.batchFolder('spring'),
+  head: objectKeys.head('spring'),
+  planChunk: objectKeys.planChunk('spring', 0),
+  intents: objectKeys.intents('spring'),
+  intent: objectKeys.intent(request, 2),
+  deliveries: objectKeys.deliveries('spring'),
+  delivery: objectKeys.delivery(request),
+  failures: objectKeys.failures('spring'),
+  failure: objectKeys.failure(request, 2),
+  events: objectKeys.events('spring'),
+  event: objectKeys.event('spring', 1_795_525_699_749, 'a1b2c3'),
+  summary: objectKeys.summary('spring'),
+  id: objectKeys.id(id),
+  result: objectKeys.result(id),
+  ledger: objectKeys.ledger,
+  ledgerDay: objectKeys.ledgerDay('2026-11-24'),
+};
+
+describe('docs/storage.md', () => {
+  it('has every key as the code makes it', () => {
+    const said = Object.fromEntries(
+      [...tableOf(page, 'name'), ...tableOf(page, 'prefix')].map(([name = '', key]) => [name, key]),
+    );
+    expect(said).toEqual(examples);
+  });
+
+  it('says how many rows a plan chunk holds', () => {
+    expect(page).toContain(`| ${PLAN_CHUNK_ROWS} rows of the list`);
+  });
+});

@@ -1,6 +1,6 @@
 import { secretsOf } from '../shared/config.ts';
 import { Journal } from '../shared/journal.ts';
-import { createLogger } from '../shared/log.ts';
+import { createLogger, redactor } from '../shared/log.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { Queues } from '../shared/queues.ts';
 import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
@@ -25,11 +25,8 @@ export default createRenderChild(async () => {
     recordTtlH,
     log: logOptions,
   } = parseRenderStack(process.env[RENDER_STACK]);
-  const log = createLogger({
-    ...logOptions,
-    fd: 2,
-    secrets: secretsOf({ ...process.env, REDIS_URL: redisUrl }),
-  });
+  const secrets = secretsOf({ ...process.env, REDIS_URL: redisUrl });
+  const log = createLogger({ ...logOptions, fd: 2, secrets });
   const store = await openStore(
     spec.kind === 'folder'
       ? spec
@@ -60,6 +57,7 @@ export default createRenderChild(async () => {
     pauseSubmits: () => queues.pauseGenerate(),
     ended: createEnded({ batches, journal, ttlH: recordTtlH, clock, log }),
     heldWhole: () => undefined,
+    clean: redactor(secrets),
     clock,
     log,
   });

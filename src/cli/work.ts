@@ -1,8 +1,8 @@
 import { extname } from 'node:path';
 import { Closers } from '../shared/closers.ts';
-import type { Config, Environment } from '../shared/config.ts';
+import { type Config, type Environment, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
+import { type Logger, redactor } from '../shared/log.ts';
 import { PICTURE_LIMITS } from '../shared/media.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
 import { madeOf } from '../shared/originals.ts';
@@ -92,6 +92,7 @@ export async function startWork({
         log.warn({ batch, error: String(error) }, 'waiting jobs not cleared'),
       );
     },
+    clean: redactor([...secretsOf(environment), ...stack.secrets]),
     clock,
     log,
   });

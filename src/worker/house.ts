@@ -46,6 +46,8 @@ export interface HouseDeps {
   readonly ended: (batch: string) => Promise<void>;
   /** A cap leaves no room for even the cheapest request of a batch, so its waiting jobs are of no use. */
   readonly heldWhole: (batch: string) => void;
+  /** Takes secrets out of words that came from outside: what fal says may repeat what it was sent. */
+  readonly clean: (text: string) => string;
   readonly clock: () => number;
   readonly log: Logger;
 }
@@ -94,13 +96,15 @@ export function createHouse(deps: HouseDeps): House {
       return { name, row, planned, model: registry.get(row.model) };
     },
 
-    async stop(stop) {
-      await batches.stop(stop);
+    async stop({ code, reason: said }) {
+      const reason = deps.clean(said);
+      await batches.stop({ code, reason });
       await deps.pauseSubmits();
-      log.error({ code: stop.code, reason: stop.reason }, 'all submits stopped');
+      log.error({ code, reason }, 'all submits stopped');
     },
 
-    async fail(request, epoch, round, failure) {
+    async fail(request, epoch, round, { code, message }) {
+      const failure = { code, message: deps.clean(message) };
       const name = parseRequestKey(request);
       if (name === undefined) throw new RangeError(`not a request key: ${request}`);
       await journal.writeFailure({ ...name, round, at: deps.clock(), ...failure });

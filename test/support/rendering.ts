@@ -32,6 +32,7 @@ export async function startRendering({ shop, url, prefix, log }: RenderingDeps):
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
     heldWhole: () => undefined,
+    clean: (text) => text,
     clock: systemClock,
     log,
   });

@@ -42,7 +42,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('would not pass with a port open to the world, or a key that compose does not have', async () => {
-    const open = await lint(compose.replace("'127.0.0.1:9000:9000'", "'9000:9000'"));
+    const open = await lint(compose.replace('"127.0.0.1:9000:9000"', '"9000:9000"'));
     expect(open.code).not.toBe(0);
     expect(open.output).toContain('no-unbound-port-interfaces');
     const unknown = await lint(compose.replace('restart: unless-stopped', 'restarts: unless-stopped'));
@@ -56,13 +56,13 @@ describe('docker-compose.yml', () => {
   });
 
   it('publishes ports on the loopback interface alone', () => {
-    const ports = [...compose.matchAll(/^ {6}- '([\d.:]+:\d+)'$/gm)].map(([, port]) => port ?? '');
+    const ports = [...compose.matchAll(/^ {6}- "([\d.:]+:\d+)"$/gm)].map(([, port]) => port ?? '');
     expect(ports.length).toBeGreaterThan(0);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
   });
 
   it('lets Redis lose nothing and evict nothing', () => {
-    expect(compose).toMatch(/--appendonly\n +- 'yes'\n +- --appendfsync\n +- always\n/);
+    expect(compose).toMatch(/--appendonly\n +- "yes"\n +- --appendfsync\n +- always\n/);
     expect(compose).toMatch(/--maxmemory-policy\n +- noeviction\n/);
   });
 

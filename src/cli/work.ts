@@ -12,7 +12,7 @@ import { createCollect } from '../worker/collect/collect.ts';
 import { createFetchMedia } from '../worker/collect/media.ts';
 import { createReadResult } from '../worker/collect/result.ts';
 import { createFalQueue } from '../worker/generate/fal.ts';
-import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
+import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { createGenerate } from '../worker/generate/generate.ts';
 import { Latencies } from '../worker/generate/latencies.ts';
@@ -20,7 +20,7 @@ import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { createHouse } from '../worker/house.ts';
 import { clearWaiting, startSweeping } from '../worker/sweep.ts';
-import { startWorkers, type Workers } from '../worker/workers.ts';
+import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
@@ -38,6 +38,10 @@ export interface WorkOptions {
   readonly registry?: Registry;
   /** For tests, which cannot wait half a minute: how long after its intent a POST may still leave. */
   readonly postWindowMs?: number;
+  /** For tests, which cannot wait for a dead worker's locks: how long they hold, and how often it is swept. */
+  readonly timing?: Timing & { readonly sweepMs: number };
+  /** How fal is spoken to; default: over HTTP. */
+  readonly http?: FalHttp;
   /** In [0, 1), for the jitter of every backoff; tests that wait for many of them answer 0. */
   readonly random?: () => number;
 }
@@ -65,6 +69,7 @@ export async function startWork({
   registry = defaultRegistry(),
   postWindowMs = POST_WINDOW_MS,
   random = Math.random,
+  ...given
 }: WorkOptions): Promise<Work> {
   const { redis, store, journal, queues, batches, records, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
@@ -75,7 +80,7 @@ export async function startWork({
   const closers = new Closers();
   const agent = openFalSockets();
   closers.defer(() => agent.close());
-  const http = createFalHttp({ agent, clock });
+  const http = given.http ?? createFalHttp({ agent, clock });
   const queue = createFalQueue({ http, key: fal.key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
   const platform = createFalPlatform({ http, key: fal.key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS });
   const add = queues.add.bind(queues);
@@ -161,10 +166,20 @@ export async function startWork({
         }
       : undefined,
     log,
+    ...(given.timing === undefined ? {} : { timing: given.timing }),
   });
   closers.defer(() => workers.close());
   if (roles.has('collect')) {
-    const sweeping = startSweeping({ redis, prefix, batches, records, add, ended, log });
+    const sweeping = startSweeping({
+      redis,
+      prefix,
+      batches,
+      records,
+      add,
+      ended,
+      log,
+      ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
+    });
     closers.defer(() => sweeping.stop());
   }
   return { running: () => workers.running(), [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose]() };

@@ -14,6 +14,8 @@ export interface SweepDeps {
   readonly add: (queue: QueueName, calls: readonly JobCall[]) => Promise<void>;
   readonly ended: (batch: string) => Promise<void>;
   readonly log: Logger;
+  /** Default: a minute. */
+  readonly everyMs?: number;
 }
 
 const EVERY_MS = 60_000;
@@ -74,18 +76,18 @@ export async function clearWaiting(
 
 /** Sweeps now and each minute, one worker at a time by a lock. */
 export function startSweeping(deps: SweepDeps): { stop(): Promise<void> } {
-  const { redis, prefix, log } = deps;
+  const { redis, prefix, log, everyMs = EVERY_MS } = deps;
   let current: Promise<unknown> = Promise.resolve();
   const once = () => {
     current = (async () => {
-      if ((await redis.set(`${prefix}:sweep`, '1', 'PX', EVERY_MS - 5_000, 'NX')) === null) return;
+      if ((await redis.set(`${prefix}:sweep`, '1', 'PX', Math.ceil(everyMs * 0.9), 'NX')) === null) return;
       await sweep(deps);
     })().catch((error: unknown) =>
       log.warn({ error: messageOf(error) }, 'sweep broke off; the next one comes in a minute'),
     );
   };
   once();
-  const timer = setInterval(once, EVERY_MS);
+  const timer = setInterval(once, everyMs);
   return {
     async stop() {
       clearInterval(timer);

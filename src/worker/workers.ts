@@ -26,14 +26,20 @@ export interface WorkersDeps {
       }
     | undefined;
   readonly log: Logger;
+  /** Default: `TIMING`. */
+  readonly timing?: Timing;
 }
 
 /**
- * How long a dead worker's jobs stay locked. BullMQ finds them at the first tick of `STALLED_INTERVAL_MS` after it, so
+ * How long a dead worker's jobs stay locked. BullMQ finds them at the first tick of the stalled interval after it, so
  * both are equal everywhere (MEASURED.md).
  */
-const LOCK_MS = 15_000;
-const STALLED_INTERVAL_MS = 7_500;
+export const TIMING = { lockMs: 15_000, stalledIntervalMs: 7_500 } as const satisfies Timing;
+
+export interface Timing {
+  readonly lockMs: number;
+  readonly stalledIntervalMs: number;
+}
 
 /** A job in hand is given this long to park when the process is told to stop. */
 const PARK_MS = 1_400;
@@ -48,12 +54,12 @@ export interface Workers {
 }
 
 export function startWorkers(deps: WorkersDeps): Workers {
-  const { log } = deps;
+  const { log, timing = TIMING } = deps;
   const common = {
     connection: connectionOf(deps.url),
     prefix: deps.prefix,
-    lockDuration: LOCK_MS,
-    stalledInterval: STALLED_INTERVAL_MS,
+    lockDuration: timing.lockMs,
+    stalledInterval: timing.stalledIntervalMs,
     // A stall must never end a request that may have been paid for: the record counts what is to be counted.
     maxStalledCount: 1_000_000,
     settings: { backoffStrategy: houseBackoffMs },

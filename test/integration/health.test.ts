@@ -1,0 +1,121 @@
+import { createServer } from 'node:net';
+import { describe, expect, it } from '@jest/globals';
+import { type HealthDeps, startHealth } from '../../src/worker/health.ts';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function healthy(changes: Partial<HealthDeps> = {}) {
+  const port = await freePort();
+  const health = await startHealth({
+    port,
+    pingRedis: async () => 'PONG',
+    checkStore: async () => undefined,
+    running: () => true,
+    clock: () => 0,
+    ...changes,
+  });
+  const ask = async (path: string) => {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`);
+    // The shape is what the tests then look at.
+    const body = (await answer.json()) as { readonly reasons?: readonly string[] };
+    return { status: answer.status, body };
+  };
+  return {
+    port,
+    ask,
+    stopping: () => health.stopping(),
+    [Symbol.asyncDispose]: () => health[Symbol.asyncDispose](),
+  };
+}
+
+describe('the health port', () => {
+  it('is alive and ready when Redis and the store answer and the workers run', async () => {
+    await using at = await healthy();
+    expect(await at.ask('/livez')).toEqual({ status: 200, body: { alive: true } });
+    expect(await at.ask('/readyz')).toEqual({ status: 200, body: { ready: true } });
+  });
+
+  it('is alive but not ready, and says why, when something is away', async () => {
+    await using at = await healthy({
+      pingRedis: () => Promise.reject(new Error('Redis is away.')),
+      checkStore: () => Promise.reject(new Error('S3 did not answer.')),
+      running: () => false,
+    });
+    expect((await at.ask('/livez')).status).toBe(200);
+    expect(await at.ask('/readyz')).toEqual({
+      status: 503,
+      body: {
+        ready: false,
+        reasons: ['Redis: Redis is away.', 'store: S3 did not answer.', 'not every worker runs'],
+      },
+    });
+  });
+
+  it('answers in time when Redis does not answer at all, and does not pile up pings', async () => {
+    let pings = 0;
+    const never = () => {
+      pings += 1;
+      return new Promise<never>(() => undefined);
+    };
+    await using at = await healthy({ pingRedis: never });
+    const answers = await Promise.all([at.ask('/readyz'), at.ask('/readyz'), at.ask('/readyz')]);
+    for (const { status, body } of answers) {
+      expect({ status, reasons: body.reasons }).toEqual({
+        status: 503,
+        reasons: ['Redis: no answer in 2 s'],
+      });
+    }
+    expect(pings).toBe(1);
+  });
+
+  it('asks the store at most once in some seconds, however often it is probed', async () => {
+    let checks = 0;
+    let nowMs = 0;
+    await using at = await healthy({
+      checkStore: async () => {
+        checks += 1;
+      },
+      clock: () => nowMs,
+    });
+    for (let probe = 0; probe < 5; probe += 1) await at.ask('/readyz');
+    expect(checks).toBe(1);
+    nowMs = 6_000;
+    await at.ask('/readyz');
+    expect(checks).toBe(2);
+  });
+
+  it('is not ready any more once the process is stopping, and then closes', async () => {
+    const at = await healthy();
+    at.stopping();
+    expect(await at.ask('/readyz')).toEqual({
+      status: 503,
+      body: { ready: false, reasons: ['this process is stopping'] },
+    });
+    expect((await at.ask('/livez')).status).toBe(200);
+    await at[Symbol.asyncDispose]();
+    await expect(at.ask('/livez')).rejects.toThrow();
+  });
+
+  it('says in one sentence that its port is in use', async () => {
+    await using at = await healthy();
+    await expect(
+      startHealth({
+        port: at.port,
+        pingRedis: async () => undefined,
+        checkStore: async () => undefined,
+        running: () => true,
+        clock: () => 0,
+      }),
+    ).rejects.toMatchObject({
+      name: 'UserError',
+      message: `HEALTH_PORT ${at.port} is in use: choose another, or leave it out.`,
+    });
+  });
+});

@@ -10,7 +10,7 @@ import type { Clock } from '../shared/time.ts';
  */
 export interface OperationsDeps {
   readonly batches: Pick<Batches, 'read' | 'list' | 'setWord' | 'setCap' | 'stop' | 'stopped' | 'unstop'>;
-  readonly journal: Pick<Journal, 'writeEvent'>;
+  readonly journal: Pick<Journal, 'writeEvent' | 'writeHouseEvent'>;
   /** No generate job starts any more, in any worker; and again they do. */
   readonly pauseSubmits: () => Promise<void>;
   readonly resumeSubmits: () => Promise<void>;
@@ -42,6 +42,8 @@ export async function pauseBatch(batch: string, deps: OperationsDeps): Promise<B
   if (before === undefined) return { outcome: 'unknown' };
   if (before.doneAtMs !== undefined) return { outcome: 'ended' };
   refuseCancelled(before);
+  // A rebuild of Redis must not start it again.
+  await deps.journal.writeEvent(batch, { kind: 'pause', at: deps.clock() }, deps.eventId());
   await deps.batches.setWord(batch, 'paused');
   await deps.clearWaiting(batch);
   return { outcome: 'done', jobs: 0, before };
@@ -78,7 +80,9 @@ export async function resumeBatch(
 }
 
 /** Stops all submits of all batches. Resolves to the stop that stands: an earlier one keeps its reason. */
-export async function pauseAll({ batches, pauseSubmits }: OperationsDeps): Promise<Stop> {
+export async function pauseAll(deps: OperationsDeps): Promise<Stop> {
+  const { batches, journal, pauseSubmits, eventId, clock } = deps;
+  await journal.writeHouseEvent({ kind: 'pause', at: clock() }, eventId());
   await batches.stop(OPERATOR_STOP);
   await pauseSubmits();
   return (await batches.stopped()) ?? OPERATOR_STOP;
@@ -87,10 +91,14 @@ export async function pauseAll({ batches, pauseSubmits }: OperationsDeps): Promi
 /** Lifts the stop of all submits. Resolves to what it was, undefined where there was none, and the jobs it gave. */
 export async function resumeAll({
   batches,
+  journal,
   resumeSubmits,
   giveJobs,
+  eventId,
+  clock,
 }: OperationsDeps): Promise<{ readonly was: Stop | undefined; readonly jobs: number }> {
   const was = await batches.stopped();
+  await journal.writeHouseEvent({ kind: 'resume', at: clock() }, eventId());
   await batches.unstop();
   await resumeSubmits();
   let jobs = 0;

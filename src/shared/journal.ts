@@ -95,12 +95,26 @@ export type Failure = z.infer<typeof failure>;
 const delivery = z.object({ ...name, at: z.int(), costMicroUsd: microUsd, images: z.array(deliveredImage) });
 export type Delivery = z.infer<typeof delivery>;
 
+const ofRound = { row: name.row, part: name.part, round: z.int() };
+
 /** An operation that changes what may be spent, written before Redis acts on it. */
 const event = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cap'), at: z.int(), cap: microUsd }),
+  z.object({ kind: z.literal('pause'), at: z.int() }),
   z.object({ kind: z.literal('resume'), at: z.int() }),
+  z.object({ kind: z.literal('cancel'), at: z.int() }),
 ]);
 export type BatchEvent = z.infer<typeof event>;
+
+/** What a person did to all submits of all batches. */
+const houseEvent = z.object({ kind: z.enum(['pause', 'resume']), at: z.int() });
+export type HouseEvent = z.infer<typeof houseEvent>;
+
+/** One life of the Redis that works on this store. */
+const life = z.object({ life: z.string(), at: z.int(), by: z.enum(['start', 'rebuild']) });
+export type Life = z.infer<typeof life>;
+
+const mark = z.object({ tick: z.int() });
 
 /** What `listLedger` knows without reading an entry. */
 export interface LedgerKey {
@@ -190,9 +204,13 @@ export class Journal {
     return await this.#read(objectKeys.intent(request, round), intent, signal);
   }
 
-  /** Takes fal's id for a request; resolves to whose it is, which may be another request's. */
+  /**
+   * Takes fal's id for a request; resolves to whose it is, which may be another request's. The name that a rebuild
+   * lists goes first, so that no id is taken without one; where the id turns out to be another's, that decides.
+   */
   async takeId(value: IdTaken, signal?: AbortSignal): Promise<IdTaken> {
     const key = objectKeys.id(value.requestId);
+    await this.#once(objectKeys.roundId(value, value.round, value.requestId), value, signal);
     if (await this.#once(key, value, signal)) return value;
     return (await this.#read(key, idTaken, signal)) ?? value;
   }
@@ -280,6 +298,44 @@ export class Journal {
     await this.#once(objectKeys.event(batch, value.at, id), value, signal);
   }
 
+  /** In the order in which they were written. */
+  async events(batch: string, signal?: AbortSignal): Promise<BatchEvent[]> {
+    return await this.#readAll(objectKeys.events(batch), event, signal);
+  }
+
+  async writeHouseEvent(value: HouseEvent, id: string, signal?: AbortSignal): Promise<void> {
+    await this.#once(objectKeys.houseEvent(value.at, id), value, signal);
+  }
+
+  /** The last thing that a person did to all submits. */
+  async lastHouseEvent(signal?: AbortSignal): Promise<HouseEvent | undefined> {
+    const key = await this.#lastKey(objectKeys.houseEvents, signal);
+    return key === undefined ? undefined : await this.#read(key, houseEvent, signal);
+  }
+
+  async writeLife(value: Life, signal?: AbortSignal): Promise<void> {
+    await this.#once(objectKeys.life(value.life), value, signal);
+  }
+
+  /** The newest life of Redis that the store knows of. */
+  async newestLife(signal?: AbortSignal): Promise<string | undefined> {
+    const key = await this.#lastKey(objectKeys.lives, signal);
+    return key?.slice(objectKeys.lives.length, -'.json'.length);
+  }
+
+  /** Written again and again, like a summary. */
+  async writeMark(of: string, tick: number, signal?: AbortSignal): Promise<void> {
+    await this.#store.put(objectKeys.mark(of), json({ tick }), {
+      contentType: 'application/json',
+      cacheControl: 'no-cache',
+      ...optional(signal),
+    });
+  }
+
+  async readMark(of: string, signal?: AbortSignal): Promise<number | undefined> {
+    return (await this.#read(objectKeys.mark(of), mark, signal))?.tick;
+  }
+
   /** What remains to be said of a batch that has ended; written again when it ends again. */
   async writeSummary(batch: string, value: unknown, signal?: AbortSignal): Promise<void> {
     await this.#store.put(objectKeys.summary(batch), json(value), {
@@ -291,6 +347,21 @@ export class Journal {
 
   async readSummary(batch: string, signal?: AbortSignal): Promise<unknown> {
     return await this.#read(objectKeys.summary(batch), z.unknown(), signal);
+  }
+
+  async #readAll<T>(prefix: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T[]> {
+    const found: T[] = [];
+    for await (const { key } of this.#store.list(prefix, optional(signal))) {
+      const one = await this.#read(key, schema, signal);
+      if (one !== undefined) found.push(one);
+    }
+    return found;
+  }
+
+  async #lastKey(prefix: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+    let last: string | undefined;
+    for await (const { key } of this.#store.list(prefix, optional(signal))) last = key;
+    return last;
   }
 
   async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<boolean> {

@@ -119,9 +119,21 @@ export const objectKeys = {
   events: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/events/`,
   event: (batch: string, at: number, id: string) =>
     `${JOURNAL}batches/${encodeSegment(batch)}/events/${String(at).padStart(14, '0')}-${id}.json`,
+  /** Listed beside the intents: which of fal's ids a round got, without a read of each id. */
+  roundIds: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/ids/`,
+  roundId: ({ batch, row, part }: RequestName, round: number, requestId: string) =>
+    `${JOURNAL}batches/${encodeSegment(batch)}/ids/${row}.${part}-${round}.${encodeSegment(requestId)}.json`,
   summary: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/summary.json`,
   id: (requestId: string) => `${JOURNAL}ids/${encodeSegment(requestId)}.json`,
   result: (requestId: string) => `${JOURNAL}results/${encodeSegment(requestId)}.json`,
+  /** A Redis from its first use, or its rebuild, to its loss; named by the time of its beginning. */
+  lives: `${JOURNAL}redis/`,
+  life: (life: string) => `${JOURNAL}redis/${life}.json`,
+  /** How far a Redis had come when a worker last wrote it down. */
+  mark: (life: string) => `${JOURNAL}marks/${life}.json`,
+  /** What a person did to all batches at once. */
+  houseEvents: `${JOURNAL}events/`,
+  houseEvent: (at: number, id: string) => `${JOURNAL}events/${String(at).padStart(14, '0')}-${id}.json`,
   ledger: `${JOURNAL}ledger/`,
   ledgerDay: (day: string) => `${JOURNAL}ledger/${day}/`,
 } as const;

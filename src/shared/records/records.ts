@@ -6,7 +6,15 @@ import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
 import { ACTIVATE, CREATE, JOBLESS, TRANSITION } from './scripts.ts';
-import { holdsClaims, isAtRest, STATES, type State, TRANSITIONS, type TransitionName } from './states.ts';
+import {
+  holdsClaims,
+  isAtRest,
+  STATES,
+  type State,
+  TRANSITIONS,
+  type TransitionName,
+  WORKED_ON,
+} from './states.ts';
 
 /** What is known of one request. Absent fields are undefined; numbers are integers. */
 export interface RequestRecord {
@@ -172,10 +180,15 @@ export class Records {
     }
   }
 
-  /** Raises the epoch and reads the record: from here on, whoever worked on it before is refused. */
-  async activate(request: string): Promise<RequestRecord | undefined> {
+  /**
+   * Reads the record, and takes it in hand where it is in a state that the queue works on: the epoch is raised, and
+   * whoever worked on it before is refused from here on.
+   */
+  async activate(request: string, queue: keyof typeof WORKED_ON): Promise<RequestRecord | undefined> {
     const { redis, prefix } = this.#deps;
-    const answer = z.array(z.string()).parse(await redis.eval(ACTIVATE, 0, prefix, request));
+    const answer = z
+      .array(z.string())
+      .parse(await redis.eval(ACTIVATE, 0, prefix, request, ...WORKED_ON[queue]));
     const fields: Record<string, string> = {};
     for (let at = 0; at + 1 < answer.length; at += 2) fields[answer[at] ?? ''] = answer[at + 1] ?? '';
     return parseRecord(request, fields);
@@ -239,6 +252,30 @@ export class Records {
         at: clock(),
       });
       const found = jobless.parse(JSON.parse(String(await redis.eval(JOBLESS, 0, prefix, args))));
+      if (found.length > 0) yield found;
+    } while (cursor !== '0');
+  }
+
+  /** Who took fal's id, as `<request>-<round>`; undefined where nobody did, or longer ago than records last. */
+  async holderOf(requestId: string): Promise<string | undefined> {
+    const { redis, prefix } = this.#deps;
+    return (await redis.get(`${prefix}:id:${requestId}`)) ?? undefined;
+  }
+
+  /** Walks the batch's requests that are not at rest, some hundred at a time. */
+  async *open(batch: string): AsyncGenerator<RequestRecord[]> {
+    const { redis, prefix } = this.#deps;
+    let cursor = '0';
+    do {
+      const [next, members] = await redis.sscan(`${prefix}:open:${batch}`, cursor, 'COUNT', 500);
+      cursor = next;
+      const pipeline = redis.pipeline();
+      for (const member of members) pipeline.hgetall(`${prefix}:rec:${batch}.${member}`);
+      const answers = (await pipeline.exec()) ?? [];
+      const found = members.flatMap((member, at) => {
+        const fields = z.record(z.string(), z.string()).catch({}).parse(answers[at]?.[1]);
+        return parseRecord(`${batch}.${member}`, fields) ?? [];
+      });
       if (found.length > 0) yield found;
     } while (cursor !== '0');
   }

@@ -210,11 +210,16 @@ end
 return answer('ok', { ended = ended })
 `;
 
-/** Raises the epoch, so that whoever held the record before is refused from here on. Answers the record's fields. */
+/**
+ * Answers the record's fields. In the states that the asking queue works on (the further arguments) it raises the epoch
+ * first, so that whoever held the record before is refused from here on. In others it does not: a job too many must not
+ * take a record out of the hands that work on it.
+ */
 export const ACTIVATE = `
 local rec = ARGV[1] .. ':rec:' .. ARGV[2]
-if redis.call('EXISTS', rec) == 0 then return {} end
-redis.call('HINCRBY', rec, 'e', 1)
+local state = redis.call('HGET', rec, 's')
+if not state then return {} end
+for i = 3, #ARGV do if ARGV[i] == state then redis.call('HINCRBY', rec, 'e', 1) end end
 return redis.call('HGETALL', rec)
 `;
 

@@ -24,6 +24,13 @@ export const AT_REST = ['delivered', 'failed', 'cancelled'] as const satisfies r
 /** A POST may be on its way or accepted, so the images are claimed: nobody else may ask for them. */
 export const CLAIMING = ['submitting', 'submitted', 'unknown'] as const satisfies readonly State[];
 
+/** The states in which a queue's job takes a record in hand. In any other one it only passes it on. */
+export const WORKED_ON = {
+  generate: ['planned', 'submitting'],
+  collect: ['submitted', 'unknown'],
+  render: ['generated', 'rendering'],
+} as const satisfies Record<string, readonly State[]>;
+
 export interface Transition {
   readonly from: readonly State[];
   readonly to: State;

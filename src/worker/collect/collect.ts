@@ -41,7 +41,7 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
   const { house, records, journal, store, clock } = deps;
 
   return async (request, signal) => {
-    const record = await records.activate(request);
+    const record = await records.activate(request, 'collect');
     if (record === undefined) return;
     if (record.state === 'generated' || record.state === 'rendering') {
       await house.give('render', request, record.round);

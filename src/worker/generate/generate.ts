@@ -46,7 +46,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
   const { release, lose, refused, turnedAway } = createWaysBack(deps);
 
   return async (request, signal) => {
-    const record = await records.activate(request);
+    const record = await records.activate(request, 'generate');
     if (record === undefined) return;
     const round = await startingRound(record);
     if (round === undefined) return;

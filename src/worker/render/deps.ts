@@ -39,7 +39,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
     exit: deps.exit,
 
     async begin(request) {
-      const record = await records.activate(request);
+      const record = await records.activate(request, 'render');
       if (record === undefined) return undefined;
       // Everything that can fail without the picture's fault comes before the start is counted.
       const { name, row, planned } = await house.work(request);

@@ -6,9 +6,10 @@ import { livingEnvironment } from './program.ts';
 
 export const simulatorOptions = z.object({
   slots: z.int().min(1),
+  /** The median. */
   latencyMs: z.number().positive(),
-  /** 0.2: between 80 and 120 % of the latency, evenly. */
-  spread: z.number().min(0).max(1),
+  /** `even`: between 80 and 120 % of the median. `fal`: long-tailed, as FAL.md has it (p50 18 s, p95 46 s, at most 120 s). */
+  shape: z.enum(['even', 'fal']),
 });
 export type SimulatorOptions = z.infer<typeof simulatorOptions>;
 

@@ -7,6 +7,7 @@ import { enqueueCommand } from './enqueue-command.ts';
 import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { runCommand } from './run-command.ts';
+import { addUnknownCommands } from './unknown-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
 
 // The SDK warns on Node 20, which this program supports for as long as its parts do.
@@ -72,6 +73,9 @@ function program(): Command {
     exit = came;
   });
   addOperatorCommands(cli, context, (came) => {
+    exit = came;
+  });
+  addUnknownCommands(cli, context, (came) => {
     exit = came;
   });
   return cli;

@@ -53,26 +53,32 @@ export function statusView(status: BatchStatus): string {
 }
 
 function advice({ batch, state, counts, etaSeconds, heldReason }: BatchStatus): string[] {
-  const failed =
-    counts.failed > 0
+  const notes = [
+    ...(counts.failed > 0
       ? [`Why ${counts.failed} failed: shotlist export ${batch} names it for each shot.`]
-      : [];
+      : []),
+    ...(counts.unknown > 0
+      ? [
+          `${counts.unknown} unknown: fal's answer was lost. When each is found out, and what to do: shotlist unknown list ${batch}`,
+        ]
+      : []),
+  ];
   switch (state) {
     case 'running':
       return [
         etaSeconds === null
           ? `It is under way as long as a worker runs; follow it with: shotlist status ${batch} --watch`
           : `About ${duration(etaSeconds)} left, at the pace so far.`,
-        ...failed,
+        ...notes,
       ];
     case 'paused':
-      return [`Paused by a person; go on with: shotlist resume ${batch}`, ...failed];
+      return [`Paused by a person; go on with: shotlist resume ${batch}`, ...notes];
     case 'held':
-      return [`Held: ${heldReason ?? `run shotlist resume ${batch}`}`, ...failed];
+      return [`Held: ${heldReason ?? `run shotlist resume ${batch}`}`, ...notes];
     case 'done':
-      return [`What was made: shotlist export ${batch}`, ...failed];
+      return [`What was made: shotlist export ${batch}`, ...notes];
     case 'cancelled':
-      return failed;
+      return notes;
   }
 }
 

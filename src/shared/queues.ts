@@ -71,6 +71,14 @@ export class Queues {
     });
   }
 
+  /** Gives a request its job now, also where one of that name waits for a later time. */
+  async hurry(name: QueueName, call: JobCall): Promise<void> {
+    await this.add(name, [call]);
+    const job = await this.#queues[name].getJob(jobIdOf(call.request, call.round));
+    // Between the two it may have begun by itself.
+    if ((await job?.isDelayed()) === true) await job?.promote().catch(() => undefined);
+  }
+
   /** No generate job starts until `resumeGenerate`. */
   async pauseGenerate(): Promise<void> {
     await this.#queues.generate.pause();

@@ -57,7 +57,7 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     if (row.input['sync_mode'] === true) {
       throw new Later(600_000, 'a sync_mode request is missing from the history; a person must decide');
     }
-    const provenFromMs = intent.at + deps.postWindowMs + (deps.startTimeoutS + deps.unknownMarginS) * 1_000;
+    const provenFromMs = provenFrom(intent.at, deps);
     const askedAtMs = clock();
     const window = { fromMs: intent.at - SKEW_MS, toMs: Math.max(askedAtMs, provenFromMs) + SKEW_MS };
     let entries: Awaited<ReturnType<FalPlatform['findByInput']>>;
@@ -109,6 +109,14 @@ export function createResolveUnknown(deps: UnknownsDeps) {
       if (absent.code === 'ok') await house.give('generate', request, absent.round);
     }
   };
+}
+
+/** T: when fal can no longer start what was sent with this intent, nor its list be late with it. */
+export function provenFrom(
+  intentAtMs: number,
+  limits: Pick<UnknownsDeps, 'postWindowMs' | 'startTimeoutS' | 'unknownMarginS'>,
+): number {
+  return intentAtMs + limits.postWindowMs + (limits.startTimeoutS + limits.unknownMarginS) * 1_000;
 }
 
 function nextLookMs(sinceIntentMs: number): number {

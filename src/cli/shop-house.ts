@@ -1,0 +1,30 @@
+import type { Logger } from '../shared/log.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
+import { systemClock } from '../shared/time.ts';
+import { createHouse, type House } from '../worker/house.ts';
+import { clearWaiting } from '../worker/sweep.ts';
+import type { Shop } from './shop.ts';
+
+/** For a command that takes steps of single requests, as a worker does. */
+export function openHouse(
+  { records, batches, journal, queues, ended }: Shop,
+  { clean, log }: { readonly clean: (text: string) => string; readonly log: Logger },
+): House {
+  return createHouse({
+    records,
+    batches,
+    journal,
+    registry: defaultRegistry(),
+    add: queues.add.bind(queues),
+    pauseSubmits: () => queues.pauseGenerate(),
+    ended,
+    heldWhole: (batch) => {
+      clearWaiting(batch, { records, queues }).catch((error: unknown) =>
+        log.warn({ batch, error: String(error) }, 'waiting jobs not cleared'),
+      );
+    },
+    clock: systemClock,
+    clean,
+    log,
+  });
+}

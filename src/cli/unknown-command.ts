@@ -1,0 +1,193 @@
+import { randomBytes } from 'node:crypto';
+import { type Command, Option } from 'commander';
+import { UserError } from '../shared/errors.ts';
+import { formatUsd, toUsd } from '../shared/money.ts';
+import { systemClock } from '../shared/time.ts';
+import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
+import { absentUnknown, adoptUnknown, type DecideDeps, type Decision } from '../worker/reconcile/decide.ts';
+import { listUnknowns, type UnknownRequest } from '../worker/reconcile/unknowns-list.ts';
+import { type Context, cleaned, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
+import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
+import { count } from './plan-list.ts';
+import type { Shop } from './shop.ts';
+import { openHouse } from './shop-house.ts';
+import type { Stack } from './stack.ts';
+import { tableOf } from './tables.ts';
+import { readStatus } from './watch.ts';
+
+/** Adds `unknown list|adopt|absent`. `done` is told what each came to. */
+export function addUnknownCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {
+  const unknown = cli
+    .command('unknown')
+    .description(
+      "requests whose answer from fal was lost: list them, and decide what a worker can't find out",
+    );
+  common(unknown.command('list').description('say which requests are unknown, and what to do about each'))
+    .argument('[batch]', 'the batch; without it, of all')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist unknown list\n  shotlist unknown list spring-1a2b3c4d --json',
+    )
+    .action(async (batch, args) => done(await unknownListCommand(context, batch, args)));
+  common(unknown.command('adopt').description("say that a request of fal's is this one"))
+    .argument('<request>', 'as `unknown list` names it')
+    .argument('<fal-id>', "the request's id at fal, from its dashboard")
+    .addHelpText(
+      'after',
+      '\nExample:\n  shotlist unknown adopt spring-1a2b3c4d.7.0 98bdce97-7910-4a2b-9f3e-2d1c',
+    )
+    .action(async (request, id, args) => done(await unknownAdoptCommand(context, request, id, args)));
+  common(
+    unknown.command('absent').description('say that it never arrived at fal, so that it is submitted again'),
+  )
+    .argument('<request>', 'as `unknown list` names it')
+    .option('--yes', 'it is certain: fal neither ran it nor will')
+    .addHelpText('after', '\nExample:\n  shotlist unknown absent spring-1a2b3c4d.7.0 --yes')
+    .action(async (request, args) => done(await unknownAbsentCommand(context, request, args)));
+}
+
+function common(command: Command): Command {
+  return command
+    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
+    .option('--simulate', 'look at simulated work, which has a Redis and a store of its own');
+}
+
+/** `unknown list [BATCH]`: every request whose answer was lost and not yet found out about. */
+export async function unknownListCommand(
+  context: Context,
+  batch: string | undefined,
+  args: OperatorArguments,
+): Promise<Exit> {
+  return await withShop(context, args, async ({ shop, stack }) => {
+    if (batch !== undefined && (await readStatus(shop, batch)) === undefined)
+      throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
+    const { startTimeoutS, unknownMarginS } = stack.fal;
+    const limits = { postWindowMs: POST_WINDOW_MS, startTimeoutS, unknownMarginS };
+    const found: UnknownRequest[] = [];
+    for await (const one of listUnknowns(batch, { ...shop, ...limits, clock: systemClock })) found.push(one);
+    if (args.json === true) printJson(context, found.map(lineOf));
+    else if (found.length === 0) say(context, 'No request is unknown.');
+    else context.stdout.write(`${view(found)}\n`);
+    return EXIT.ok;
+  });
+}
+
+/** `unknown adopt REQUEST FAL_ID`: a person says that fal's id is this request's. */
+export async function unknownAdoptCommand(
+  context: Context,
+  request: string,
+  requestId: string,
+  args: OperatorArguments,
+): Promise<Exit> {
+  return await withShop(context, args, async ({ shop, stack }) => {
+    const decision = await adoptUnknown(request, requestId, decideDeps(context, shop, stack));
+    told(context, args, request, decision, `it has ${requestId} now, and a worker fetches its pictures`);
+    return EXIT.ok;
+  });
+}
+
+export interface AbsentArguments extends OperatorArguments {
+  readonly yes?: true;
+}
+
+/** `unknown absent REQUEST --yes`: a person says that it never arrived. */
+export async function unknownAbsentCommand(
+  context: Context,
+  request: string,
+  args: AbsentArguments,
+): Promise<Exit> {
+  if (args.yes !== true) {
+    throw new UserError(
+      'needs_yes',
+      `If fal did accept ${request}, it is paid for twice: look for its prompt on fal's dashboard first (found: shotlist unknown adopt ${request} FAL_ID), and add --yes when it is not there.`,
+    );
+  }
+  return await withShop(context, args, async ({ shop, stack }) => {
+    const decision = await absentUnknown(request, decideDeps(context, shop, stack));
+    told(context, args, request, decision, 'it is planned again, and paid for when it is submitted');
+    return EXIT.ok;
+  });
+}
+
+function told(
+  context: Context,
+  { json }: OperatorArguments,
+  request: string,
+  decision: Decision,
+  done: string,
+): void {
+  if (json === true) printJson(context, { request, ...decision });
+  else if (decision.outcome === 'done') say(context, `${request}: ${done}.`);
+  else say(context, `${request} was decided before and is ${decision.state}; nothing was changed.`);
+}
+
+function decideDeps(context: Context, shop: Shop, { secrets }: Stack): DecideDeps {
+  const log = openLog(context, configOf(context), { detail: 'quiet', secrets });
+  return {
+    house: openHouse(shop, { clean: (text) => cleaned(context, text), log }),
+    records: shop.records,
+    journal: shop.journal,
+    queues: shop.queues,
+    priorityOf: async (batch) => (await shop.batches.read(batch))?.priority ?? 0,
+    postWindowMs: POST_WINDOW_MS,
+    eventId: () => randomBytes(6).toString('hex'),
+    clock: systemClock,
+  };
+}
+
+function lineOf(one: UnknownRequest) {
+  const { request, batch, shot, sinceMs, reserved, outlook } = one;
+  const timed = outlook.kind === 'waiting' || outlook.kind === 'overdue';
+  return {
+    request,
+    batch,
+    shot,
+    since: sinceMs === undefined ? null : iso(sinceMs),
+    reservedUsd: toUsd(reserved),
+    outlook: outlook.kind,
+    provenAt: timed ? iso(outlook.provenAtMs) : null,
+    advice: adviceOn(one),
+  };
+}
+
+function view(found: readonly UnknownRequest[]): string {
+  const left = (title: string) => ({ title, align: 'left' as const });
+  const rows = found.map(({ request, shot, sinceMs, reserved, outlook }) => [
+    request,
+    shot,
+    sinceMs === undefined ? '' : iso(sinceMs),
+    formatUsd(reserved),
+    'provenAtMs' in outlook ? iso(outlook.provenAtMs) : outlook.kind === 'unsent' ? 'soon' : 'never',
+  ]);
+  const columns = [
+    left('request'),
+    left('shot'),
+    left('since'),
+    { title: 'reserved', align: 'right' as const },
+    left('found out by'),
+  ];
+  const advice = new Set(found.map(adviceOn));
+  return [
+    tableOf(columns, rows),
+    '',
+    `${count(found.length, 'request')} unknown. The money stays reserved until it is known what became of each.`,
+    ...advice,
+  ].join('\n');
+}
+
+function adviceOn({ request, outlook }: UnknownRequest): string {
+  switch (outlook.kind) {
+    case 'waiting':
+      return "Nothing to do while a worker runs: it looks in fal's list, and decides at the time given at the latest.";
+    case 'overdue':
+      return `${request} is overdue: start a worker if none runs; if one does, fal's list cannot be read (the worker's log says why). Or decide: shotlist unknown adopt ${request} FAL_ID, or shotlist unknown absent ${request} --yes`;
+    case 'unsent':
+      return `${request} was never sent: a worker plans it again.`;
+    case 'unprovable':
+      return `${request} used sync_mode, which fal's list leaves out: look for it on fal's dashboard, then shotlist unknown adopt ${request} FAL_ID, or shotlist unknown absent ${request} --yes`;
+  }
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

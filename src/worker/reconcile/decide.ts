@@ -1,0 +1,99 @@
+import { UserError } from '../../shared/errors.ts';
+import type { Journal } from '../../shared/journal.ts';
+import { isSameRound, parseRequestKey } from '../../shared/keys.ts';
+import type { Queues } from '../../shared/queues.ts';
+import type { Records, RequestRecord } from '../../shared/records/records.ts';
+import type { Clock } from '../../shared/time.ts';
+import type { House } from '../house.ts';
+
+/** A person decides what a submit whose answer was lost came to. Each may be repeated; the journal learns of it first. */
+export interface DecideDeps {
+  readonly house: Pick<House, 'step' | 'give'>;
+  readonly records: Pick<Records, 'read'>;
+  readonly journal: Pick<Journal, 'readId' | 'readIntent' | 'writeEvent'>;
+  readonly queues: Pick<Queues, 'hurry'>;
+  readonly priorityOf: (batch: string) => Promise<number>;
+  /** A submit may be under way for so long after its intent. */
+  readonly postWindowMs: number;
+  /** A name that no other event of the same millisecond has. */
+  readonly eventId: () => string;
+  readonly clock: Clock;
+}
+
+/** `already`: it was decided before, by a worker or an earlier call, and is in this state now. */
+export type Decision =
+  | { readonly outcome: 'done' }
+  | { readonly outcome: 'already'; readonly state: RequestRecord['state'] };
+
+/** Fal's id is this request's: from here on it is collected like any other. Rejects with a `UserError` when it is taken. */
+export async function adoptUnknown(request: string, requestId: string, deps: DecideDeps): Promise<Decision> {
+  const { house, journal, queues, clock } = deps;
+  const record = await recordOf(request, deps);
+  const { name, round } = record;
+  const collect = async () =>
+    queues.hurry('collect', { request, round, priority: await deps.priorityOf(name.batch) });
+  if (record.state !== 'unknown') {
+    if (record.requestId !== requestId) throw nothingToDecide(record);
+    if (record.state === 'submitted') await collect();
+    return { outcome: 'already', state: record.state };
+  }
+  const owner = await journal.readId(requestId);
+  if (owner !== undefined && !isSameRound(owner, { ...name, round })) throw taken(requestId);
+  const event = { at: clock(), row: name.row, part: name.part, round };
+  await journal.writeEvent(name.batch, { kind: 'adopt', ...event, requestId }, `1-${deps.eventId()}`);
+  const accepted = await house.step('accept', { request, takeId: requestId });
+  if (accepted.code === 'taken') throw taken(requestId);
+  if (accepted.code !== 'ok') throw nothingToDecide(await recordOf(request, deps));
+  await collect();
+  return { outcome: 'done' };
+}
+
+/** It never arrived at fal: it is planned again, and will be paid for when it is submitted. */
+export async function absentUnknown(request: string, deps: DecideDeps): Promise<Decision> {
+  const { house, journal, clock } = deps;
+  const record = await recordOf(request, deps);
+  const { name, round } = record;
+  if (record.state !== 'unknown') return { outcome: 'already', state: record.state };
+  const intent = await journal.readIntent(name, round);
+  const restMs = intent === undefined ? 0 : intent.at + deps.postWindowMs - clock();
+  // Also what makes a quick repeat harmless: it cannot hit the next round of the same request.
+  if (restMs > 0) {
+    throw new UserError(
+      'too_early',
+      `The submit of ${request} may still be under way: decide in ${Math.ceil(restMs / 1_000)} s at the earliest.`,
+    );
+  }
+  const event = { at: clock(), row: name.row, part: name.part, round };
+  await journal.writeEvent(name.batch, { kind: 'absent', ...event }, `1-${deps.eventId()}`);
+  const absent = await house.step('absent', { request });
+  if (absent.code !== 'ok') {
+    const { state } = await recordOf(request, deps);
+    return { outcome: 'already', state };
+  }
+  await house.give('generate', request, absent.round);
+  return { outcome: 'done' };
+}
+
+async function recordOf(request: string, { records }: DecideDeps): Promise<RequestRecord> {
+  const record = parseRequestKey(request) === undefined ? undefined : await records.read(request);
+  if (record !== undefined) return record;
+  throw new UserError(
+    'no_request',
+    `There is no request ${request}; shotlist unknown list names those that are unknown.`,
+  );
+}
+
+function taken(requestId: string): UserError {
+  return new UserError(
+    'taken',
+    `${requestId} is another request's already, so nothing was changed; look for another id on fal's dashboard.`,
+  );
+}
+
+function nothingToDecide({ request, state, requestId }: RequestRecord): UserError {
+  const has = requestId === undefined ? '' : ` and has fal's id ${requestId}`;
+  return new UserError(
+    'not_unknown',
+    `${request} is ${state}${has}: there is nothing to decide, and nothing was changed.`,
+  );
+}

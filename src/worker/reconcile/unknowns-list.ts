@@ -1,0 +1,75 @@
+import type { Journal } from '../../shared/journal.ts';
+import type { MicroUsd } from '../../shared/money.ts';
+import type { Batches } from '../../shared/records/batches.ts';
+import type { Records } from '../../shared/records/records.ts';
+import type { Clock } from '../../shared/time.ts';
+import { provenFrom } from '../generate/unknowns.ts';
+
+export interface UnknownsListDeps {
+  readonly batches: Pick<Batches, 'read' | 'list'>;
+  readonly records: Pick<Records, 'open'>;
+  readonly journal: Pick<Journal, 'planned' | 'readIntent'>;
+  readonly postWindowMs: number;
+  readonly startTimeoutS: number;
+  readonly unknownMarginS: number;
+  readonly clock: Clock;
+}
+
+/** A submit whose answer was lost and of which nobody knows yet what it came to. */
+export interface UnknownRequest {
+  readonly request: string;
+  readonly batch: string;
+  readonly shot: string;
+  /** When its intent was written, ms since 1970; undefined where none was: then nothing was sent. */
+  readonly sinceMs: number | undefined;
+  readonly reserved: MicroUsd;
+  readonly outlook: Outlook;
+}
+
+/**
+ * `waiting`: found, or proven absent at `provenAtMs`, by a worker. `overdue`: that time is past, so fal's list cannot be
+ * read, or no worker runs. `unsent`: a worker plans it again. `unprovable`: `sync_mode`, which fal's list leaves out.
+ */
+export type Outlook =
+  | { readonly kind: 'waiting' | 'overdue'; readonly provenAtMs: number }
+  | { readonly kind: 'unsent' | 'unprovable' };
+
+/** Of one batch, or of all. */
+export async function* listUnknowns(
+  batch: string | undefined,
+  deps: UnknownsListDeps,
+): AsyncGenerator<UnknownRequest> {
+  const { batches, records, journal, clock } = deps;
+  for (const one of batch === undefined ? await batches.list() : [batch]) {
+    const view = await batches.read(one);
+    if (view === undefined || view.counts.unknown === 0) continue;
+    for await (const chunk of records.open(one)) {
+      for (const { request, name, state, round, reserved } of chunk) {
+        if (state !== 'unknown') continue;
+        const { row } = await journal.planned(name);
+        const intent = await journal.readIntent(name, round);
+        yield {
+          request,
+          batch: one,
+          shot: row.shot,
+          sinceMs: intent?.at,
+          reserved: reserved ?? 0,
+          outlook: outlookOf(intent?.at, row.input['sync_mode'] === true, deps, clock()),
+        };
+      }
+    }
+  }
+}
+
+function outlookOf(
+  intentAtMs: number | undefined,
+  syncMode: boolean,
+  limits: UnknownsListDeps,
+  nowMs: number,
+): Outlook {
+  if (intentAtMs === undefined) return { kind: 'unsent' };
+  if (syncMode) return { kind: 'unprovable' };
+  const provenAtMs = provenFrom(intentAtMs, limits);
+  // A look may come up to a minute after the time.
+  return { kind: nowMs > provenAtMs + 60_000 ? 'overdue' : 'waiting', provenAtMs };
+}

@@ -1,0 +1,136 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  unknownAbsentCommand,
+  unknownAdoptCommand,
+  unknownListCommand,
+} from '../../src/cli/unknown-command.ts';
+import { absentUnknown } from '../../src/worker/reconcile/decide.ts';
+import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
+import { openWorkshop, type Workshop } from '../support/workshop.ts';
+import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';
+
+/** One shot whose submit was accepted and whose answer was lost, while fal's list is down; no worker runs any more. */
+async function lostAnswer(workshop: Workshop, columns: Record<string, string> = {}) {
+  workshop.fal.faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 1 });
+  workshop.fal.faults.add({ on: 'list', kind: 'status', status: 500 });
+  const batch = await workshop.enqueueRows([{ id: 'tee', prompt: 'a tee', ...columns }]);
+  {
+    await using _worker = await workshop.startWorker();
+    await workshop.untilStatus(batch, ({ counts }) => counts.unknown === 1);
+  }
+  return { batch, request: `${batch}.0.0` };
+}
+
+async function listed(cli: WorkshopCli, batch?: string) {
+  const { out } = await cli.run((context) => unknownListCommand(context, batch, { json: true }));
+  return JSON.parse(out);
+}
+
+describe('unknown list', () => {
+  it('names each request with its money, since when, and when it will be found out', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, request } = await lostAnswer(workshop);
+    const [line, ...more] = await listed(cli);
+    expect(more).toEqual([]);
+    expect(line).toMatchObject({ request, batch, shot: 'tee', reservedUsd: 0.02, outlook: 'waiting' });
+    expect(Date.parse(line.provenAt) - Date.parse(line.since)).toBe((30 + 600 + 300) * 1_000);
+    const { out } = await cli.run((context) => unknownListCommand(context, batch, {}));
+    expect(out).toContain(request);
+    expect(out).toContain('Nothing to do while a worker runs');
+  });
+
+  it('says what a person must do about a sync_mode request, and about one that is overdue', async () => {
+    await using workshop = await openWorkshop({
+      settings: { FAL_START_TIMEOUT_S: '1', FAL_UNKNOWN_MARGIN_S: '0' },
+    });
+    await using cli = await workshopCli(workshop);
+    const { request } = await lostAnswer(workshop, { sync_mode: 'true' });
+    expect(await listed(cli)).toMatchObject([
+      {
+        outlook: 'unprovable',
+        provenAt: null,
+        advice: expect.stringContaining(`unknown adopt ${request} FAL_ID`),
+      },
+    ]);
+  });
+
+  it('has nothing to say where nothing is unknown, and refuses a batch that is not there', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    expect(await listed(cli)).toEqual([]);
+    await expect(listed(cli, 'nowhere')).rejects.toThrow('There is no batch nowhere');
+  });
+});
+
+describe('unknown adopt', () => {
+  it("gives the request fal's id, however often it is said, and a worker delivers what was paid", async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, request } = await lostAnswer(workshop);
+    const [paid] = workshop.fal.book.entries();
+    const adopt = () =>
+      cli.run((context) => unknownAdoptCommand(context, request, paid?.requestId ?? '', { json: true }));
+    expect(JSON.parse((await adopt()).out)).toEqual({ request, outcome: 'done' });
+    expect(JSON.parse((await adopt()).out)).toEqual({ request, outcome: 'already', state: 'submitted' });
+    expect(await workshop.shop.journal.events(batch)).toMatchObject([
+      { kind: 'adopt', row: 0, part: 0, round: 0, requestId: paid?.requestId },
+    ]);
+    await workshop.startWorker();
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    await expectLedgerIsBook(workshop);
+    await expectMoneyAtRest(workshop, batch);
+    expect(workshop.fal.book.entries()).toHaveLength(1);
+  });
+
+  it('refuses an id that another request has, and a request that is not unknown', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const first = await workshop.enqueueRows([{ id: 'mug', prompt: 'a mug' }]);
+    {
+      await using _worker = await workshop.startWorker();
+      await workshop.untilEnded(first);
+    }
+    const [mug] = workshop.fal.book.entries();
+    const { request } = await lostAnswer(workshop);
+    const adopt = (one: string) =>
+      cli.run((context) => unknownAdoptCommand(context, one, mug?.requestId ?? '', {}));
+    await expect(adopt(request)).rejects.toThrow("is another request's already");
+    await expect(adopt('nothing')).rejects.toThrow('There is no request nothing');
+    const other = cli.run((context) => unknownAdoptCommand(context, `${first}.0.0`, 'r-9', {}));
+    await expect(other).rejects.toThrow('is delivered');
+    expect(await listed(cli)).toHaveLength(1);
+  });
+});
+
+describe('unknown absent', () => {
+  it('is refused without --yes, with what it risks, and while the submit may be under way', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { request } = await lostAnswer(workshop);
+    const absent = (args: { yes?: true }) =>
+      cli.run((context) => unknownAbsentCommand(context, request, args));
+    await expect(absent({})).rejects.toThrow('paid for twice');
+    await expect(absent({ yes: true })).rejects.toThrow('may still be under way');
+    expect(await listed(cli)).toHaveLength(1);
+  });
+
+  it('plans it again, and a repeat does nothing more', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, request } = await lostAnswer(workshop);
+    const { shop } = workshop;
+    const house = {
+      step: shop.records.transition.bind(shop.records),
+      give: (queue: 'generate' | 'collect' | 'render', one: string, round: number) =>
+        shop.queues.add(queue, [{ request: one, round, priority: 1 }]),
+    };
+    const deps = { ...shop, house, priorityOf: async () => 1, eventId: () => 'e', clock: Date.now };
+    const decide = () => absentUnknown(request, { ...deps, postWindowMs: 0 });
+    expect(await decide()).toEqual({ outcome: 'done' });
+    expect(await decide()).toEqual({ outcome: 'already', state: 'planned' });
+    expect(await listed(cli)).toEqual([]);
+    expect(await shop.journal.events(batch)).toMatchObject([{ kind: 'absent', round: 0 }]);
+    expect((await shop.batches.read(batch))?.reserved).toBe(0);
+  });
+});

@@ -1,9 +1,10 @@
 import { pMapIterable } from 'p-map';
+import { NO_BATCH_SEGMENT } from '../shared/corrections.ts';
 import type { Journal, LedgerKey } from '../shared/journal.ts';
 import { formatUsd } from '../shared/money.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
-import { CostSums, costsJson, type Grouping, groupOf, totalOf } from './costs.ts';
+import { CostSums, costsJson, type Grouping, groupOf, ORPHANS, totalOf } from './costs.ts';
 import { type DayRange, refuseBackwards } from './days.ts';
 import { ledgerKeys } from './ledger-keys.ts';
 import { type OperatorArguments, simulatedElsewhere, unknownBatch, withStore } from './operator.ts';
@@ -97,6 +98,7 @@ async function nameOf(
   journal: Journal,
   signal: AbortSignal,
 ): Promise<string> {
+  if (batchSegment === NO_BATCH_SEGMENT) return ORPHANS;
   if (!batchSegment.includes('~')) return batchSegment;
   return (await journal.readLedger(key, signal))?.batch ?? batchSegment;
 }

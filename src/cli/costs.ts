@@ -2,6 +2,8 @@ import type { LedgerEntry } from '../shared/journal.ts';
 import { type MicroUsd, toUsd } from '../shared/money.ts';
 
 export const GROUPINGS = ['batch', 'day', 'shot', 'quality', 'size', 'model'] as const;
+/** What a charge is called that no request explains; no batch can have this name. */
+export const ORPHANS = '(orphans)';
 export type Grouping = (typeof GROUPINGS)[number];
 
 /** What a group cost: the public contract of `costs --json`, with integer micro-dollars. */
@@ -38,11 +40,11 @@ export class CostSums {
 export function groupOf(by: Grouping, entry: LedgerEntry, day: string): string {
   switch (by) {
     case 'batch':
-      return entry.batch;
+      return entry.batch || ORPHANS;
     case 'day':
       return day;
     case 'shot':
-      return entry.shot;
+      return entry.shot || ORPHANS;
     // A model may have no such input.
     case 'quality':
       return entry.quality || 'none';

@@ -1,29 +1,29 @@
+import { Corrections } from '../shared/corrections.ts';
 import type { Head, Journal, LedgerKey } from '../shared/journal.ts';
-import { encodeSegment, objectKeys } from '../shared/keys.ts';
+import { mergedBatchDay, mergedLedger } from '../shared/merged-ledger.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import type { Clock } from '../shared/time.ts';
 import { type DayRange, daysBetween, utcDay } from './days.ts';
 
 export interface LedgerKeysDeps {
-  readonly journal: Pick<Journal, 'listLedger'>;
-  readonly store: Pick<ObjectStore, 'list'>;
+  readonly journal: Pick<Journal, 'listLedger' | 'readResult'>;
+  readonly store: Pick<ObjectStore, 'get' | 'list' | 'putOnce'>;
   readonly clock: Clock;
 }
 
-/** The ledger's keys in order of their days: of everything, or of one batch. */
+/** The ledger's keys in order of their days, corrected by fal's bill: of everything, or of one batch. */
 export async function* ledgerKeys(
   { journal, store, clock }: LedgerKeysDeps,
   { batch, ...range }: DayRange & { readonly batch?: Head | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<LedgerKey> {
+  const corrections = new Corrections({ store });
   if (batch === undefined) {
-    yield* journal.listLedger(range, signal);
+    yield* mergedLedger({ journal, corrections }, range, signal);
     return;
   }
-  for (const day of daysOf(batch, range, clock())) {
-    for await (const { key, costMicroUsd, numImages } of batchDay(store, batch.batch, day, signal))
-      yield { key, day, batchSegment: encodeSegment(batch.batch), costMicroUsd, numImages };
-  }
+  for (const day of daysOf(batch, range, clock()))
+    yield* await mergedBatchDay({ store, corrections }, batch.batch, day, signal);
 }
 
 /** What each row of a batch cost, in micro-dollars, by its place in the list. */
@@ -34,9 +34,17 @@ export async function costsByRow(
 ): Promise<(row: number) => number> {
   // Eight bytes a row, whatever the list.
   const costs = new Float64Array(head.shots);
+  const corrections = new Corrections({ store });
   for (const day of daysOf(head, {}, clock())) {
-    for await (const { row, costMicroUsd } of batchDay(store, head.batch, day, signal))
+    for (const { member, costMicroUsd } of await mergedBatchDay(
+      { store, corrections },
+      head.batch,
+      day,
+      signal,
+    )) {
+      const row = Number.parseInt(member, 10);
       costs[row] = (costs[row] ?? 0) + costMicroUsd;
+    }
   }
   return (row) => costs[row] ?? 0;
 }
@@ -50,20 +58,4 @@ function daysOf({ createdAt }: Head, { from, to }: DayRange, nowMs: number): str
     from === undefined || from < first ? first : from,
     to === undefined || to > last ? last : to,
   );
-}
-
-async function* batchDay(
-  store: LedgerKeysDeps['store'],
-  batch: string,
-  day: string,
-  signal: AbortSignal,
-): AsyncGenerator<{ key: string; row: number; costMicroUsd: number; numImages: number }> {
-  const prefix = `${objectKeys.ledgerDay(day)}${encodeSegment(batch)}/`;
-  for await (const { key } of store.list(prefix, { signal })) {
-    // As `Journal.writeLedger` names them: <cost>.<images>.<row>.<part>.<request id>.json
-    const match = /^(\d+)\.(\d+)\.(\d+)\.\d+\.[^/]+\.json$/.exec(key.slice(prefix.length));
-    if (match === null) continue;
-    const [, cost, images, row] = match;
-    yield { key, row: Number(row), costMicroUsd: Number(cost), numImages: Number(images) };
-  }
 }

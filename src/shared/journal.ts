@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { MalformedError } from './errors.ts';
-import { encodeSegment, objectKeys, type RequestName } from './keys.ts';
+import { encodeSegment, JOURNAL, objectKeys, type RequestName } from './keys.ts';
 import { deliveredImage } from './media.ts';
 import type { MicroUsd } from './money.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ListedObject, ObjectStore } from './object-store.ts';
 import { PLAN_CHUNK_ROWS, type PlannedRequest, type PlanRow, readPlanChunk } from './plan-row.ts';
 
 /**
@@ -74,7 +74,7 @@ const result = z.object({
 export type Result = z.infer<typeof result>;
 
 /** What one request cost. */
-const ledgerEntry = z.object({
+export const ledgerEntry = z.object({
   ...name,
   ts: z.string(),
   shot: z.string(),
@@ -126,6 +126,16 @@ export interface LedgerKey {
   readonly batchSegment: string;
   readonly costMicroUsd: MicroUsd;
   readonly numImages: number;
+}
+
+/** And whose it is, which a rebuild asks for. */
+export interface LedgerTrace extends LedgerKey {
+  /** `<row>.<part>` */
+  readonly member: string;
+  /** fal's id as it stands in keys. */
+  readonly idSegment: string;
+  /** By the store's clock, ms since 1970. */
+  readonly writtenAtMs: number;
 }
 
 export interface JournalDeps {
@@ -218,6 +228,25 @@ export class Journal {
     return (await this.#read(key, idTaken, signal)) ?? value;
   }
 
+  /** By the id's segment in a key. */
+  async readIdNamed(segment: string, signal?: AbortSignal): Promise<IdTaken | undefined> {
+    return await this.#read(`${JOURNAL}ids/${segment}.json`, idTaken, signal);
+  }
+
+  /** The name of an id that a round got, listed by a rebuild; who has the id is the id's own object's word. */
+  async readRoundId(
+    request: RequestName,
+    round: number,
+    segment: string,
+    signal?: AbortSignal,
+  ): Promise<IdTaken | undefined> {
+    return await this.#read(
+      `${objectKeys.roundIds(request.batch)}${request.row}.${request.part}-${round}.${segment}.json`,
+      idTaken,
+      signal,
+    );
+  }
+
   async readId(requestId: string, signal?: AbortSignal): Promise<IdTaken | undefined> {
     return await this.#read(objectKeys.id(requestId), idTaken, signal);
   }
@@ -242,11 +271,11 @@ export class Journal {
   async *listLedger(
     range: { from?: string; to?: string } = {},
     signal?: AbortSignal,
-  ): AsyncGenerator<LedgerKey> {
+  ): AsyncGenerator<LedgerTrace> {
     const after = range.from === undefined ? undefined : objectKeys.ledgerDay(range.from).slice(0, -1);
     const options = { ...(after === undefined ? {} : { after }), ...optional(signal) };
-    for await (const { key } of this.#store.list(objectKeys.ledger, options)) {
-      const parsed = parseLedgerKey(key);
+    for await (const listed of this.#store.list(objectKeys.ledger, options)) {
+      const parsed = parseLedgerKey(listed);
       if (parsed === undefined) continue;
       if (range.to !== undefined && parsed.day > range.to) return;
       yield parsed;
@@ -392,13 +421,26 @@ function ledgerKey(entry: LedgerEntry, day: string): string {
   return `${objectKeys.ledgerDay(day)}${encodeSegment(batch)}/${file}`;
 }
 
-function parseLedgerKey(key: string): LedgerKey | undefined {
-  const match = /^(\d{4}-\d\d-\d\d)\/([^/]+)\/(\d+)\.(\d+)\.\d+\.\d+\.[^/]+\.json$/.exec(
+/** undefined where the object is no ledger entry. */
+export function parseLedgerKey({
+  key,
+  lastModifiedMs,
+}: Pick<ListedObject, 'key' | 'lastModifiedMs'>): LedgerTrace | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)\/([^/]+)\/(\d+)\.(\d+)\.(\d+\.\d+)\.([^/]+)\.json$/.exec(
     key.slice(objectKeys.ledger.length),
   );
   if (match === null) return undefined;
-  const [, day = '', batchSegment = '', cost, images] = match;
-  return { key, day, batchSegment, costMicroUsd: Number(cost), numImages: Number(images) };
+  const [, day = '', batchSegment = '', cost, images, member = '', idSegment = ''] = match;
+  return {
+    key,
+    day,
+    batchSegment,
+    costMicroUsd: Number(cost),
+    numImages: Number(images),
+    member,
+    idSegment,
+    writtenAtMs: lastModifiedMs,
+  };
 }
 
 function json(value: unknown): Buffer {

@@ -136,4 +136,9 @@ export const objectKeys = {
   houseEvent: (at: number, id: string) => `${JOURNAL}events/${String(at).padStart(14, '0')}-${id}.json`,
   ledger: `${JOURNAL}ledger/`,
   ledgerDay: (day: string) => `${JOURNAL}ledger/${day}/`,
+  /** Corrections of the ledger by fal's bill; named like its entries, with a number before. */
+  adjustments: `${JOURNAL}adjustments/`,
+  adjustmentDay: (day: string) => `${JOURNAL}adjustments/${day}/`,
+  orphans: `${JOURNAL}orphans/`,
+  orphan: (requestId: string) => `${JOURNAL}orphans/${encodeSegment(requestId)}.json`,
 } as const;

@@ -36,6 +36,10 @@ const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
   houseEvent: objectKeys.houseEvent(1_795_525_699_749, 'a1b2c3'),
   ledger: objectKeys.ledger,
   ledgerDay: objectKeys.ledgerDay('2026-11-24'),
+  adjustments: objectKeys.adjustments,
+  adjustmentDay: objectKeys.adjustmentDay('2026-11-24'),
+  orphans: objectKeys.orphans,
+  orphan: objectKeys.orphan(id),
 };
 
 describe('docs/storage.md', () => {

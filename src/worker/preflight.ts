@@ -1,13 +1,22 @@
 import { assertCreateOnce } from '../shared/create-once.ts';
-import { messageOf, UnavailableError, UserError } from '../shared/errors.ts';
+import { UnavailableError, UserError } from '../shared/errors.ts';
 import { endWarning, type Model } from '../shared/models/model.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { loadRecipes } from '../shared/recipes.ts';
 import type { Clock } from '../shared/time.ts';
+import { type Outcome, sentenceOf } from './doctor/check.ts';
+import {
+  type InfoRedis,
+  type RedisInfo,
+  readRedisInfo,
+  redisAppendOnly,
+  redisEviction,
+  redisVersion,
+} from './doctor/redis.ts';
 
 export interface PreflightDeps {
   /** Opens what is to be looked at, or hands over what is open already; the caller closes it. */
-  readonly redis: () => Promise<{ info(section: string): Promise<string> }>;
+  readonly redis: () => Promise<InfoRedis>;
   readonly store: () => Promise<ObjectStore>;
   /** Whether a key is there that pays; the simulator brings its own. */
   readonly hasKey: boolean;
@@ -31,17 +40,17 @@ export async function preflight(deps: PreflightDeps): Promise<Preflight> {
   if (!hasKey) faults.push('There is no key that pays: set FAL_KEY, or try it without paying: --simulate.');
 
   const [redis, store, recipes] = await Promise.all([
-    sentenceOf(async () => {
-      const found = lookAtRedis(await infoOf(await deps.redis()));
+    faultOf(async () => {
+      const found = lookAtRedis(await readRedisInfo(await deps.redis()));
       faults.push(...found.faults);
       warnings.push(...found.warnings);
     }),
-    sentenceOf(async () => {
+    faultOf(async () => {
       const opened = await deps.store();
       await opened.check(signal);
       await assertCreateOnce(opened, signal);
     }),
-    sentenceOf(async () => {
+    faultOf(async () => {
       await loadRecipes(recipesFolder);
     }),
   ]);
@@ -65,65 +74,15 @@ export function unusable(faults: readonly string[]): UserError {
   return new UserError('unusable_environment', faults.join('\n'));
 }
 
-/** The oldest whose commands the scripts use, and BullMQ takes. */
-const OLDEST_REDIS = [6, 2] as const;
-
-/** Pure: what `INFO` says against this server. */
-export function lookAtRedis(info: ReadonlyMap<string, string>): Preflight {
-  const faults: string[] = [];
-  const warnings: string[] = [];
-  const version = info.get('redis_version');
-  if (version !== undefined && isOlder(version)) {
-    faults.push(`Redis is version ${version}; use ${OLDEST_REDIS.join('.')} or newer.`);
-  }
-  const policy = info.get('maxmemory_policy');
-  if (policy === undefined) {
-    warnings.push('Redis does not say its eviction policy; see to it that maxmemory-policy is noeviction.');
-  } else if (policy !== 'noeviction') {
-    faults.push(
-      `Redis evicts keys when its memory is full (maxmemory-policy ${policy}), which would lose work in hand: set it to noeviction.`,
-    );
-  }
-  if (info.get('aof_enabled') === '0') {
-    warnings.push(
-      'Redis keeps no append-only file: what it forgets in a crash must be rebuilt from the store; set appendonly yes.',
-    );
-  }
-  return { faults, warnings };
-}
-
-function isOlder(version: string): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number);
-  const [oldestMajor, oldestMinor] = OLDEST_REDIS;
-  return major < oldestMajor || (major === oldestMajor && minor < oldestMinor);
-}
-
-/** From `INFO` and not from `CONFIG`, which managed servers forbid. */
-async function infoOf(redis: {
-  info(section: string): Promise<string>;
-}): Promise<ReadonlyMap<string, string>> {
-  const texts: string[] = [];
-  try {
-    for (const section of ['server', 'memory', 'persistence']) texts.push(await redis.info(section));
-  } catch (cause) {
-    throw new UserError(
-      'redis_refused',
-      `Redis does not answer INFO (${messageOf(cause)}); let the user in REDIS_URL call it.`,
-      { cause },
-    );
-  }
-  return new Map(
-    texts.flatMap((text) =>
-      text.split(/\r?\n/).flatMap((line) => {
-        const colon = line.indexOf(':');
-        return colon < 1 ? [] : [[line.slice(0, colon), line.slice(colon + 1)] as const];
-      }),
-    ),
-  );
+/** Pure: what `INFO` says against this server; the doctor says more of it. */
+export function lookAtRedis(info: RedisInfo): Preflight {
+  const found = [redisVersion(info), redisEviction(info), redisAppendOnly(info)];
+  const told = (outcome: Outcome) => found.filter((one) => one.outcome === outcome).map(sentenceOf);
+  return { faults: told('fault'), warnings: told('warning') };
 }
 
 /** What a person can mend becomes a sentence; anything else is a bug, and thrown. */
-async function sentenceOf(check: () => Promise<void>): Promise<string | undefined> {
+async function faultOf(check: () => Promise<void>): Promise<string | undefined> {
   try {
     await check();
     return undefined;

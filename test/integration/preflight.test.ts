@@ -72,7 +72,7 @@ describe('preflight', () => {
           ['maxmemory_policy', 'noeviction'],
         ]),
       ).faults;
-    expect(look('6.0.16')).toEqual(['Redis is version 6.0.16; use 6.2 or newer.']);
+    expect(look('6.0.16')).toEqual(['Redis is version 6.0.16. Use 6.2 or newer.']);
     expect(look('5.0.7')).toHaveLength(1);
     expect(look('6.2.0')).toEqual([]);
     expect(look('8.0.1')).toEqual([]);

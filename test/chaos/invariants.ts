@@ -1,0 +1,241 @@
+import { createHash } from 'node:crypto';
+import sharp from 'sharp';
+import type { BookEntry } from '../../src/local/fal/book.ts';
+import type { Delivery } from '../../src/shared/journal.ts';
+import { objectKeys } from '../../src/shared/keys.ts';
+import { PLAN_CHUNK_ROWS, type PlanRow } from '../../src/shared/plan-row.ts';
+import type { Stage } from './stage.ts';
+
+/** A list and what must become of its rows, by shot. */
+export interface Wanted {
+  readonly batch: string;
+  readonly rows: readonly { readonly id: string; readonly prompt: string }[];
+  /** `delivered`; `ended`: in whatever way, with a word about it; or the code with which it fails. */
+  readonly ends: ReadonlyMap<string, string>;
+}
+
+export interface Findings {
+  /** One sentence each; empty where every promise was kept. */
+  readonly violations: readonly string[];
+  readonly requests: number;
+  readonly images: number;
+  readonly paidTwice: number;
+  readonly lost: number;
+  readonly capBreaches: number;
+  /** Ledger minus book. */
+  readonly ledgerDifferenceMicroUsd: number;
+  /** Of it, what failed runs are booked at whose cost fal did not tell (`assumed`). */
+  readonly assumedMicroUsd: number;
+}
+
+/** Looks from the outside alone: fal's book, the objects in the store, the money in Redis. */
+export async function inspectStage(stage: Stage, wanted: readonly Wanted[]): Promise<Findings> {
+  const violations: string[] = [];
+  const book = stage.fal.book.entries();
+  const plans = new Map<string, readonly PlanRow[]>();
+  for (const { batch } of wanted) plans.set(batch, await planOf(stage, batch));
+
+  const paidTwice = paidTwiceOf(book, [...plans.values()].flat(), violations);
+  await checkPosts(stage, plans, violations);
+  const ledger = await compareLedger(stage, book, violations);
+  for (const { requestId, committedMicroUsd, capMicroUsd } of stage.fal.book.violations) {
+    violations.push(
+      `cap: ${committedMicroUsd} µ$ committed at the accept of ${requestId}, of ${capMicroUsd}`,
+    );
+  }
+  let lost = 0;
+  let requests = 0;
+  for (const one of wanted) {
+    const plan = plans.get(one.batch) ?? [];
+    requests += plan.flatMap((row) => row.requests).length;
+    lost += await checkEnds(stage, one, plan, violations);
+  }
+  await checkAtRest(stage, violations);
+  return {
+    violations,
+    requests,
+    images: book.reduce((sum, entry) => sum + entry.images, 0),
+    paidTwice,
+    lost,
+    capBreaches: stage.fal.book.violations.length,
+    ...ledger,
+  };
+}
+
+async function planOf({ journal }: Stage, batch: string): Promise<readonly PlanRow[]> {
+  const head = await journal.readHead(batch);
+  if (head === undefined) return [];
+  const rows: PlanRow[] = [];
+  for (let chunk = 0; chunk < head.chunks; chunk += 1) rows.push(...(await journal.readChunk(batch, chunk)));
+  if (rows.length > PLAN_CHUNK_ROWS * head.chunks) throw new Error('more rows than chunks hold');
+  return rows;
+}
+
+/** By the prompt, which is all that fal knows of a shot; rows of several lists that want the same shot want it once. */
+function paidTwiceOf(book: readonly BookEntry[], rows: readonly PlanRow[], violations: string[]): number {
+  const wantedOf = new Map<string, Map<string, Set<number>>>();
+  for (const { prompt, shotKey, requests } of rows) {
+    const shots = wantedOf.get(prompt) ?? new Map<string, Set<number>>();
+    wantedOf.set(prompt, shots);
+    const indices = shots.get(shotKey) ?? new Set<number>();
+    shots.set(shotKey, indices);
+    for (const request of requests) for (const index of request.indices) indices.add(index);
+  }
+  const paid = new Map<string, number>();
+  for (const entry of book) {
+    if (entry.chargedMicroUsd === 0 || entry.statusCode !== 200) continue;
+    const prompt = String(entry.input['prompt']);
+    paid.set(prompt, (paid.get(prompt) ?? 0) + entry.images);
+  }
+  let twice = 0;
+  for (const [prompt, images] of paid) {
+    const wanted = [...(wantedOf.get(prompt)?.values() ?? [])].reduce((sum, set) => sum + set.size, 0);
+    if (images <= wanted) continue;
+    twice += images - wanted;
+    violations.push(`paid twice: ${images} images of "${prompt}" are charged where ${wanted} are wanted`);
+  }
+  return twice;
+}
+
+async function checkPosts(
+  { store, posts }: Stage,
+  plans: ReadonlyMap<string, readonly PlanRow[]>,
+  violations: string[],
+): Promise<void> {
+  const intents = new Map<string, number>();
+  for (const [batch, rows] of plans) {
+    const prefix = objectKeys.intents(batch);
+    for await (const { key } of store.list(prefix)) {
+      const prompt = rows[Number(/^(\d+)\./.exec(key.slice(prefix.length))?.[1])]?.prompt ?? '';
+      intents.set(prompt, (intents.get(prompt) ?? 0) + 1);
+    }
+  }
+  for (const prompt of new Set(posts)) {
+    const count = posts.filter((one) => one === prompt).length;
+    const allowed = intents.get(prompt) ?? 0;
+    if (count > allowed)
+      violations.push(`posts: ${count} POSTs of "${prompt}" arrived, under ${allowed} intents`);
+  }
+}
+
+/** Both ways, to the micro-dollar. */
+async function compareLedger({ journal, fal }: Stage, book: readonly BookEntry[], violations: string[]) {
+  const ledger = new Map<string, { cost: number; assumed: boolean }>();
+  for await (const { key } of journal.listLedger()) {
+    const entry = await journal.readLedger(key);
+    if (entry === undefined) continue;
+    if (ledger.has(entry.requestId)) violations.push(`ledger: two entries of ${entry.requestId}`);
+    ledger.set(entry.requestId, { cost: entry.costMicroUsd, assumed: entry.source === 'assumed' });
+  }
+  let assumedMicroUsd = 0;
+  for (const { requestId, chargedMicroUsd, statusCode } of book) {
+    const found = ledger.get(requestId);
+    const cost = found?.cost ?? 0;
+    if (cost === chargedMicroUsd) continue;
+    // fal says nothing about the bill of a failed run: the dearest it can be stands until the billing events are read.
+    if (found?.assumed === true && statusCode !== 200 && chargedMicroUsd === 0) assumedMicroUsd += cost;
+    else violations.push(`ledger: ${requestId} has ${cost} µ$ where fal's book has ${chargedMicroUsd}`);
+  }
+  for (const [requestId] of ledger) {
+    if (book.every((entry) => entry.requestId !== requestId))
+      violations.push(`ledger: ${requestId} is not in fal's book`);
+  }
+  const total = [...ledger.values()].reduce((sum, { cost }) => sum + cost, 0);
+  return { ledgerDifferenceMicroUsd: total - fal.book.totalMicroUsd(), assumedMicroUsd };
+}
+
+async function checkEnds(
+  stage: Stage,
+  { batch, rows, ends }: Wanted,
+  plan: readonly PlanRow[],
+  violations: string[],
+): Promise<number> {
+  const { journal, redis, prefix } = stage;
+  const delivered = await journal.deliveredNames(batch);
+  const failures = await journal.failures(batch);
+  let lost = 0;
+  for (const { id, prompt } of rows) {
+    const row = plan.find(({ shot }) => shot === id);
+    if (row === undefined) {
+      lost += 1;
+      violations.push(`lost: ${batch}/${id} is in no plan`);
+      continue;
+    }
+    const deliveries: Delivery[] = [];
+    for (const { part } of row.requests) {
+      const name = `${row.row}.${part}`;
+      const state = await redis.hget(`${prefix}:rec:${batch}.${name}`, 's');
+      const end = delivered.has(name)
+        ? 'delivered'
+        : (failures.get(name)?.code ?? (state === 'held' ? 'held' : `nowhere (${state})`));
+      const delivery = delivered.has(name)
+        ? await journal.readDelivery({ batch, row: row.row, part })
+        : undefined;
+      if (delivery !== undefined) deliveries.push(delivery);
+      const should = ends.get(id) ?? 'delivered';
+      const isEnd = !end.startsWith('nowhere');
+      if (isEnd && (should === 'ended' || should.split('|').includes(end))) continue;
+      lost += 1;
+      violations.push(`lost: ${batch}.${name} (${id}) ended ${end} where ${should} is due`);
+    }
+    await checkPictures(stage, { batch, row, prompt, deliveries }, violations);
+  }
+  return lost;
+}
+
+/** The files of a shot are those that its deliveries name, each once, and their pixels are those of its prompt. */
+async function checkPictures(
+  { store }: Stage,
+  shot: { batch: string; row: PlanRow; prompt: string; deliveries: readonly Delivery[] },
+  violations: string[],
+): Promise<void> {
+  const { batch, row, prompt, deliveries } = shot;
+  const named = deliveries.flatMap(({ images }) => images.flatMap(({ renditions }) => renditions));
+  const complete = deliveries.length === row.requests.length;
+  const anyKey = objectKeys.rendition(batch, row.shot, 0, 'x', 'x');
+  const folder = anyKey.slice(0, anyKey.lastIndexOf('/') + 1);
+  const standing = new Set<string>();
+  for await (const { key } of store.list(folder)) standing.add(key);
+  const missing = named.filter(({ key }) => !standing.has(key));
+  if (missing.length > 0 || (complete && standing.size !== named.length)) {
+    violations.push(
+      `renditions: ${batch}/${row.shot} has ${standing.size} files where ${named.length} are named`,
+    );
+  }
+  const [red, green] = createHash('sha256').update(prompt).digest();
+  for (const { images } of deliveries) {
+    for (const { original, renditions } of images) {
+      const [r, g] = await middleOf(store, original.key);
+      if (r !== red || g !== green)
+        violations.push(`pixels: ${original.key} is not the picture of ${batch}/${row.shot}`);
+      for (const { key } of renditions) {
+        const [rr = -99, gg = -99] = await middleOf(store, key);
+        if (Math.abs(rr - (red ?? 0)) > 6 || Math.abs(gg - (green ?? 0)) > 6)
+          violations.push(`pixels: ${key} is not made of the picture of ${batch}/${row.shot}`);
+      }
+    }
+  }
+}
+
+async function middleOf(store: Stage['store'], key: string): Promise<readonly number[]> {
+  const object = await store.get(key);
+  if (object === undefined) return [];
+  const picture = sharp(object.body);
+  const { width = 2, height = 2 } = await picture.metadata();
+  const pixel = await picture
+    .extract({ left: width >> 1, top: height >> 1, width: 1, height: 1 })
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer();
+  return [...pixel];
+}
+
+async function checkAtRest({ redis, prefix }: Stage, violations: string[]): Promise<void> {
+  for (const key of await redis.keys(`${prefix.replace(/[{}]/g, '?')}:money:*`)) {
+    const reserved = (await redis.hget(key, 'r')) ?? '0';
+    if (reserved !== '0') violations.push(`reserved: ${reserved} µ$ at rest on ${key.slice(prefix.length)}`);
+  }
+  for (const key of await redis.keys(`${prefix.replace(/[{}]/g, '?')}:claim:*`)) {
+    violations.push(`claims: ${key.slice(prefix.length)} is claimed at rest`);
+  }
+}

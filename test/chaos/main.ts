@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startRedis } from '../../src/local/redis.ts';
+import { runNemesis } from './nemesis.ts';
+import { runPoints } from './run-points.ts';
+import type { Summary } from './summary.ts';
+
+/** `npm run chaos`; scripts/chaos.mjs starts it. Exit code 1 where a promise was broken. */
+
+const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N] [--pairs N|all] [--concurrency N]
+npm run chaos -- --seed TEXT --minutes M
+The last line on stdout is the summary as JSON; --record appends it to .shotlist/chaos.jsonl for docs/guarantees.md.`;
+
+const { values } = parseArgs({
+  options: {
+    points: { type: 'boolean' },
+    seed: { type: 'string' },
+    sample: { type: 'string' },
+    pairs: { type: 'string', default: '0' },
+    concurrency: { type: 'string', default: '6' },
+    minutes: { type: 'string' },
+    record: { type: 'string' },
+    help: { type: 'boolean' },
+  },
+});
+
+if (values.help === true || (values.points !== true && values.minutes === undefined)) {
+  console.error(HELP);
+  process.exit(values.help === true ? 0 : 1);
+}
+const seed = values.seed ?? randomBytes(4).toString('hex');
+console.error(`seed ${seed}`);
+const summary = values.points === true ? await points() : await nemesis();
+console.log(JSON.stringify(summary));
+if (values.record !== undefined) {
+  await mkdir(dirname(values.record), { recursive: true });
+  await appendFile(values.record, `${JSON.stringify(summary)}\n`);
+}
+process.exit(summary.violations.length === 0 ? 0 : 1);
+
+async function points(): Promise<Summary> {
+  const folder = await mkdtemp(join(tmpdir(), 'shotlist-chaos-redis-'));
+  const redis = await startRedis({ folder });
+  try {
+    return await runPoints({
+      redisUrl: redis.url,
+      seed,
+      points: values.sample === undefined ? undefined : Number(values.sample),
+      pairs: values.pairs === 'all' ? Number.POSITIVE_INFINITY : Number(values.pairs),
+      concurrency: Number(values.concurrency),
+      onRun: (done, of, { process: who, deaths }, { violations, reached }) => {
+        const what = deaths.map(({ signal, point, nth }) => `${signal} ${point} #${nth}`).join(', ');
+        const word = violations.length > 0 ? 'BROKEN' : reached < deaths.length ? 'ok (not reached)' : 'ok';
+        console.error(`${done}/${of} ${who}: ${what}: ${word}`);
+        for (const violation of violations) console.error(`  ${violation}`);
+      },
+    });
+  } finally {
+    await redis.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function nemesis(): Promise<Summary> {
+  return await runNemesis({
+    seed,
+    durationMs: Number(values.minutes) * 60_000,
+    say: (line) => console.error(line),
+  });
+}

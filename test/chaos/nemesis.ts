@@ -1,0 +1,298 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { randomOf } from '../../src/local/fal/random.ts';
+import { type LocalRedis, startRedis } from '../../src/local/redis.ts';
+import { Closers } from '../../src/shared/closers.ts';
+import { messageOf } from '../../src/shared/errors.ts';
+import { silentLogger } from '../../src/shared/log.ts';
+import { printLogs, untilAtRest } from './crash-points.ts';
+import { inspectStage, type Wanted } from './invariants.ts';
+import type { Mutation } from './mutations.ts';
+import { type Operator, openOperator } from './operator.ts';
+import { tapOf } from './points.ts';
+import type { ChaosProcess } from './processes.ts';
+import { produce } from './produce.ts';
+import { type Action, scheduleOf, WORKERS } from './schedule.ts';
+import type { List } from './spec.ts';
+import { openStage, type Stage } from './stage.ts';
+import { type Summary, summaryOf } from './summary.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
+
+export interface NemesisOptions {
+  readonly seed: string;
+  readonly durationMs: number;
+  readonly mutation?: Mutation;
+  readonly say?: (line: string) => void;
+}
+
+const REST_LIMIT_MS = 180_000;
+/** Of what all lists could cost: so that the day's cap is met before the end. */
+const DAILY_CAP_MICRO_USD_PER_LIST = 60_000;
+const DEAD_FOR_MS = 700;
+
+/** Three workers and a producer under a seeded schedule of faults; then everything is healed, and must come to rest. */
+export async function runNemesis({
+  seed,
+  durationMs,
+  mutation,
+  say = () => undefined,
+}: NemesisOptions): Promise<Summary> {
+  const startedMs = performance.now();
+  const schedule = scheduleOf(durationMs, randomOf(`${seed} schedule`));
+  const lists = schedule.filter(({ action }) => 'list' in action).length;
+  await using closers = new Closers();
+  const folder = await mkdtemp(join(tmpdir(), 'shotlist-chaos-redis-'));
+  closers.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+  const redis = closers.use(new RestartableRedis(await startRedis({ folder }), folder));
+  const proxy = closers.use(await startTcpProxy(redis.server.port));
+  const stage = closers.use(
+    await openStage({
+      redisUrl: `redis://:${redis.server.password}@127.0.0.1:${proxy.port}`,
+      directRedisUrl: redis.server.url,
+      dailyCapMicroUsd: lists * DAILY_CAP_MICRO_USD_PER_LIST,
+      fal: { slots: 4, seed, latencyMs: (_input, random) => 30 + random() * 400 },
+    }),
+  );
+  const fleet = new Fleet(stage, {
+    mutation,
+    flaky: { seed, rate: 0.03, untilMs: Date.now() + durationMs },
+  });
+  const direct = {
+    ...stage.spec(),
+    settings: { ...stage.spec().settings, REDIS_URL: redis.server.url },
+  };
+  const operator = closers.use(await openOperator(direct));
+  const run = new Nemesis({ stage, redis, proxy, fleet, operator, say });
+  await fleet.startAll();
+  const beganMs = performance.now();
+  for (const { atMs, action } of schedule) {
+    await delay(Math.max(0, atMs - (performance.now() - beganMs)));
+    run.act(action, atMs);
+  }
+  await delay(Math.max(0, durationMs - (performance.now() - beganMs)));
+
+  await run.heal();
+  const healedMs = performance.now();
+  // A person runs the same command again after a producer has died.
+  for (const list of run.lists) {
+    await produce({ ...direct, list, operations: 'none' }, tapOf([]), silentLogger);
+  }
+  await operator.resumeAll();
+  for (const { batch } of run.lists) await operator.resume(batch);
+  const batches = run.lists.map(({ batch }) => batch);
+  const rested = await untilAtRest(stage, batches, REST_LIMIT_MS);
+  const recoveryMs = performance.now() - healedMs;
+  await fleet.stopAll();
+  const findings = await inspectStage(stage, run.wanted);
+  const violations = [...(rested ? [] : ['never came to rest']), ...findings.violations];
+  if (violations.length > 0 && process.env['CHAOS_LOGS'] !== undefined) await printLogs(stage);
+  return summaryOf({
+    kind: 'nemesis',
+    seed,
+    points: 0,
+    faults: run.faults,
+    findings: [{ ...findings, violations }],
+    recoveriesMs: [recoveryMs],
+    elapsedMs: performance.now() - startedMs,
+  });
+}
+
+/** Killed without a word and started again where clients look for it; its append-only file has what it had. */
+class RestartableRedis implements AsyncDisposable {
+  server: LocalRedis;
+  readonly #folder: string;
+  #restarting: Promise<void> = Promise.resolve();
+
+  constructor(server: LocalRedis, folder: string) {
+    this.server = server;
+    this.#folder = folder;
+  }
+
+  kill(forMs: number): Promise<void> {
+    this.#restarting = this.#restarting.then(async () => {
+      const { port, password, pid } = this.server;
+      process.kill(pid, 'SIGKILL');
+      await this.server.stop();
+      await delay(forMs);
+      this.server = await startRedis({ folder: this.#folder, port, password });
+    });
+    return this.#restarting;
+  }
+
+  settled(): Promise<void> {
+    return this.#restarting;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#restarting;
+    await this.server.stop();
+  }
+}
+
+class Fleet {
+  readonly #stage: Stage;
+  readonly #more: Parameters<Stage['spec']>[0];
+  readonly #workers: ChaosProcess[] = [];
+
+  constructor(stage: Stage, more: Parameters<Stage['spec']>[0]) {
+    this.#stage = stage;
+    this.#more = more;
+  }
+
+  async startAll(): Promise<void> {
+    for (let at = 0; at < WORKERS; at += 1) await this.start(at);
+  }
+
+  /** The first renders in child processes, as in production; in the others a crash takes the render with it. */
+  async start(at: number): Promise<void> {
+    const render = at === 0 ? 'children' : 'inline';
+    this.#workers[at] = await this.#stage.startProcess('worker', { ...this.#more, render });
+  }
+
+  at(index: number): ChaosProcess | undefined {
+    return this.#workers[index];
+  }
+
+  async healAll(): Promise<void> {
+    for (const [at, worker] of this.#workers.entries()) {
+      worker.signal('SIGCONT');
+      if (worker.hasEnded()) await this.start(at);
+    }
+  }
+
+  async stopAll(): Promise<void> {
+    for (const worker of this.#workers) {
+      worker.signal('SIGCONT');
+      worker.signal('SIGTERM');
+    }
+    await Promise.race([Promise.all(this.#workers.map(({ ended }) => ended)), delay(10_000)]);
+    for (const worker of this.#workers) worker.signal('SIGKILL');
+  }
+}
+
+interface NemesisDeps {
+  readonly stage: Stage;
+  readonly redis: RestartableRedis;
+  readonly proxy: TcpProxy;
+  readonly fleet: Fleet;
+  readonly operator: Operator;
+  readonly say: (line: string) => void;
+}
+
+class Nemesis {
+  readonly lists: List[] = [];
+  readonly wanted: Wanted[] = [];
+  readonly faults: Record<string, number> = {};
+  readonly #deps: NemesisDeps;
+  readonly #pending = new Set<Promise<void>>();
+  readonly #removers: (() => void)[] = [];
+
+  constructor(deps: NemesisDeps) {
+    this.#deps = deps;
+  }
+
+  /** Begins it and does not wait: actions overlap. */
+  act(action: Action, atMs: number): void {
+    const name = action.kind === 'fal' ? `fal ${action.fault.on} ${action.fault.kind}` : action.kind;
+    const kind = action.kind === 'fal' ? `fal-${action.fault.on}` : action.kind;
+    if (kind !== 'enqueue') this.faults[kind] = (this.faults[kind] ?? 0) + 1;
+    this.#deps.say(`${(atMs / 1_000).toFixed(1)} s ${name}`);
+    const pending = this.#do(action)
+      .catch((error: unknown) => this.#deps.say(`  ${name}: ${messageOf(error)}`))
+      .finally(() => this.#pending.delete(pending));
+    this.#pending.add(pending);
+  }
+
+  async heal(): Promise<void> {
+    await Promise.all(this.#pending);
+    const { redis, proxy, fleet } = this.#deps;
+    await redis.settled();
+    proxy.heal();
+    for (const remove of this.#removers) remove();
+    await fleet.healAll();
+  }
+
+  async #do(action: Action): Promise<void> {
+    const { stage, redis, proxy, fleet, operator } = this.#deps;
+    switch (action.kind) {
+      case 'SIGKILL':
+      case 'SIGTERM': {
+        const worker = fleet.at(action.worker);
+        worker?.signal('SIGCONT');
+        worker?.signal(action.kind);
+        await Promise.race([worker?.ended, delay(5_000)]);
+        worker?.signal('SIGKILL');
+        await worker?.ended;
+        await delay(DEAD_FOR_MS);
+        if (fleet.at(action.worker) === worker) await fleet.start(action.worker);
+        return;
+      }
+      case 'SIGSTOP': {
+        const worker = fleet.at(action.worker);
+        worker?.signal('SIGSTOP');
+        await delay(action.forMs);
+        worker?.signal('SIGCONT');
+        return;
+      }
+      case 'child-killed': {
+        for (const pid of fleet.at(0)?.children() ?? []) killIfThere(pid);
+        return;
+      }
+      case 'redis-killed':
+        await redis.kill(action.forMs);
+        return;
+      case 'redis-cut':
+        proxy.cut();
+        break;
+      case 'redis-half-open':
+        proxy.swallow();
+        break;
+      case 'redis-replies-lost':
+        proxy.loseReplies();
+        break;
+      case 'redis-slow':
+        proxy.delay(150);
+        break;
+      case 'fal': {
+        const remove = stage.fal.faults.add(action.fault);
+        this.#removers.push(remove);
+        const stops = ['unauthorized', 'exhausted-balance', 'not-found'].includes(action.fault.kind);
+        if (!stops) return;
+        await delay(2_500);
+        remove();
+        await operator.resumeAll();
+        return;
+      }
+      case 'pause':
+        await operator.pause(action.batch);
+        await delay(action.forMs);
+        await operator.resume(action.batch);
+        return;
+      case 'enqueue':
+      case 'enqueue-killed': {
+        this.lists.push(action.list);
+        this.wanted.push(action.wanted);
+        const producer = await stage.startProcess('producer', { list: action.list, operations: 'none' });
+        if (action.kind === 'enqueue-killed') {
+          await delay(1_200 + (action.list.rows.length % 5) * 100);
+          producer.signal('SIGKILL');
+        }
+        await Promise.race([producer.ended, delay(15_000)]);
+        producer.signal('SIGKILL');
+        return;
+      }
+    }
+    await delay(action.forMs);
+    proxy.heal();
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone in this moment.
+  }
+}

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { ProcessSpec } from './spec.ts';
+
+/** A worker or producer of its own, started by the harness and ended by it. */
+export interface ChaosProcess extends AsyncDisposable {
+  readonly pid: number;
+  readonly hasEnded: () => boolean;
+  /** Resolves when it is gone, by whatever. */
+  readonly ended: Promise<void>;
+  /** Stopped by SIGSTOP just now. */
+  readonly isStopped: () => boolean;
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void;
+  /** Its render children. */
+  children(): number[];
+}
+
+export async function startProcess(
+  kind: 'worker' | 'producer',
+  spec: ProcessSpec,
+  logFile: string,
+): Promise<ChaosProcess> {
+  const main = fileURLToPath(new URL(`./${kind}-main.ts`, import.meta.url));
+  const log = await open(logFile, 'a');
+  const child = spawn(process.execPath, ['--import', 'tsx', main, JSON.stringify(spec)], {
+    // Where `tsx` is found from.
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    stdio: ['ignore', log.fd, log.fd],
+    env: { PATH: process.env['PATH'], TZ: process.env['TZ'] },
+  });
+  const ended = once(child, 'exit').then(() => undefined);
+  await log.close();
+  const { pid } = child;
+  if (pid === undefined) throw new Error('a chaos process did not start');
+  return {
+    pid,
+    ended,
+    hasEnded: () => isOver(child),
+    isStopped: () => !isOver(child) && stateOf(pid) === 'T',
+    signal(name) {
+      if (!isOver(child)) child.kill(name);
+    },
+    children: () => childrenOf(pid),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      if (!isOver(child)) await ended;
+    },
+  };
+}
+
+function isOver(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+function stateOf(pid: number): string | undefined {
+  try {
+    return /^\d+ \(.*\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
+  } catch {
+    // Gone in this moment.
+    return undefined;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return text.split(' ').filter(Boolean).map(Number);
+  } catch {
+    // Gone in this moment.
+    return [];
+  }
+}

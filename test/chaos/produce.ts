@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import type { Shop } from '../../src/cli/shop.ts';
+import { type OperationsDeps, pauseBatch, resumeBatch } from '../../src/producer/batches.ts';
+import { enqueue } from '../../src/producer/enqueue.ts';
+import { createMade } from '../../src/producer/made.ts';
+import { planList } from '../../src/producer/plan.ts';
+import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
+import type { Logger } from '../../src/shared/log.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { systemClock } from '../../src/shared/time.ts';
+import { clearWaiting, giveJobs } from '../../src/worker/sweep.ts';
+import { openChaosShop } from './chaos-shop.ts';
+import type { Tap } from './points.ts';
+import type { ProducerSpec } from './spec.ts';
+
+/** Plans and queues a list as `shotlist enqueue` does. A repeat of the same list mends what a crash left. */
+export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promise<void> {
+  await using opened = await openChaosShop(spec, tap, log);
+  const { shop } = opened;
+  const { batch, rows, capMicroUsd, priority = DEFAULT_PRIORITY } = spec.list;
+  await using plan = await planList({
+    rows: inOrder(rows),
+    listName: `${batch}.csv`,
+    options: { recipe: 'original', inputs: { quality: 'low' } },
+    registry: defaultRegistry(),
+    recipes: new Set(['original', 'catalog']),
+    made: await createMade(shop.store),
+    hashOf: async () => '',
+    spoolFolder: tmpdir(),
+    clock: systemClock,
+  });
+  const add = shop.queues.add.bind(shop.queues);
+  await enqueue(
+    plan,
+    { batch, cap: capMicroUsd, listName: `${batch}.csv`, priority, simulated: true },
+    { ...shop, add, clock: systemClock },
+  );
+  if (spec.operations === 'none') return;
+  const operations = operationsOf(shop);
+  await pauseBatch(batch, operations);
+  await resumeBatch(batch, { cap: capMicroUsd }, operations);
+}
+
+/** What a person's commands act on. */
+export function operationsOf(shop: Shop): OperationsDeps {
+  const add = shop.queues.add.bind(shop.queues);
+  return {
+    batches: shop.batches,
+    journal: shop.journal,
+    pauseSubmits: () => shop.queues.pauseGenerate(),
+    resumeSubmits: () => shop.queues.resumeGenerate(),
+    giveJobs: (id, its, mode) => giveJobs(shop.records.jobless(id, mode), its, add),
+    clearWaiting: (id) => clearWaiting(id, shop),
+    eventId: () => randomBytes(6).toString('hex'),
+    clock: systemClock,
+  };
+}
+
+async function* inOrder(rows: ProducerSpec['list']['rows']) {
+  for (const [at, columns] of rows.entries()) yield { line: at + 2, columns };
+}

@@ -1,0 +1,136 @@
+import type { Fault } from '../../src/local/fal/faults.ts';
+import { RUN_FAILURES, type RunFailure } from '../../src/local/fal/outcome.ts';
+import type { Random } from '../../src/local/fal/random.ts';
+import type { Wanted } from './invariants.ts';
+import type { List } from './spec.ts';
+
+/** What is done to the program and to everything around it, and when. Drawn from the seed alone. */
+export type Action =
+  | { readonly kind: 'SIGKILL' | 'SIGTERM' | 'child-killed'; readonly worker: number }
+  | { readonly kind: 'SIGSTOP'; readonly worker: number; readonly forMs: number }
+  | { readonly kind: 'redis-killed'; readonly forMs: number }
+  | {
+      readonly kind: 'redis-cut' | 'redis-half-open' | 'redis-replies-lost' | 'redis-slow';
+      readonly forMs: number;
+    }
+  | { readonly kind: 'fal'; readonly fault: Fault }
+  | { readonly kind: 'enqueue' | 'enqueue-killed'; readonly list: List; readonly wanted: Wanted }
+  | { readonly kind: 'pause'; readonly batch: string; readonly forMs: number };
+
+export interface Planned {
+  readonly atMs: number;
+  readonly action: Action;
+}
+
+export const WORKERS = 3;
+const ENQUEUE_EVERY_MS = 4_000;
+const ACTION_EVERY_MS = 700;
+/** Nothing new in the last part, so that faults also meet work that is half done. */
+const QUIET_END_MS = 3_000;
+
+export function scheduleOf(durationMs: number, random: Random): Planned[] {
+  const planned: Planned[] = [];
+  const lists: List[] = [];
+  for (let atMs = 0; atMs < durationMs - QUIET_END_MS; atMs += ENQUEUE_EVERY_MS) {
+    const { list, wanted } = listOf(lists.length, random);
+    lists.push(list);
+    planned.push({ atMs, action: { kind: random() < 0.25 ? 'enqueue-killed' : 'enqueue', list, wanted } });
+  }
+  for (let atMs = 1_500; atMs < durationMs; atMs += ACTION_EVERY_MS * (0.5 + random())) {
+    const begun = lists.slice(0, 1 + Math.floor(atMs / ENQUEUE_EVERY_MS));
+    planned.push({ atMs, action: actionOf(begun, random) });
+  }
+  return planned.sort((a, b) => a.atMs - b.atMs);
+}
+
+function actionOf(lists: readonly List[], random: Random): Action {
+  const worker = Math.floor(random() * WORKERS);
+  const between = (min: number, max: number) => Math.round(min + random() * (max - min));
+  const draw = random();
+  if (draw < 0.12) return { kind: 'SIGKILL', worker };
+  if (draw < 0.22) return { kind: 'SIGSTOP', worker, forMs: between(1_800, 3_500) };
+  if (draw < 0.27) return { kind: 'SIGTERM', worker };
+  if (draw < 0.3) return { kind: 'child-killed', worker };
+  if (draw < 0.35) return { kind: 'redis-killed', forMs: between(100, 1_500) };
+  if (draw < 0.39) return { kind: 'redis-cut', forMs: between(50, 1_500) };
+  if (draw < 0.43) return { kind: 'redis-half-open', forMs: between(500, 3_000) };
+  if (draw < 0.48) return { kind: 'redis-replies-lost', forMs: between(50, 500) };
+  if (draw < 0.51) return { kind: 'redis-slow', forMs: between(500, 2_000) };
+  if (draw < 0.54) {
+    return { kind: 'pause', batch: pick(lists, random).batch, forMs: between(500, 3_000) };
+  }
+  return { kind: 'fal', fault: falFaultOf(random) };
+}
+
+const LOST_ANSWERS = [
+  'accepted-then-reset',
+  'accepted-truncated',
+  'accepted-empty',
+  'accepted-null',
+  'reset',
+  'truncated',
+  'empty',
+  'null',
+] as const;
+const STOPS = ['unauthorized', 'exhausted-balance', 'not-found'] as const;
+const READS = ['reset', 'truncated', 'empty', 'null', 'unavailable', 'rate-limited', 'not-found'] as const;
+const MEDIA = ['reset', 'unavailable', 'truncated'] as const;
+const SPOILED = ['html', 'other-format', 'corrupt', 'huge', 'wrong-length', 'redirect'] as const;
+// In Object.keys the names are texts.
+const RUNS = Object.keys(RUN_FAILURES) as RunFailure[];
+
+/** What ends a request for good strikes rows of the fragile kind alone; all else strikes whatever comes. */
+const fragile: NonNullable<Fault['when']> = ({ input }) => String(input?.['prompt']).startsWith('fragile');
+
+function falFaultOf(random: Random): Fault {
+  const times = 1 + Math.floor(random() * 3);
+  const draw = random();
+  if (draw < 0.25) return { on: 'submit', kind: pick(LOST_ANSWERS, random), times };
+  if (draw < 0.3) return { on: 'submit', kind: 'accepted-then-status', status: 502, times };
+  if (draw < 0.34) return { on: 'submit', kind: 'accepted-late', delayMs: 300, times };
+  if (draw < 0.38) return { on: 'submit', kind: 'rate-limited', retryAfterS: 0.5, times };
+  if (draw < 0.41) return { on: 'submit', kind: 'unavailable', times };
+  if (draw < 0.44) return { on: 'submit', kind: pick(STOPS, random), times: 1 };
+  if (draw < 0.48) return { on: 'submit', kind: 'invalid', times: 1, when: fragile };
+  if (draw < 0.58) return { on: 'run', kind: pick(RUNS, random), times, when: fragile };
+  if (draw < 0.62) return { on: 'run', kind: 'hide-units', times };
+  if (draw < 0.68) return { on: 'status', kind: pick(READS, random), times };
+  if (draw < 0.72) return { on: 'status', kind: 'fall-back', times };
+  if (draw < 0.8) return { on: 'result', kind: pick(READS, random), times };
+  if (draw < 0.84) return { on: 'list', kind: 'unavailable', times };
+  if (draw < 0.87) return { on: 'list', kind: 'lag', lagMs: 800, times };
+  if (draw < 0.9) return { on: 'list', kind: 'small-pages', pageSize: 2, times };
+  if (draw < 0.92) return { on: 'pricing', kind: 'unavailable', times };
+  if (draw < 0.96) return { on: 'media', kind: pick(MEDIA, random), times };
+  return { on: 'media', kind: pick(SPOILED, random), times, when: fragile };
+}
+
+function listOf(at: number, random: Random): { list: List; wanted: Wanted } {
+  const batch = `list-${at}`;
+  const rows = Array.from({ length: 3 + Math.floor(random() * 5) }, (_, row) => {
+    const draw = random();
+    const recipe = random() < 0.3 ? 'catalog' : 'original';
+    const variants = String(random() < 0.2 ? 4 : 1);
+    // Wanted by several lists at once.
+    if (draw < 0.3) {
+      const number = at + Math.floor(random() * 3);
+      return { id: `shared-${number}`, prompt: `shared vase ${number}`, recipe, variants };
+    }
+    // Of equal input.
+    if (draw < 0.4) return { id: `twin-${at}-${row}`, prompt: `sturdy twin of ${at}`, recipe, variants: '1' };
+    const nature = draw < 0.7 ? 'fragile' : 'sturdy';
+    const words = draw > 0.67 && draw < 0.7 ? 'bloody knife' : 'bowl';
+    return { id: `${nature}-${at}-${row}`, prompt: `${nature} ${words} ${at} ${row}`, recipe, variants };
+  }).filter(({ id }, index, all) => all.findIndex((one) => one.id === id) === index);
+  const capMicroUsd = random() < 0.2 ? 10_000 * (1 + Math.floor(random() * rows.length)) : undefined;
+  const survives = 'delivered|held|render_crashed';
+  const ends = rows.map(({ id }) => [id, id.startsWith('fragile') ? 'ended' : survives] as const);
+  const priority = 1 + Math.floor(random() * 2_000);
+  return { list: { batch, rows, capMicroUsd, priority }, wanted: { batch, rows, ends: new Map(ends) } };
+}
+
+function pick<T>(from: readonly T[], random: Random): T {
+  const chosen = from[Math.floor(random() * from.length)];
+  if (chosen === undefined) throw new RangeError('nothing to pick from');
+  return chosen;
+}

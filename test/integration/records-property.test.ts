@@ -28,8 +28,8 @@ interface Move {
   readonly below: number;
 }
 
-// The keys of the table are the names.
-const NAMES = Object.keys(TRANSITIONS) as TransitionName[];
+// The keys of the table are the names. `attach` counts what fal has charged already, whatever the caps say.
+const NAMES = (Object.keys(TRANSITIONS) as TransitionName[]).filter((name) => name !== 'attach');
 
 const moves: fc.Arbitrary<Move> = fc.record({
   // The way of a request that is paid for comes often enough to be gone to its end.

@@ -104,6 +104,11 @@ function needsOf(name: TransitionName, request: string): Partial<Step> {
   switch (name) {
     case 'reserve':
       return { take: { shotKey: `shot-of-${request}`, indices: [0], price: PRICE } };
+    case 'attach':
+      return {
+        take: { shotKey: `shot-of-${request}`, indices: [0], price: PRICE },
+        takeId: `id-of-${request}`,
+      };
     case 'confirm':
       return { rival: { inputHash: 'one-input', intentAtMs: 1 } };
     case 'accept':

@@ -15,6 +15,9 @@ const TIME_LIMIT_MS = runs > 5_000 ? 3_600_000 : 30_000;
 const OUTSIDE_THE_MODEL = [
   // Only after Redis was lost and rebuilt can the durable copy of an id name somebody else.
   'lose submitted',
+  // Reads fal's bill, which the model has as the judge of all others.
+  'attach planned',
+  'attach held',
   // What ends a request here is fal's word or a render that never ends; other reasons change nothing in the money.
   'fail planned',
   'fail generated',

@@ -94,13 +94,10 @@ if a.needs == 'running' then
 end
 
 -- fal's id is taken in this same step: taken outside of it, a superseded run could take one that nobody then uses.
-if a.takeId then
-  local owner = a.request .. '-' .. int(num(redis.call('HGET', rec, 'n')))
-  local key = P .. ':id:' .. a.takeId
-  if not redis.call('SET', key, owner, 'NX', 'EX', a.ttlS) and redis.call('GET', key) ~= owner then
-    return answer('taken')
-  end
-end
+local idKey = a.takeId and P .. ':id:' .. a.takeId
+local idOwner = a.request .. '-' .. int(num(redis.call('HGET', rec, 'n')))
+local idHolder = idKey and redis.call('GET', idKey)
+if idHolder and idHolder ~= idOwner then return answer('taken') end
 
 if a.money == 'take' then
   local claims = P .. ':claim:' .. a.shotKey
@@ -117,7 +114,8 @@ if a.money == 'take' then
   local limits = { redis.call('HGET', bat, 'cap'), a.dayLimit, a.monthLimit }
   for i = 1, 3 do
     local limit = limits[i]
-    if limit then
+    -- What leads to no POST has been charged already: it counts on every cap, and none can refuse it.
+    if limit and a.needs == 'running' then
       local money = P .. ':money:' .. scopes[i]
       local reserved, spent = num(redis.call('HGET', money, 'r')), num(redis.call('HGET', money, 's'))
       if reserved + spent + a.price > tonumber(limit) then
@@ -149,6 +147,8 @@ if a.money == 'take' then
   redis.call('HSET', rec, 'm', int(a.price), 'd', a.day, 'sk', a.shotKey, 'ix', table.concat(named, ','))
   for i = 1, 3 do wake(scopes[i], 1, woken) end
 end
+
+if idKey and not idHolder then redis.call('SET', idKey, idOwner, 'EX', a.ttlS) end
 
 if a.money == 'release' or a.money == 'book' then
   local reserved = redis.call('HGET', rec, 'm')

@@ -120,6 +120,13 @@ export const TRANSITIONS = {
     needs: 'nothing',
     meaning: 'the originals exist already: nothing to pay',
   },
+  attach: {
+    from: ['planned', 'held'],
+    to: 'submitted',
+    money: 'take',
+    needs: 'nothing',
+    meaning: "fal's bill has this very picture: claim and reserve without asking for room, since it is paid",
+  },
   hold: {
     from: ['planned'],
     to: 'held',

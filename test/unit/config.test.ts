@@ -1,0 +1,90 @@
+import { describe, expect, it } from '@jest/globals';
+import { readConfig, SETTINGS, secretsOf } from '../../src/shared/config.ts';
+
+describe('the settings', () => {
+  it('have their defaults where nothing is set, and an empty variable counts as unset', () => {
+    const nothing = readConfig({});
+    expect(nothing).toMatchObject({
+      fal: {
+        key: undefined,
+        queueUrl: 'https://queue.fal.run',
+        apiUrl: 'https://api.fal.ai',
+        mediaHosts: ['fal.media', '*.fal.media'],
+        concurrency: 2,
+        submitRate: { max: 10, durationMs: 1_000 },
+        startTimeoutS: 600,
+        unknownMarginS: 300,
+      },
+      redis: { url: undefined, prefix: '{shotlist}' },
+      caps: { daily: undefined, monthly: undefined },
+      confirmOver: 5_000_000,
+      recordTtlH: 72,
+    });
+    expect(readConfig(Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, ' '])))).toEqual(nothing);
+  });
+
+  it('are read', () => {
+    const config = readConfig({
+      FAL_KEY: ' key ',
+      FAL_QUEUE_URL: 'http://127.0.0.1:4100/',
+      FAL_MEDIA_HOSTS: 'FAL.media, 127.0.0.1:4100,[::1]:80',
+      FAL_CONCURRENCY: '40',
+      FAL_SUBMIT_RATE: '300/m',
+      DAILY_CAP_USD: '2.50',
+      S3_PREFIX: 'shop',
+      S3_ENDPOINT: 'http://127.0.0.1:9000',
+      RENDER_CONCURRENCY: '3',
+    });
+    expect(config.fal).toMatchObject({
+      key: 'key',
+      queueUrl: 'http://127.0.0.1:4100',
+      mediaHosts: ['fal.media', '127.0.0.1:4100', '[::1]:80'],
+      concurrency: 40,
+      submitRate: { max: 300, durationMs: 60_000 },
+    });
+    expect(config.caps.daily).toBe(2_500_000);
+    expect(config.s3).toMatchObject({ prefix: 'shop/', forcePathStyle: true });
+    expect(config.renderConcurrency).toBe(3);
+  });
+
+  it('that are wrong are named in one error, every one of them, and without their values', () => {
+    const bad = {
+      FAL_QUEUE_URL: 'queue.fal.run',
+      FAL_MEDIA_HOSTS: 'https://fal.media',
+      FAL_CONCURRENCY: '0',
+      FAL_SUBMIT_RATE: '10 per second',
+      FAL_START_TIMEOUT_S: '1.5',
+      REDIS_URL: 'http://user:hidden-password@redis',
+      REDIS_PREFIX: 'a:b',
+      S3_BUCKET: 'Bucket_',
+      S3_PREFIX: 'a b',
+      DAILY_CAP_USD: '-1',
+      RECORD_TTL_H: '0',
+      LOG_LEVEL: 'loud',
+      HEALTH_PORT: '70000',
+    };
+    let message = '';
+    try {
+      readConfig(bad);
+    } catch (error) {
+      message = error instanceof Error ? error.message : '';
+      expect(error).toMatchObject({ name: 'UserError', code: 'bad_settings' });
+    }
+    for (const name of Object.keys(bad)) expect(message).toContain(name);
+    expect(message).not.toContain('hidden-password');
+  });
+
+  it('hold secrets, which are known by name: keys, and the password inside the address of Redis', () => {
+    expect(
+      secretsOf({
+        FAL_KEY: 'fal-key',
+        FAL_ADMIN_KEY: ' admin-key ',
+        AWS_SECRET_ACCESS_KEY: 'aws-secret',
+        AWS_SESSION_TOKEN: 'aws-token',
+        REDIS_URL: 'rediss://user:p%40ss@redis:6380',
+        S3_BUCKET: 'bucket',
+      }),
+    ).toEqual(['fal-key', 'admin-key', 'aws-secret', 'aws-token', 'p@ss']);
+    expect(secretsOf({ REDIS_URL: 'redis://localhost', FAL_KEY: '' })).toEqual([]);
+  });
+});

@@ -1,0 +1,146 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  batchIdFault,
+  encodeSegment,
+  inputHashOf,
+  jobIdOf,
+  objectKeys,
+  parseRequestKey,
+  requestKeyOf,
+  shotKeyOf,
+} from '../../src/shared/keys.ts';
+import { assertKey } from '../../src/shared/object-store.ts';
+
+describe('a segment of a key', () => {
+  it('keeps plain lower-case names as they are', () => {
+    for (const name of ['tee-001', 'a.b_c', '0', 'x'.repeat(63)]) expect(encodeSegment(name)).toBe(name);
+  });
+
+  it('never meets another one, not on a disk that ignores case or normalizes Unicode either', () => {
+    const names = [
+      'TEE-001',
+      'tee-001',
+      'Tee-001',
+      'a/b',
+      'a_b',
+      'a b',
+      'a\\b',
+      '..',
+      '.',
+      '',
+      ' ',
+      'con',
+      'CON',
+      'con.txt',
+      'nul',
+      'caf\u00e9',
+      'cafe\u0301',
+      'x'.repeat(63),
+      'x'.repeat(64),
+      'x'.repeat(1_000),
+      'a.',
+      'a..',
+      '~',
+      'a~b',
+      'ß',
+      'ss',
+      'ﬁ',
+      'fi',
+      'İ',
+      'i',
+      '\u0000',
+      '💡',
+      '\ud83d',
+    ];
+    const folded = names.map((name) => encodeSegment(name).normalize('NFC').toLowerCase());
+    expect(new Set(folded).size).toBe(names.length);
+  });
+
+  it('is a valid part of a key, whatever it is made of', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (text) => {
+        const segment = encodeSegment(text);
+        expect(() => assertKey(`a/${segment}/b`)).not.toThrow();
+        expect(segment.length).toBeLessThanOrEqual(63);
+      }),
+    );
+  });
+});
+
+describe('a shot key', () => {
+  const shot = { id: 'a', model: 'm', prompt: 'p', options: { quality: 'low', size: 's' }, take: 0 };
+
+  it('does not depend on the order in which the options were written', () => {
+    const turned = { ...shot, options: { size: 's', quality: 'low' } };
+    expect(shotKeyOf(turned)).toBe(shotKeyOf(shot));
+  });
+
+  it('differs where anything differs that changes the picture', () => {
+    const others = [
+      { ...shot, id: 'b' },
+      { ...shot, model: 'n' },
+      { ...shot, prompt: 'q' },
+      { ...shot, options: { quality: 'high', size: 's' } },
+      { ...shot, options: { quality: 'low' } },
+      { ...shot, take: 1 },
+      { ...shot, id: 'a","m', model: '' },
+    ];
+    expect(new Set([shot, ...others].map(shotKeyOf)).size).toBe(others.length + 1);
+  });
+
+  it('stays what it is: pictures of earlier releases must be found again', () => {
+    expect(shotKeyOf(shot)).toBe(STANDING);
+  });
+});
+
+describe('the hash of an input', () => {
+  it('is the same for the same input in any order, and differs by endpoint, name, value and type', () => {
+    const hash = inputHashOf('e', { prompt: 'p', num_images: 1 });
+    expect(inputHashOf('e', { num_images: 1, prompt: 'p' })).toBe(hash);
+    for (const other of [
+      inputHashOf('f', { prompt: 'p', num_images: 1 }),
+      inputHashOf('e', { prompt: 'p', num_images: 2 }),
+      inputHashOf('e', { prompt: 'p', num_images: '1' }),
+      inputHashOf('e', { prompt: 'p' }),
+    ]) {
+      expect(other).not.toBe(hash);
+    }
+  });
+});
+
+describe('the name of a request', () => {
+  it('is read back, also where the batch id holds dots and numbers', () => {
+    for (const batch of ['b', 'cups.2.0', '1.1.1']) {
+      const name = { batch, row: 12, part: 3 };
+      expect(parseRequestKey(requestKeyOf(name))).toEqual(name);
+    }
+    for (const text of ['', 'b', 'b.1', '.1.2', 'b.x.1', 'b.1.-1'])
+      expect(parseRequestKey(text)).toBeUndefined();
+  });
+
+  it('makes a job id that BullMQ takes: no colon, not all digits', () => {
+    expect(jobIdOf('1.2.3', 0)).toBe('1.2.3-0');
+    expect(jobIdOf('1.2.3', 0)).not.toMatch(/:|^\d+$/);
+  });
+});
+
+describe('a batch id', () => {
+  it.each(['cups', 'Cups-2026.11_a', '0'])('%s can be one', (id) => {
+    expect(batchIdFault(id)).toBeUndefined();
+  });
+
+  it.each(['', '-a', '.a', 'a/b', 'a:b', 'a b', 'é', 'x'.repeat(64), 'originals', 'Originals'])(
+    '%j cannot',
+    (id) => {
+      expect(batchIdFault(id)).toBeDefined();
+    },
+  );
+
+  it('never leads into the journal or the originals', () => {
+    const key = objectKeys.rendition('_shotlist', 'a', 0, 'full', 'webp');
+    expect(key.startsWith('_shotlist/')).toBe(false);
+  });
+});
+
+const STANDING = '546a60390e2925aba3346cec16ed74fa';

@@ -1,0 +1,103 @@
+import { describe, expect, it } from '@jest/globals';
+import type { BatchView } from '../../src/shared/records/batches.ts';
+import { STATES, type State } from '../../src/shared/records/states.ts';
+import { batchStatus, statusOf } from '../../src/shared/status.ts';
+
+function view(counts: Partial<Record<State, number>>, more: Partial<BatchView> = {}): BatchView {
+  return {
+    batch: 'cups',
+    digest: '0'.repeat(64),
+    priority: 1_000,
+    cap: undefined,
+    shots: 10,
+    images: 10,
+    reusedImages: 0,
+    requests: 10,
+    minMicroUsd: 200_000,
+    maxMicroUsd: 200_000,
+    naiveMicroUsd: 200_000,
+    cheapestMicroUsd: 20_000,
+    word: 'running',
+    complete: true,
+    createdAtMs: 0,
+    doneAtMs: undefined,
+    summarized: false,
+    // The keys are STATES by construction.
+    counts: {
+      ...(Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number>),
+      ...counts,
+    },
+    reserved: 0,
+    spent: 0,
+    imagesPaid: 0,
+    heldBy: undefined,
+    ...more,
+  };
+}
+
+const CAP = { cap: 200_000, spent: 190_000, heldBy: { scope: 'batch:cups', limit: 200_000 } };
+
+describe('the state of a batch', () => {
+  it.each([
+    ['running', view({ planned: 5, delivered: 5 })],
+    ['running', view({}, { complete: false })],
+    ['running', view({ held: 2, submitted: 1 }, CAP)],
+    ['running', view({ unknown: 1, delivered: 9 })],
+    ['paused', view({ planned: 5 }, { word: 'paused' })],
+    ['held', view({ held: 2, delivered: 8 }, CAP)],
+    ['held', view({ planned: 9 }, { ...CAP, word: 'held' })],
+    ['done', view({ delivered: 8, failed: 2 })],
+    ['cancelled', view({ delivered: 8, cancelled: 2 }, { word: 'cancelled' })],
+  ] as const)('is %s', (state, batch) => {
+    expect(statusOf(batch, undefined, 1_000).state).toBe(state);
+  });
+
+  it('is held with the reason of the stop while all submits are stopped, but not when it has ended', () => {
+    const stop = { code: 'balance', reason: 'balance: fal says so' } as const;
+    expect(statusOf(view({ planned: 5 }), stop, 1_000)).toMatchObject({
+      state: 'held',
+      heldReason: 'balance: fal says so',
+    });
+    expect(statusOf(view({ delivered: 5 }), stop, 1_000)).toMatchObject({ state: 'done', heldReason: null });
+  });
+
+  it('says which cap holds it and what to do', () => {
+    expect(statusOf(view({ held: 2 }, CAP), undefined, 0).heldReason).toBe(
+      'the batch cap of $0.20 leaves no room for the next request, $0.19 of it spent; run shotlist resume cups --cap with a higher total',
+    );
+    const day = { ...CAP, heldBy: { scope: 'day:2026-11-24', limit: 5_000_000 } };
+    expect(statusOf(view({ held: 2 }, day), undefined, 0).heldReason).toContain(
+      'the day cap of $5.00 leaves no room for the next request; wait for the next day or raise DAILY_CAP_USD',
+    );
+    const month = { ...CAP, heldBy: { scope: 'month:2026-11', limit: 5_000_000 } };
+    expect(statusOf(view({ held: 2 }, month), undefined, 0).heldReason).toContain('MONTHLY_CAP_USD');
+  });
+
+  it('counts what is planned as held where the whole batch is', () => {
+    const { counts } = statusOf(
+      view({ planned: 7, held: 1, delivered: 2 }, { ...CAP, word: 'held' }),
+      undefined,
+      0,
+    );
+    expect(counts).toMatchObject({ planned: 0, held: 8, delivered: 2 });
+  });
+});
+
+describe('the rest of a status', () => {
+  it('tells the time that is left by the pace so far', () => {
+    expect(statusOf(view({ planned: 6, delivered: 3, failed: 1 }), undefined, 20_000).etaSeconds).toBe(30);
+    expect(statusOf(view({ planned: 6 }), undefined, 20_000).etaSeconds).toBeNull();
+    expect(statusOf(view({ delivered: 10 }), undefined, 20_000).etaSeconds).toBe(0);
+    expect(
+      statusOf(view({ planned: 6, delivered: 4 }, { word: 'paused' }), undefined, 20_000).etaSeconds,
+    ).toBeNull();
+  });
+
+  it('is the public contract, with money in dollars', () => {
+    const money = { cap: 1_000_000, reserved: 20_000, spent: 110_000 };
+    const status = statusOf(view({ submitted: 1, delivered: 9 }, money), undefined, 1_000);
+    expect(batchStatus.parse(status)).toEqual(status);
+    expect(status.money).toEqual({ capUsd: 1, reservedUsd: 0.02, spentUsd: 0.11, estimateUsd: 0.2 });
+    expect(statusOf(view({ delivered: 10 }), undefined, 0).money.capUsd).toBeNull();
+  });
+});

@@ -9,6 +9,8 @@ export interface FalAnswer {
   readonly status: number;
   readonly text: string;
   readonly billableUnits: number | undefined;
+  /** fal's clock, to the second, in ms since 1970; undefined where the answer has no date. */
+  readonly dateMs: number | undefined;
 }
 
 export interface FalRequest {
@@ -76,7 +78,7 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
     }
     const billableUnits = units(got.get('x-fal-billable-units'));
     if (status >= 200 && status < 300) {
-      if (isJsonObject(text)) return { status, text, billableUnits };
+      if (isJsonObject(text)) return { status, text, billableUnits, dateMs: dateMs(got.get('date')) };
       throw fault({ kind: 'garbled', status, detail: 'the answer is no JSON object', billableUnits });
     }
     const { type, detail } = reasonOf(text);
@@ -109,6 +111,11 @@ const NEVER_SENT = new Set([
 function units(header: string | null): number | undefined {
   if (header === null || !/^\d+(\.\d+)?$/.test(header.trim())) return undefined;
   return Number(header);
+}
+
+function dateMs(header: string | null): number | undefined {
+  const ms = Date.parse(header ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 function isJsonObject(text: string): boolean {

@@ -12,3 +12,6 @@ export const LONGEST_RUN_MS = 600_000;
 
 /** How long nobody submits while the store or fal is away. */
 export const AWAY_MS = 3_000;
+
+/** How far fal's clock may be from ours: beyond it, fal's list is searched in the wrong window. */
+export const FAL_SKEW_MS = 60_000;

@@ -8,9 +8,7 @@ import { Later } from '../later.ts';
 import { FalError } from './fal-error.ts';
 import type { FalPlatform } from './fal-platform.ts';
 import { inputOf } from './input.ts';
-
-/** How far fal's clock may be from ours. */
-const SKEW_MS = 60_000;
+import { FAL_SKEW_MS } from './limits.ts';
 
 /** The looks at fal's list: soon at first, since a lost answer is mostly in the list within seconds. */
 const LOOKS_MS = [1_000, 3_000, 10_000, 30_000, 60_000] as const;
@@ -59,7 +57,7 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     }
     const provenFromMs = provenFrom(intent.at, deps);
     const askedAtMs = clock();
-    const window = { fromMs: intent.at - SKEW_MS, toMs: Math.max(askedAtMs, provenFromMs) + SKEW_MS };
+    const window = { fromMs: intent.at - FAL_SKEW_MS, toMs: Math.max(askedAtMs, provenFromMs) + FAL_SKEW_MS };
     let entries: Awaited<ReturnType<FalPlatform['findByInput']>>;
     try {
       entries = await platform.findByInput(

@@ -1,0 +1,151 @@
+import { endWarning, type Model } from '../../shared/models/model.ts';
+import type { Clock } from '../../shared/time.ts';
+import { FalError } from '../generate/fal-error.ts';
+import type { FalHttp } from '../generate/fal-http.ts';
+import { FAL_SKEW_MS } from '../generate/limits.ts';
+import { readVerdict } from '../generate/verdicts.ts';
+import { type Check, type Finding, fault, halves, NotLookedAt, ok, once, warning } from './check.ts';
+import { skewMs, skewText } from './clocks.ts';
+import { createFalFacts } from './fal-facts.ts';
+import { lookAtMediaHosts } from './media-hosts.ts';
+import { comparePrice } from './price.ts';
+
+export interface FalChecksDeps {
+  readonly http: FalHttp;
+  readonly key: string | undefined;
+  readonly adminKey: string | undefined;
+  readonly apiUrl: string;
+  readonly queueUrl: string;
+  readonly mediaHosts: readonly string[];
+  /** The first is the default. */
+  readonly models: readonly Model[];
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** The sentence of a worker's start, too. */
+export const NO_KEY = {
+  message: 'There is no key that pays.',
+  mend: 'Set FAL_KEY, or try it without paying: --simulate.',
+} as const;
+
+export function falChecks(deps: FalChecksDeps): readonly Check[] {
+  const { key, adminKey, apiUrl, models, clock } = deps;
+  const [defaultModel] = models;
+  if (defaultModel === undefined) return [];
+  const facts = createFalFacts({ ...deps, anyEndpoint: defaultModel.endpoint });
+  const firstPrice = once(async (signal) => await facts.price(defaultModel.endpoint, signal));
+  const priceOf = (model: Model, signal: AbortSignal) =>
+    model === defaultModel ? firstPrice(signal) : facts.price(model.endpoint, signal);
+  const check = (name: string, whenFailed: Check['whenFailed'], look: Check['look']): Check => ({
+    name,
+    whenFailed,
+    mend: 'Look at status.fal.ai and at the way out of this machine, and run the doctor again.',
+    look: async (signal) => {
+      try {
+        return await look(signal);
+      } catch (error) {
+        if (error instanceof FalError) return falFinding(error, { whenFailed, apiUrl });
+        throw error;
+      }
+    },
+  });
+
+  return [
+    check('fal-key', 'fault', async (signal) => {
+      if (key === undefined) return fault(NO_KEY.message, NO_KEY.mend);
+      try {
+        await firstPrice(signal);
+      } catch (error) {
+        // That the endpoint is unknown is told by its own check; the key was let in.
+        if (!(error instanceof FalError) || error.fault.status !== 404) throw error;
+      }
+      return ok('fal takes FAL_KEY; whether its balance is enough shows only at a submit.');
+    }),
+    check('fal-admin-key', 'warning', async (signal) => {
+      if (adminKey === undefined) {
+        return ok('FAL_ADMIN_KEY is not set: costs are not compared with the billing events of fal.');
+      }
+      if (await facts.mayReadBilling(adminKey, signal)) return ok('FAL_ADMIN_KEY may read billing events.');
+      return warning(
+        'FAL_ADMIN_KEY may not read billing events.',
+        'Set it to a key with admin scope, or unset it.',
+      );
+    }),
+    check('fal-clock', 'warning', async (signal) => {
+      const read = await facts.time(signal);
+      if (read === undefined) throw new NotLookedAt("fal's answer has no date");
+      return falClock(skewMs(read));
+    }),
+    {
+      name: 'fal-media-hosts',
+      whenFailed: 'warning',
+      mend: 'Correct FAL_MEDIA_HOSTS.',
+      look: async () => lookAtMediaHosts(deps.mediaHosts, deps.queueUrl),
+    },
+    ...models.flatMap((model): readonly Check[] => [
+      check(`fal-endpoint:${model.alias}`, 'warning', async (signal) => {
+        const found = await facts.endpoint(model.endpoint, signal);
+        return endpointFinding(model, found, model === defaultModel ? fault : warning);
+      }),
+      check(`fal-price:${model.alias}`, 'warning', async (signal) => {
+        if (key === undefined) throw new NotLookedAt('fal tells prices to a key alone');
+        try {
+          return comparePrice(model, await priceOf(model, signal));
+        } catch (error) {
+          const status = error instanceof FalError ? error.fault.status : undefined;
+          if (status === 404) return comparePrice(model, undefined);
+          if (status === 401 || status === 403) throw new NotLookedAt('fal refuses FAL_KEY');
+          throw error;
+        }
+      }),
+      {
+        name: `model-end:${model.alias}`,
+        whenFailed: 'warning',
+        mend: 'Choose another model.',
+        look: async () => {
+          const sentence = endWarning(model, clock());
+          if (sentence === undefined) return ok(`No end of ${model.alias} is near.`);
+          return warning(sentence, 'Plan what comes after it: another model is a file in src/shared/models.');
+        },
+      },
+    ]),
+  ];
+}
+
+function falFinding(
+  { fault: what }: FalError,
+  { whenFailed, apiUrl }: Pick<Check, 'whenFailed'> & { apiUrl: string },
+): Finding {
+  const verdict = readVerdict(what);
+  if (verdict.kind === 'stop') {
+    return { outcome: whenFailed, ...halves(verdict.stop.reason, 'Correct FAL_KEY.') };
+  }
+  if (what.status === 429) return warning('fal says that it is asked too often.', 'Run the doctor again.');
+  const answer = what.status === 0 ? what.kind : `HTTP ${what.status}`;
+  return {
+    outcome: whenFailed,
+    message: `fal's platform API at ${apiUrl} does not answer as it must (${`${answer} ${what.detail}`.trim()}).`,
+    mend: 'Look at the way out of this machine, at FAL_API_URL and at status.fal.ai.',
+  };
+}
+
+export function falClock(ms: number): Finding {
+  if (Math.abs(ms) < FAL_SKEW_MS / 3) return ok("This machine's clock and fal's agree.");
+  const text = `fal's clock is ${skewText(ms)} this machine's; at ${FAL_SKEW_MS / 1_000} s a lost answer is searched for at the wrong time, and a picture may be paid for twice.`;
+  const found = Math.abs(ms) < FAL_SKEW_MS ? warning : fault;
+  return found(text, 'Set the clock of this machine (NTP).');
+}
+
+function endpointFinding(
+  { alias, endpoint, ends }: Model,
+  found: { readonly status: string | undefined } | undefined,
+  missing: (message: string, mend: string) => Finding,
+): Finding {
+  const next =
+    ends?.successor === undefined ? 'Choose another model.' : `Look at ${ends.successor}, its successor.`;
+  if (found === undefined) return missing(`fal has no endpoint ${endpoint} (${alias}).`, next);
+  if (found.status === undefined) return ok(`fal has the endpoint ${endpoint}.`);
+  if (found.status === 'active') return ok(`fal says that ${endpoint} is active.`);
+  return warning(`fal says that ${endpoint} is ${found.status}.`, next);
+}

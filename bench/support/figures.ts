@@ -44,6 +44,8 @@ export type BenchResults = z.infer<typeof results>;
 
 /** Runs of the same sources that a result file keeps. */
 const KEPT_RUNS = 9;
+/** Above this load for each core a run says more of the other work than of ours: it is not saved, whatever came out. */
+const MAX_LOAD_PER_CORE = 4;
 
 export interface Measured {
   readonly figures: readonly Figure[];
@@ -52,7 +54,8 @@ export interface Measured {
 
 /**
  * Measures once, prints one JSON document on stdout and a table on stderr, sets exit code 1 where a limit is broken.
- * With `--save` among the arguments the run is added to `bench/results/`, whatever came out.
+ * With `--save` among the arguments the run is added to `bench/results/`, whatever came out, unless the machine was
+ * busy with other work.
  */
 export async function bench(name: BenchName, measure: () => Promise<Measured>): Promise<void> {
   const loadBefore = loadavg()[0] ?? 0;
@@ -72,7 +75,9 @@ export async function bench(name: BenchName, measure: () => Promise<Measured>): 
   for (const each of broken)
     console.error(`limit broken: ${each.name} is ${show(each)}, ${limitText(each)} is wanted`);
   if (broken.length > 0) process.exitCode = 1;
-  if (process.argv.includes('--save')) await save(name, one);
+  if (!process.argv.includes('--save')) return;
+  if (loadBefore <= MAX_LOAD_PER_CORE * one.cpus) await save(name, one);
+  else console.error(`not saved: the load before was above ${MAX_LOAD_PER_CORE} a core`);
 }
 
 export function holds({ value, limit: bound }: Figure): boolean {

@@ -123,8 +123,18 @@ async function stop(worker: Worker, log: Logger): Promise<void> {
   log.warn({ queue: worker.name }, 'a job did not park in time');
   if (worker instanceof RenderWorker) worker.killChildren();
   if (await settlesWithin(closed, AFTERWARDS_MS)) return;
-  // Not awaited: a connection that is away never says that it is closed. No socket keeps the process alive after it.
-  worker.disconnect().catch(() => undefined);
+  abandon(worker);
+}
+
+/**
+ * For a worker that cannot close: no timer and no socket of it keeps the process alive. Awaits nothing, since a
+ * connection that is away never says that it has ended; `worker.disconnect` would wait for the first for ever.
+ */
+function abandon(worker: Worker): void {
+  worker['lockManager'].close().catch(() => undefined);
+  worker['stalledCheckStopper']?.();
+  const { connection, blockingConnection } = worker['backend'];
+  for (const each of [connection, blockingConnection]) each?.disconnect(false).catch(() => undefined);
 }
 
 async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {

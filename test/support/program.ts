@@ -81,9 +81,13 @@ export function startProgram(args: readonly string[], { cwd, env = {}, input }: 
   };
 }
 
-/** Waits until the condition holds; the time limit of the test ends it. */
+/** Waits until the condition holds. Gives up after half a minute: a test that failed must not go on for ever. */
 export async function when(holds: () => boolean): Promise<void> {
-  while (!holds()) await delay(10);
+  const giveUpAt = Date.now() + 30_000;
+  while (!holds()) {
+    if (Date.now() > giveUpAt) throw new Error(`never held: ${holds}`);
+    await delay(10);
+  }
 }
 
 export async function program(args: readonly string[], options: StartOptions): Promise<Ran> {

@@ -3,6 +3,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { messageOf, UnavailableError, UserError } from '../shared/errors.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, cleaned, EXIT, type Exit, say } from './context.ts';
+import { addDoctorCommand } from './doctor-command.ts';
 import { enqueueCommand } from './enqueue-command.ts';
 import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
@@ -73,6 +74,9 @@ function program(): Command {
     exit = came;
   });
   addOperatorCommands(cli, context, (came) => {
+    exit = came;
+  });
+  addDoctorCommand(cli, context, (came) => {
     exit = came;
   });
   addUnknownCommands(cli, context, (came) => {

@@ -5,6 +5,7 @@ import type { ObjectStore } from '../shared/object-store.ts';
 import { loadRecipes } from '../shared/recipes.ts';
 import type { Clock } from '../shared/time.ts';
 import { type Outcome, sentenceOf } from './doctor/check.ts';
+import { NO_KEY } from './doctor/fal.ts';
 import {
   type InfoRedis,
   type RedisInfo,
@@ -37,7 +38,7 @@ export async function preflight(deps: PreflightDeps): Promise<Preflight> {
   const { hasKey, recipesFolder, models, clock, signal } = deps;
   const faults: string[] = [];
   const warnings: string[] = [];
-  if (!hasKey) faults.push('There is no key that pays: set FAL_KEY, or try it without paying: --simulate.');
+  if (!hasKey) faults.push(`${NO_KEY.message} ${NO_KEY.mend}`);
 
   const [redis, store, recipes] = await Promise.all([
     faultOf(async () => {

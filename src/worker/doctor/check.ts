@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { messageOf, UnavailableError, UserError } from '../../shared/errors.ts';
 import { withTimeout } from '../../shared/time.ts';
 
@@ -45,6 +46,8 @@ export async function runChecks(
   { timeoutMs, signal }: RunChecksOptions,
 ): Promise<readonly CheckResult[]> {
   const limited = withTimeout(signal, timeoutMs);
+  // One listener for each call under way; Node warns of more than ten as of a leak.
+  setMaxListeners(0, limited);
   const results = await Promise.all(checks.map(async (check) => await resultOf(check, limited, timeoutMs)));
   signal?.throwIfAborted();
   return results;

@@ -45,8 +45,12 @@ export function falChecks(deps: FalChecksDeps): readonly Check[] {
       try {
         return await look(signal);
       } catch (error) {
-        if (error instanceof FalError) return falFinding(error, { whenFailed, apiUrl });
-        throw error;
+        if (!(error instanceof FalError)) throw error;
+        // That fal is away is told once, where it is a fault.
+        if (error.fault.status === 0 && whenFailed === 'warning' && key !== undefined) {
+          throw new NotLookedAt("fal's platform API does not answer");
+        }
+        return falFinding(error, { whenFailed, apiUrl });
       }
     },
   });
@@ -122,13 +126,15 @@ function falFinding(
     return { outcome: whenFailed, ...halves(verdict.stop.reason, 'Correct FAL_KEY.') };
   }
   if (what.status === 429) return warning('fal says that it is asked too often.', 'Run the doctor again.');
-  const answer = what.status === 0 ? what.kind : `HTTP ${what.status}`;
+  const answer = what.kind === 'http' ? `HTTP ${what.status}` : NO_ANSWER[what.kind];
   return {
     outcome: whenFailed,
     message: `fal's platform API at ${apiUrl} does not answer as it must (${`${answer} ${what.detail}`.trim()}).`,
     mend: 'Look at the way out of this machine, at FAL_API_URL and at status.fal.ai.',
   };
 }
+
+const NO_ANSWER = { 'never-sent': 'no connection', 'no-answer': 'no answer', garbled: 'no JSON' } as const;
 
 export function falClock(ms: number): Finding {
   if (Math.abs(ms) < FAL_SKEW_MS / 3) return ok("This machine's clock and fal's agree.");

@@ -15,7 +15,7 @@ export function comparePrice(model: Model, price: FalPrice | undefined): Finding
       "Compare a request's cost on fal's dashboard with the ledger's.",
     );
   }
-  const listed = `fal asks ${formatUsd(price.microUsd)} per ${price.unit} of ${alias}`;
+  const listed = `fal asks ${formatUsd(price.microUsd)} per unit (${price.unit}) of ${alias}`;
   const isImage = /^(image|picture)s?$/i.test(price.unit.trim());
   const dearest =
     rule.kind === 'flat'

@@ -16,6 +16,8 @@ export interface StoreChecksDeps {
 const RIGHTS_KEY = `${PROBES}rights.txt`;
 const RIGHTS_BODY = Buffer.from('Shotlist wrote this to see that it may write, read and list here.\n');
 const WRITERS = 16;
+/** Faults of one right or one promise, while the rest of the store may be well. */
+const OWN_FAULTS = new Set(['store_denied', 'store_unfit']);
 
 export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonly Check[] {
   const store = once(async () => await open());
@@ -30,6 +32,18 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
     return await timed(clock, () => to.put(RIGHTS_KEY, RIGHTS_BODY, { contentType: 'text/plain', signal }));
   });
   const listed = once(async (signal) => await entryOf(await opened(signal), signal));
+  /** What is wrong with the store as a whole is told by its own check alone. */
+  const onReached =
+    (look: Check['look']): Check['look'] =>
+    async (signal) => {
+      try {
+        return await look(signal);
+      } catch (error) {
+        const own = error instanceof UserError && OWN_FAULTS.has(error.code);
+        if (!own) await needed(reached(signal), 'the store cannot be used');
+        throw error;
+      }
+    };
   const right = (
     name: string,
     { action, grant }: { action: string; grant: string },
@@ -40,7 +54,7 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
     mend: `Give the credentials ${grant} there.`,
     async look(signal) {
       try {
-        return await look(signal);
+        return await onReached(look)(signal);
       } catch (error) {
         if (!(error instanceof UserError) || error.code !== 'store_denied') throw error;
         const { location } = await opened(signal);
@@ -84,7 +98,9 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
       name: 'store-create-once',
       whenFailed: 'fault',
       mend: 'Use a store that honours "If-None-Match: *", such as AWS S3, MinIO, Ceph or Cloudflare R2.',
-      look: async (signal) => await createOnce(await opened(signal), `${PROBES}${raceName()}`, signal),
+      look: onReached(
+        async (signal) => await createOnce(await opened(signal), `${PROBES}${raceName()}`, signal),
+      ),
     },
     {
       name: 'store-clock',

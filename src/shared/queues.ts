@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { type JobCall, jobOf, QUEUES, type QueueName } from './jobs.ts';
 import { jobIdOf } from './keys.ts';
 import { redisOptions } from './redis.ts';
+import { sleep } from './time.ts';
 
 /** How every queue and worker connects: options, so that BullMQ opens and closes its own sockets. */
 export function connectionOf(url: string): ConnectionOptions {
@@ -94,6 +95,18 @@ export class Queues {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(QUEUES.map((name) => this.#queues[name].close()));
+    await Promise.all(QUEUES.map((name) => closeQueue(this.#queues[name])));
   }
+}
+
+/** With Redis there it takes a moment. */
+const CLOSE_MS = 300;
+
+/** BullMQ says goodbye to Redis and waits for the answer, which never comes while Redis is away. */
+async function closeQueue(queue: Queue): Promise<void> {
+  const closed = queue.close().then(() => true);
+  const late = sleep(CLOSE_MS).then(() => false);
+  if (await Promise.race([closed, late])) return;
+  closed.catch(() => undefined);
+  queue.disconnect().catch(() => undefined);
 }

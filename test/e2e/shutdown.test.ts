@@ -125,3 +125,25 @@ describe('a worker', () => {
     expect(hasEnded(worker.child.pid ?? 0)).toBe(true);
   }, 60_000);
 });
+
+describe('an embedded Redis that is lost', () => {
+  it('ends the run with one sentence, and the same command goes on', async () => {
+    await using fal = await testFal({ latencyMs: 1_500 });
+    await using at = await workplace();
+    const env = realEnv(fal);
+    const run = ['run', await listOf(at.path, 3), '--json'];
+    await using running = startProgram(run, { cwd: at.path, env });
+    await when(() => fal.book.openCount() === 2);
+    const stack = processesIn(at.path).filter(({ command }) => !command.includes('list.csv'));
+    for (const { pid } of stack.filter(({ command }) => /stack-main|redis-server/.test(command))) {
+      process.kill(pid, 'SIGKILL');
+    }
+    const lost = await running.ended;
+    expect(lost).toMatchObject({ code: 1, stdout: '' });
+    expect(lost.stderr).toContain('The embedded Redis ended while it was in use; run it again.');
+
+    const again = await program(run, { cwd: at.path, env });
+    expect(again).toMatchObject({ code: 0 });
+    expect(timesPaid(fal)).toEqual([1, 1, 1]);
+  }, 90_000);
+});

@@ -17,6 +17,9 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 /** Whatever hangs (a Redis that is away, a store that does not answer), the process ends within this of a signal. */
 const STOP_WITHIN_MS = 1_900;
 
+/** Timers of a worker that was given up go on for some seconds. */
+const LEFT_OVER_MS = 500;
+
 const stopping = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {
@@ -90,8 +93,9 @@ try {
 } catch (error) {
   exit = exitOf(error);
 }
-// Sockets and children are closed by those who opened them; what is left would be a bug that must not hang a script.
+// Sockets and children are closed by those who opened them; what is left (after a lost Redis, say) must not hang a script.
 process.exitCode = exit;
+setTimeout(() => process.exit(exit), LEFT_OVER_MS).unref();
 
 function exitOf(error: unknown): Exit {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.couldNot;

@@ -28,6 +28,9 @@ export function paceFor(latency: Latency | undefined): Pace {
 /** Below this, reads would come so close together that their number counts (bench/slots.ts). */
 const SHORT_RUN_MS = 5_000;
 
+/** Share of the wait before the first look in which it is taken to have become done. */
+const FIRST_STEP = 0.2;
+
 /** The longest wait between two reads. */
 const MAX_INTERVAL_MS = 5_000;
 
@@ -53,6 +56,7 @@ export async function waitUntilDone(
   let intervalMs = pace.intervalMs;
   let logged = 0;
   let gone = 0;
+  let first = true;
   while (clock() < deadlineMs) {
     await sleep(waitMs, signal);
     const waited = waitMs;
@@ -62,8 +66,13 @@ export async function waitUntilDone(
       const { state, logs } = await status(signal);
       onLogs(logs.slice(logged));
       logged = Math.max(logged, logs.length);
-      // It became done somewhere in the last step; the middle is the best guess.
-      if (state === 'done') return { kind: 'done', atMs: clock() - Math.min(waited, pace.intervalMs) / 2 };
+      // It became done somewhere in the last step; the middle is the best guess. Before the first look the step is long:
+      // a guess close to its end would let a latency that was learned too long confirm itself for ever.
+      if (state === 'done') {
+        const stepMs = first ? Math.max(pace.intervalMs, waited * FIRST_STEP) : pace.intervalMs;
+        return { kind: 'done', atMs: clock() - Math.min(waited, stepMs) / 2 };
+      }
+      first = false;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof FalError)) throw error;

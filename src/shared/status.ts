@@ -43,7 +43,7 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     ? view.word === 'cancelled'
       ? 'cancelled'
       : 'done'
-    : stop !== undefined || capHolds
+    : view.word !== 'cancelled' && (stop !== undefined || capHolds)
       ? 'held'
       : view.word;
   const counts = Object.fromEntries(STATES.map((one) => [one, view.counts[one]])) as BatchStatus['counts'];

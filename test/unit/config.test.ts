@@ -74,6 +74,13 @@ describe('the settings', () => {
     expect(message).not.toContain('hidden-password');
   });
 
+  it.each(['../x', '.', 'a/../b', 'a//b', `${'a'.repeat(64)}!`])(
+    'refuse %s as a prefix of keys',
+    (prefix) => {
+      expect(() => readConfig({ S3_PREFIX: prefix })).toThrow(/S3_PREFIX must be names/);
+    },
+  );
+
   it('hold secrets, which are known by name: keys, and the password inside the address of Redis', () => {
     expect(
       secretsOf({

@@ -61,6 +61,12 @@ describe('the state of a batch', () => {
     expect(statusOf(view({ delivered: 5 }), stop, 1_000)).toMatchObject({ state: 'done', heldReason: null });
   });
 
+  it('stays cancelled while all submits are stopped and its last requests are at fal', () => {
+    const stop = { code: 'balance', reason: 'balance: fal says so' } as const;
+    const batch = view({ cancelled: 4, submitted: 1 }, { word: 'cancelled' });
+    expect(statusOf(batch, stop, 1_000)).toMatchObject({ state: 'cancelled', heldReason: null });
+  });
+
   it('says which cap holds it and what to do', () => {
     expect(statusOf(view({ held: 2 }, CAP), undefined, 0).heldReason).toBe(
       'the batch cap of $0.20 leaves no room for the next request, $0.19 of it spent; run shotlist resume cups --cap with a higher total',

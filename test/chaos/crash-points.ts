@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Environment } from '../../src/shared/config.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import { type Findings, inspectStage, type Wanted } from './invariants.ts';
 import { addPointsFaults, POINTS_LIST, POINTS_WANTED } from './lists.ts';
@@ -10,6 +11,7 @@ import type { ChaosProcess } from './processes.ts';
 import { produce } from './produce.ts';
 import type { List } from './spec.ts';
 import { openStage, type Stage } from './stage.ts';
+import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
 /** Where the deaths of one run happen: in workers one after the other, or in the producer. */
 export interface Crash {
@@ -36,9 +38,13 @@ export interface CrashOptions {
   readonly postWindowMs?: number;
   readonly falLatencyMs?: number;
   readonly capMicroUsd?: number;
+  /** A stopped process wakes cut off from Redis, and is connected again some time after. */
+  readonly wakesCutOff?: true;
+  readonly restLimitMs?: number;
 }
 
-const REACH_LIMIT_MS = 15_000;
+const REACH_LIMIT_MS = 60_000;
+const CUT_OFF_MS = 2_000;
 const REST_LIMIT_MS = 60_000;
 
 /** The points that one undisturbed run goes through, in their order; `hits`: how often each. */
@@ -66,6 +72,7 @@ export async function recordPoints(
 /** One list, processes that die where they are told, and then a healthy worker; what is left is looked at from outside. */
 export async function runCrash(crash: Crash, options: CrashOptions): Promise<CrashOutcome> {
   const { redisUrl, mutation, list = POINTS_LIST, wanted = POINTS_WANTED } = options;
+  await using proxy = await startTcpProxy(Number(new URL(redisUrl).port));
   await using stage = await openStage({
     redisUrl,
     ...(options.postWindowMs === undefined ? {} : { postWindowMs: options.postWindowMs }),
@@ -108,22 +115,31 @@ export async function runCrash(crash: Crash, options: CrashOptions): Promise<Cra
   );
   if (crash.process === 'worker') {
     for (const death of crash.deaths) {
-      const worker = await stage.startProcess('worker', { deaths: [death], mutation });
+      const worker = await stage.startProcess('worker', {
+        deaths: [death],
+        mutation,
+        ...(options.wakesCutOff === undefined ? {} : { settings: behind(proxy, stage) }),
+      });
       await die(worker, () => isAtRest(stage, [list.batch]));
       if (!worker.isStopped()) worker.signal('SIGKILL');
     }
     // A mutation that needs no death is at work until all is done.
     if (mutation !== undefined && crash.deaths.length === 0) {
       await stage.startProcess('worker', { mutation });
-      await untilAtRest(stage, [list.batch]);
+      await untilAtRest(stage, [list.batch], options.restLimitMs);
     }
   }
   await using _healthy = await stage.startHealthy();
   if (zombies.length > 0) {
     await (options.zombieWakes?.(stage) ?? delay(4_000));
+    if (options.wakesCutOff !== undefined) proxy.swallow();
     for (const zombie of zombies) zombie.signal('SIGCONT');
+    if (options.wakesCutOff !== undefined) {
+      await delay(CUT_OFF_MS);
+      proxy.heal();
+    }
   }
-  const rested = await untilAtRest(stage, [list.batch]);
+  const rested = await untilAtRest(stage, [list.batch], options.restLimitMs);
   const recoveryMs = performance.now() - lastDeathMs;
   // A zombie still has its last words.
   if (zombies.length > 0) {
@@ -139,6 +155,13 @@ export async function runCrash(crash: Crash, options: CrashOptions): Promise<Cra
     reached,
     recoveryMs,
   };
+}
+
+function behind({ port }: TcpProxy, stage: Stage): Environment {
+  const { settings } = stage.spec();
+  const url = new URL(settings['REDIS_URL'] ?? '');
+  url.port = String(port);
+  return { ...settings, REDIS_URL: url.href };
 }
 
 export async function isAtRest({ batches }: Stage, ids: readonly string[]): Promise<boolean> {

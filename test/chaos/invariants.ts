@@ -151,6 +151,7 @@ async function checkEnds(
   violations: string[],
 ): Promise<number> {
   const { journal, redis, prefix } = stage;
+  const word = await redis.hget(`${prefix}:batch:${batch}`, 'word');
   const delivered = await journal.deliveredNames(batch);
   const failures = await journal.failures(batch);
   let lost = 0;
@@ -167,7 +168,7 @@ async function checkEnds(
       const state = await redis.hget(`${prefix}:rec:${batch}.${name}`, 's');
       const end = delivered.has(name)
         ? 'delivered'
-        : (failures.get(name)?.code ?? (state === 'held' ? 'held' : `nowhere (${state})`));
+        : (failures.get(name)?.code ?? (isHeld(state, word) ? 'held' : `nowhere (${state})`));
       const delivery = delivered.has(name)
         ? await journal.readDelivery({ batch, row: row.row, part })
         : undefined;
@@ -181,6 +182,11 @@ async function checkEnds(
     await checkPictures(stage, { batch, row, prompt, deliveries }, violations);
   }
   return lost;
+}
+
+/** A batch of which not even the cheapest request fits under a cap is held as a whole, its records as they were. */
+function isHeld(state: string | null, word: string | null): boolean {
+  return state === 'held' || (state === 'planned' && word === 'held');
 }
 
 /** The files of a shot are those that its deliveries name, each once, and their pixels are those of its prompt. */

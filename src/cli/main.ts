@@ -7,6 +7,7 @@ import { addDoctorCommand } from './doctor-command.ts';
 import { enqueueCommand } from './enqueue-command.ts';
 import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
+import { addRebuildCommand } from './rebuild-command.ts';
 import { runCommand } from './run-command.ts';
 import { addUnknownCommands } from './unknown-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
@@ -80,6 +81,9 @@ function program(): Command {
     exit = came;
   });
   addDoctorCommand(cli, context, (came) => {
+    exit = came;
+  });
+  addRebuildCommand(cli, context, (came) => {
     exit = came;
   });
   addUnknownCommands(cli, context, (came) => {

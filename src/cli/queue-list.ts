@@ -26,6 +26,7 @@ export async function queueList(
   await using _plan = plan;
   for (const note of stack.notes) say(context, `note: ${note}`);
   const batch = args.batch ?? plan.batchId;
+  await shop.memory.open(context.signal);
   const standing = await standingOf(batch, plan.digest, shop, context.signal);
   if (standing === 'ended') {
     say(context, `${batch} has ended before: nothing is left to do, $0.00.`);

@@ -5,10 +5,13 @@ import { Journal } from '../shared/journal.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { Queues } from '../shared/queues.ts';
+import { restoreSpent, sumSpent } from '../shared/rebuild/spent.ts';
+import { hasUnfinished } from '../shared/rebuild/traces.ts';
 import { Batches } from '../shared/records/batches.ts';
 import { Records } from '../shared/records/records.ts';
 import { openRedis, type Redis } from '../shared/redis.ts';
-import { systemClock } from '../shared/time.ts';
+import { RedisMemory } from '../shared/redis-memory.ts';
+import { dayOf, systemClock } from '../shared/time.ts';
 import { createEnded } from '../worker/ended.ts';
 import { openStore, type Stack } from './stack.ts';
 
@@ -20,6 +23,8 @@ export interface Shop extends AsyncDisposable {
   readonly queues: Queues;
   readonly batches: Batches;
   readonly records: Records;
+  /** Whether Redis forgot something. To be opened before anything is begun. */
+  readonly memory: RedisMemory;
   readonly ended: (batch: string) => Promise<void>;
 }
 
@@ -37,10 +42,21 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
     const journal = new Journal({ store });
     const batches = new Batches({ redis, prefix, clock: systemClock });
     const ttlH = config.recordTtlH;
-    const records = new Records({ redis, prefix, clock: systemClock, ttlH, caps: config.caps });
+    const memory = new RedisMemory({
+      redis,
+      prefix,
+      journal,
+      hasUnfinished: (signal) => hasUnfinished(store, signal),
+      async restoreSpent(signal) {
+        const month = `${dayOf(systemClock()).slice(0, 7)}-01`;
+        await restoreSpent({ redis, prefix }, await sumSpent(journal.listLedger({ from: month }, signal)));
+      },
+      clock: systemClock,
+    });
+    const records = new Records({ redis, prefix, clock: systemClock, ttlH, memory, caps: config.caps });
     const ended = createEnded({ batches, journal, ttlH, clock: systemClock, log });
     const close = () => opened[Symbol.asyncDispose]();
-    return { redis, store, journal, queues, batches, records, ended, [Symbol.asyncDispose]: close };
+    return { redis, store, journal, queues, batches, records, memory, ended, [Symbol.asyncDispose]: close };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;

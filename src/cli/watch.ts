@@ -39,6 +39,12 @@ export async function followBatch(
   try {
     for (;;) {
       const status = await readStatus(deps, batch);
+      if (status === undefined && (await deps.journal.readHead(batch)) !== undefined) {
+        throw new UserError(
+          'redis_lost',
+          `Redis lost batch ${batch} while it was under way; what is at fal goes on there. Run shotlist rebuild, then the same command again: nothing is paid twice.`,
+        );
+      }
       if (status === undefined)
         throw new UserError('unknown_batch', `There is no batch ${batch}; shotlist status lists them.`);
       progress.show(status);

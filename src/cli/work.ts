@@ -19,7 +19,8 @@ import { Latencies } from '../worker/generate/latencies.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { createHouse } from '../worker/house.ts';
-import { clearWaiting, startSweeping } from '../worker/sweep.ts';
+import { clearWaiting, startSweeping, sweep } from '../worker/sweep.ts';
+import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
 import type { Shop } from './shop.ts';
@@ -71,11 +72,13 @@ export async function startWork({
   random = Math.random,
   ...given
 }: WorkOptions): Promise<Work> {
-  const { redis, store, journal, queues, batches, records, ended } = shop;
+  const { redis, store, journal, queues, batches, records, memory, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   if (fal.key === undefined)
     throw new UserError('no_key', 'Set FAL_KEY, or try it without paying: --simulate.');
+  // Before anything is begun, and before anything that would have to be closed.
+  await memory.open();
   const clock = systemClock;
   const closers = new Closers();
   const agent = openFalSockets();
@@ -168,6 +171,18 @@ export async function startWork({
     log,
     ...(given.timing === undefined ? {} : { timing: given.timing }),
   });
+  const witness = startWitness({
+    memory,
+    house,
+    batches,
+    resumeSubmits: () => queues.resumeGenerate(),
+    limitSubmits: async () => {
+      if (roles.has('generate')) await queues.limitGenerate(fal);
+    },
+    sweep: () => sweep({ redis, prefix, batches, records, add, ended, log }),
+    log,
+  });
+  closers.defer(() => witness.stop());
   closers.defer(() => workers.close());
   if (roles.has('collect')) {
     const sweeping = startSweeping({

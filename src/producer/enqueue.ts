@@ -66,7 +66,7 @@ export async function standingOf(
   if (await journal.hasIntents(batch, signal)) {
     throw new UserError(
       'redis_lost',
-      `Batch ${batch} has begun to spend, but Redis no longer knows it; restore Redis from its append-only file before going on, so that nothing is paid twice.`,
+      `Batch ${batch} has begun to spend, but Redis no longer knows it: going on could pay for the same pictures again. Run shotlist rebuild ${batch}, which restores it from the store; nothing is paid by that.`,
     );
   }
   return 'half-queued';

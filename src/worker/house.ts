@@ -8,6 +8,7 @@ import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Batches, Stop } from '../shared/records/batches.ts';
 import type { Outcome, Records, Step } from '../shared/records/records.ts';
 import type { TransitionName } from '../shared/records/states.ts';
+import { REDIS_LOST } from '../shared/redis-memory.ts';
 
 /** What every step of a request leans on: its record, its plan, and the bell that it rings for the next one. */
 export interface House {
@@ -82,6 +83,7 @@ export function createHouse(deps: HouseDeps): House {
       }
       const batch = parseRequestKey(step.request)?.batch ?? '';
       if (outcome.code === 'ok' && outcome.ended) await deps.ended(batch);
+      if (outcome.code === 'lost') await this.stop(REDIS_LOST);
       if (outcome.code === 'held') {
         log.warn({ request: step.request, scope: outcome.scope }, 'held by a cap');
         if (outcome.whole) deps.heldWhole(batch);

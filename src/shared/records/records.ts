@@ -4,6 +4,7 @@ import { MalformedError } from '../errors.ts';
 import { parseRequestKey, type RequestName } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
+import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
 import { ACTIVATE, CREATE, JOBLESS, TRANSITION } from './scripts.ts';
 import {
@@ -43,6 +44,8 @@ export type Outcome =
   | { readonly code: 'ok'; readonly round: number; readonly ended: boolean; readonly woken: readonly Woken[] }
   /** The record is gone, a later run took over, or its state does not allow this step: stop working on it. */
   | { readonly code: 'absent' | 'stale' | 'state'; readonly state: State | undefined }
+  /** Redis forgot something since this worker last looked: nothing may be begun on it until it is rebuilt. */
+  | { readonly code: 'lost' }
   /** For `accept`: another request, or an earlier round of this one, has fal's id. */
   | { readonly code: 'taken' }
   /** All submits are stopped, or the batch is paused, held or cancelled. */
@@ -69,11 +72,11 @@ export interface Step {
   readonly request: string;
   /** From `activate`. Without it any holder may take the step (operations of a person). */
   readonly epoch?: number;
-  /** For `reserve`: what is claimed, and the dearest possible price. */
+  /** For `reserve` and `attach`: what is claimed, and the dearest possible price. */
   readonly take?: { readonly shotKey: string; readonly indices: readonly number[]; readonly price: MicroUsd };
   /** For `book`. `images`: how many came back. */
   readonly book?: { readonly cost: MicroUsd; readonly images: number };
-  /** For `accept`: fal's id, taken in the same step. */
+  /** For `accept` and `attach`: fal's id, taken in the same step. */
   readonly takeId?: string;
   /** For `confirm` and `lose`: the input whose POST may be unresolved from here on, and when its intent was written. */
   readonly rival?: { readonly inputHash: string; readonly intentAtMs: number };
@@ -90,6 +93,8 @@ export interface RecordsDeps {
   readonly prefix: string;
   readonly clock: Clock;
   readonly ttlH: number;
+  /** Without it nobody sees whether Redis forgets; for those who begin nothing. */
+  readonly memory?: Witness;
   readonly caps: { readonly daily: MicroUsd | undefined; readonly monthly: MicroUsd | undefined };
 }
 
@@ -97,9 +102,15 @@ const woken = z.array(z.object({ request: z.string(), round: z.int() })).default
 const state = z.enum(STATES);
 
 const outcome = z.discriminatedUnion('code', [
-  z.object({ code: z.literal('ok'), round: z.int(), ended: z.boolean().default(false), woken }),
+  z.object({
+    code: z.literal('ok'),
+    round: z.int(),
+    ended: z.boolean().default(false),
+    woken,
+    seen: z.int().optional(),
+  }),
   z.object({ code: z.enum(['absent', 'stale', 'state']), state: state.optional() }),
-  z.object({ code: z.literal('taken') }),
+  z.object({ code: z.enum(['taken', 'lost']) }),
   z.object({ code: z.enum(['stopped', 'word']), reason: z.string() }),
   z.object({ code: z.literal('claimed'), reason: z.string() }),
   z.object({ code: z.literal('wait'), scope: z.string() }),
@@ -125,11 +136,18 @@ export class Records {
 
   /** Takes one transition of the table in `states.ts`. Safe to repeat when the answer was lost. */
   async transition(name: TransitionName, step: Step): Promise<Outcome> {
+    const outcome = await this.#take(name, step);
+    if (outcome.code !== 'lost' || (await this.#deps.memory?.look()) !== 'renewed') return outcome;
+    return await this.#take(name, step);
+  }
+
+  async #take(name: TransitionName, step: Step): Promise<Outcome> {
     const { redis, prefix, clock, ttlH, caps } = this.#deps;
     const { batch, row, part } = nameOf(step.request);
     const { from, to, money, needs } = TRANSITIONS[name];
     const now = clock();
     const day = dayOf(now);
+    const witness = this.#deps.memory?.expected();
     const answer = await redis.eval(
       TRANSITION,
       0,
@@ -155,6 +173,7 @@ export class Records {
         ...step.book,
         ...step.rival,
         takeId: step.takeId,
+        ...witness,
         set: Object.entries({ ...recordedFields(step), ...step.set }).map(([field, value]) => [
           FIELDS[field as RecordField],
           String(value),
@@ -175,6 +194,10 @@ export class Records {
       case 'stale':
       case 'state':
         return { code: data.code, state: data.state };
+      case 'ok':
+        if (witness !== undefined && data.seen !== undefined)
+          this.#deps.memory?.note(witness.life, data.seen);
+        return { code: 'ok', round: data.round, ended: data.ended, woken: data.woken };
       default:
         return data;
     }

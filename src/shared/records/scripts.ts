@@ -14,6 +14,7 @@
  * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
  * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
  * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
+ * | `P:memory` | `life`, `tick` (steps of all), and for each worker the steps that it took: see `redis-memory.ts` |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  */
 
@@ -51,7 +52,7 @@ end
 
 /**
  * One transition of one record. Answers a JSON object: `code` is `ok`, `absent`, `stale` (a later run took over),
- * `state` (not an allowed predecessor), `taken` (somebody has the id), `stopped`, `word` (the batch is not running), `claimed`, `wait` or `held`.
+ * `state` (not an allowed predecessor), `taken` (somebody has the id), `lost` (Redis forgot something), `stopped`, `word` (the batch is not running), `claimed`, `wait` or `held`.
  */
 export const TRANSITION = `${COMMON}
 local rec = P .. ':rec:' .. a.request
@@ -73,6 +74,12 @@ local function move(from, to)
     redis.call('HINCRBY', bat, 'c.' .. from, -1)
     redis.call('HINCRBY', bat, 'c.' .. to, 1)
   end
+end
+
+local memory = P .. ':memory'
+if a.worker and a.needs == 'running' then
+  local known = redis.call('HMGET', memory, 'life', a.worker)
+  if known[1] ~= a.life or num(known[2]) < a.seen then return cjson.encode({ code = 'lost' }) end
 end
 
 local state = redis.call('HGET', rec, 's')
@@ -207,7 +214,12 @@ if a.rest then
   redis.call('EXPIRE', rec, a.ttlS)
   ended = finishIfEnded(a.batch)
 end
-return answer('ok', { ended = ended })
+redis.call('HINCRBY', memory, 'tick', 1)
+local seen
+if a.worker and redis.call('HGET', memory, 'life') == a.life then
+  seen = redis.call('HINCRBY', memory, a.worker, 1)
+end
+return answer('ok', { ended = ended, seen = seen })
 `;
 
 /**

@@ -2,7 +2,7 @@ import type { Work } from '../house.ts';
 import type { FalInput } from './fal.ts';
 
 /** Exactly what is POSTed, and what fal's history shows as `json_input`. */
-export function inputOf({ row, model }: Work, numImages: number): FalInput {
+export function inputOf({ row, model }: Pick<Work, 'row' | 'model'>, numImages: number): FalInput {
   return { [model.prompt.input]: row.prompt, ...row.input, [model.images.input]: numImages };
 }
 

@@ -1,0 +1,254 @@
+import { UserError } from '../errors.ts';
+import { type Head, head as headSchema, type Journal, type LedgerTrace } from '../journal.ts';
+import { encodeSegment } from '../keys.ts';
+import type { MicroUsd } from '../money.ts';
+import type { ObjectStore } from '../object-store.ts';
+import type { PlanRow } from '../plan-row.ts';
+import type { Batches, Stop } from '../records/batches.ts';
+import type { Restore, RestoredRecord } from '../records/restore.ts';
+import type { State } from '../records/states.ts';
+import { nextLife } from '../redis-memory.ts';
+import { type Clock, dayOf } from '../time.ts';
+import { nextRound, standingByNames, wordAndCap } from './derive.ts';
+import { readDoubt, sentRoundOf } from './doubt.ts';
+import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
+import { tracesOf, unfinishedFolders } from './traces.ts';
+
+export interface RebuildDeps {
+  readonly store: ObjectStore;
+  readonly journal: Journal;
+  readonly batches: Batches;
+  readonly restore: Restore;
+  /** What each request cost, from this day on. */
+  readonly ledger: (from: string, signal: AbortSignal) => AsyncIterable<LedgerTrace>;
+  /** Puts what was spent into the counters of days and months that are not there. */
+  readonly restoreSpent: (spent: Spent) => Promise<void>;
+  /** Of what is POSTed for so many of a row's pictures. */
+  readonly inputHash: (row: PlanRow, numImages: number) => string;
+  readonly pauseSubmits: () => Promise<void>;
+  readonly resumeSubmits: () => Promise<void>;
+  /** Gives jobs to the batch's requests that have none. */
+  readonly giveJobs: (batch: string, priority: number) => Promise<number>;
+  /** A batch has nothing left to do. */
+  readonly ended: (batch: string) => Promise<void>;
+  readonly clock: Clock;
+  /** What is being done, for people. */
+  readonly say: (line: string) => void;
+}
+
+/** Requests by their states, and the money of the batches that were restored. */
+export interface Rebuilt {
+  readonly batches: readonly string[];
+  readonly counts: Readonly<Partial<Record<State, number>>>;
+  readonly spent: MicroUsd;
+  readonly reserved: MicroUsd;
+}
+
+export const REBUILD_STOP = {
+  code: 'rebuild',
+  reason:
+    'rebuild: Redis is being restored from the store; if no rebuild runs any more, run shotlist rebuild again',
+} as const satisfies Stop;
+
+const OPERATOR_STOP = {
+  code: 'operator',
+  reason: 'operator: paused by a person before Redis was lost; run shotlist resume',
+} as const satisfies Stop;
+
+/**
+ * Restores everything that is not at its end: whatever Redis held is forgotten first, so that a run of before finds no
+ * record to go on with. All submits are stopped meanwhile. Safe to repeat, also where it broke off.
+ */
+export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promise<Rebuilt> {
+  const { store, journal, batches, restore, clock } = deps;
+  const before = await batches.stopped();
+  await stopAll(deps);
+  await restore.wipe();
+  const heads: Head[] = [];
+  for await (const folder of unfinishedFolders(store, signal)) {
+    const found = await headIn(store, folder, signal);
+    // A batch without a head was never begun.
+    if (found !== undefined) heads.push(found);
+  }
+  deps.say(`${heads.length} batches are not at their end`);
+  const spent = await readSpent(heads, deps, signal);
+  await deps.restoreSpent(spent);
+  const { rebuilt, whole } = await restoreBatches(heads, spent, deps, signal);
+  const life = nextLife(await journal.newestLife(signal), clock());
+  await journal.writeLife({ life, at: clock(), by: 'rebuild' }, signal);
+  await restore.begin(life);
+  await setGoing(heads, whole, deps);
+  const last = await journal.lastHouseEvent(signal);
+  await batches.unstop();
+  const stop = last?.kind === 'pause' ? OPERATOR_STOP : before;
+  if (stop !== undefined && isStillMeant(stop, last?.kind)) await batches.stop(stop);
+  else await deps.resumeSubmits();
+  return rebuilt;
+}
+
+/**
+ * Restores one batch beside others, in a Redis that has lost nothing else. What it spent stands in the counters of its
+ * days and months already.
+ */
+export async function rebuildBatch(batch: string, deps: RebuildDeps, signal: AbortSignal): Promise<Rebuilt> {
+  const { journal, restore, batches } = deps;
+  const head = await journal.readHead(batch, signal);
+  if (head === undefined) throw new UserError('unknown_batch', `There is no batch ${batch} in the store.`);
+  const before = await batches.stopped();
+  await stopAll(deps);
+  await restore.wipeBatch(batch);
+  const { rebuilt, whole } = await restoreBatches(
+    [head],
+    await readSpent([head], deps, signal),
+    deps,
+    signal,
+  );
+  await setGoing([head], whole, deps);
+  await batches.unstop();
+  if (before !== undefined && isStillMeant(before, 'pause')) await batches.stop(before);
+  else await deps.resumeSubmits();
+  return rebuilt;
+}
+
+async function stopAll({ batches, pauseSubmits }: RebuildDeps): Promise<void> {
+  // Over whatever stands: the last word is said at the end.
+  await batches.unstop();
+  await batches.stop(REBUILD_STOP);
+  await pauseSubmits();
+}
+
+/** Whether a stop of before still holds. What a person did to all submits, the store knows better than Redis. */
+function isStillMeant({ code }: Stop, last: 'pause' | 'resume' | undefined): boolean {
+  switch (code) {
+    case 'balance':
+    case 'key':
+    case 'endpoint':
+    case 'price_changed':
+      return true;
+    case 'operator':
+      return last === 'pause';
+    case 'redis_lost':
+    case 'rebuild':
+      return false;
+  }
+}
+
+async function headIn(store: ObjectStore, folder: string, signal: AbortSignal): Promise<Head | undefined> {
+  const object = await store.get(`${folder}head.json`, signal);
+  return object === undefined ? undefined : headSchema.parse(JSON.parse(object.body.toString('utf8')));
+}
+
+/** From the beginning of the year, or of the oldest batch, with a day to spare: days are local to their writers. */
+async function readSpent(
+  heads: readonly Head[],
+  { ledger, clock }: RebuildDeps,
+  signal: AbortSignal,
+): Promise<Spent> {
+  const year = Date.parse(`${dayOf(clock()).slice(0, 4)}-01-01`);
+  const first = Math.min(year, ...heads.map(({ createdAt }) => Date.parse(createdAt)));
+  const segments = new Set(heads.map(({ batch }) => encodeSegment(batch)));
+  return await sumSpent(ledger(dayOf(first - 86_400_000), signal), segments);
+}
+
+interface InDoubt {
+  readonly batch: string;
+  readonly record: RestoredRecord;
+}
+
+async function restoreBatches(
+  heads: readonly Head[],
+  spent: Spent,
+  deps: RebuildDeps,
+  signal: AbortSignal,
+): Promise<{ readonly rebuilt: Rebuilt; readonly whole: ReadonlySet<string> }> {
+  const epoch = deps.clock();
+  const inDoubt: InDoubt[] = [];
+  const counts: Partial<Record<State, number>> = {};
+  const whole = new Set<string>();
+  let spentMicroUsd = 0;
+  for (const head of heads) {
+    const money = spent.batches.get(encodeSegment(head.batch));
+    spentMicroUsd += money?.costMicroUsd ?? 0;
+    const restored = await restoreBatch(head, money, epoch, counts, deps, signal);
+    inDoubt.push(...restored.inDoubt);
+    if (restored.chunks === head.chunks) whole.add(head.batch);
+  }
+  // Of two that want the same picture, the one whose id is known has it, else the one that was sent last: the other
+  // must have been resolved before, or it could not have been.
+  inDoubt.sort(
+    ({ record: a }, { record: b }) =>
+      Number(b.state === 'submitted') - Number(a.state === 'submitted') ||
+      (b.intentAtMs ?? 0) - (a.intentAtMs ?? 0),
+  );
+  let reserved = 0;
+  for (const { batch, record } of inDoubt) {
+    await deps.restore.records(batch, epoch, [record]);
+    counts[record.state] = (counts[record.state] ?? 0) + 1;
+    reserved += record.reservation?.price ?? 0;
+  }
+  const rebuilt = { batches: heads.map(({ batch }) => batch), counts, spent: spentMicroUsd, reserved };
+  return { rebuilt, whole };
+}
+
+/** All records but those in doubt, which are answered. */
+async function restoreBatch(
+  head: Head,
+  money: BatchSpent | undefined,
+  epoch: number,
+  counts: Partial<Record<State, number>>,
+  deps: RebuildDeps,
+  signal: AbortSignal,
+): Promise<{ readonly inDoubt: readonly InDoubt[]; readonly chunks: number }> {
+  const { store, journal, restore } = deps;
+  const { batch } = head;
+  const traces = await tracesOf(store, batch, signal);
+  const { word, cap } = wordAndCap(await journal.events(batch, signal), head.cap);
+  await restore.batch(head, {
+    word,
+    cap,
+    spent: money?.costMicroUsd ?? 0,
+    images: money?.numImages ?? 0,
+  });
+  const inDoubt: InDoubt[] = [];
+  for (const chunk of [...traces.chunks].sort((a, b) => a - b)) {
+    const records: RestoredRecord[] = [];
+    for (const row of await journal.readChunk(batch, chunk, signal)) {
+      for (const request of row.requests) {
+        const member = `${row.row}.${request.part}`;
+        const standing = standingByNames(
+          {
+            kind: request.kind,
+            delivered: traces.delivered.has(member),
+            failedRound: traces.failed.get(member),
+            sentRound: sentRoundOf(traces, member),
+          },
+          word,
+        );
+        if (standing.state === 'doubt') {
+          const found = { batch, row, request, round: standing.round, traces, money };
+          inDoubt.push({ batch, record: await readDoubt(found, deps, signal) });
+          continue;
+        }
+        const { state } = standing;
+        const seen = Math.max(traces.failed.get(member) ?? -1, sentRoundOf(traces, member) ?? -1);
+        records.push({ member, state, round: nextRound(seen, epoch) });
+        counts[state] = (counts[state] ?? 0) + 1;
+      }
+    }
+    await restore.records(batch, epoch, records);
+  }
+  deps.say(`${batch}: ${word}, ${inDoubt.length} requests were under way`);
+  return { inDoubt, chunks: traces.chunks.size };
+}
+
+/** `whole`: the batches whose plan stands in full. The rest of the others comes with the command that queued them. */
+async function setGoing(
+  heads: readonly Head[],
+  whole: ReadonlySet<string>,
+  { batches, giveJobs, ended }: RebuildDeps,
+): Promise<void> {
+  for (const { batch, priority } of heads) {
+    await giveJobs(batch, priority);
+    if (whole.has(batch) && (await batches.complete(batch))) await ended(batch);
+  }
+}

@@ -1,0 +1,110 @@
+import { JOURNAL, objectKeys } from '../keys.ts';
+import type { ObjectStore } from '../object-store.ts';
+
+/** What the names under a batch's folder say: one listing, whatever the size of the batch. */
+export interface BatchTraces {
+  /** Numbers of the plan chunks that stand. */
+  readonly chunks: ReadonlySet<number>;
+  /** Requests are named `<row>.<part>`. */
+  readonly delivered: ReadonlySet<string>;
+  /** The last round of each request that failed in the end, or was about to be sent. */
+  readonly failed: ReadonlyMap<string, number>;
+  readonly intents: ReadonlyMap<string, number>;
+  /** fal's ids, as they stand in keys, with the rounds that got them. */
+  readonly ids: ReadonlyMap<string, readonly { readonly round: number; readonly segment: string }[]>;
+}
+
+const FOLDERS = `${JOURNAL}batches/`;
+
+export async function tracesOf(
+  store: Pick<ObjectStore, 'list'>,
+  batch: string,
+  signal?: AbortSignal,
+): Promise<BatchTraces> {
+  const chunks = new Set<number>();
+  const delivered = new Set<string>();
+  const failed = new Map<string, number>();
+  const intents = new Map<string, number>();
+  const ids = new Map<string, { round: number; segment: string }[]>();
+  const folder = objectKeys.batchFolder(batch);
+  for await (const { key } of store.list(folder, optional(signal))) {
+    const [kind = '', name = ''] = key.slice(folder.length).split('/');
+    if (kind === 'plan') chunks.add(Number(name.slice(0, 6)));
+    else if (kind === 'delivered') delivered.add(name.replace(/\.json$/, ''));
+    else if (kind === 'failed') raise(failed, name);
+    else if (kind === 'intents') raise(intents, name);
+    else if (kind === 'ids') {
+      const match = /^(\d+\.\d+)-(\d+)\.(.+)\.json$/.exec(name);
+      if (match === null) continue;
+      const [, member = '', round, segment = ''] = match;
+      const known = ids.get(member) ?? [];
+      known.push({ round: Number(round), segment });
+      ids.set(member, known);
+    }
+  }
+  return { chunks, delivered, failed, intents, ids };
+}
+
+function raise(rounds: Map<string, number>, name: string): void {
+  const match = /^(\d+\.\d+)-(\d+)\.json$/.exec(name);
+  if (match === null) return;
+  const [, member = '', round] = match;
+  rounds.set(member, Math.max(rounds.get(member) ?? 0, Number(round)));
+}
+
+/**
+ * The folders of the batches that are not at their end: without a summary, or with something that a person did after
+ * it. Two short listings a batch, however many keys a folder holds.
+ */
+export async function* unfinishedFolders(
+  store: Pick<ObjectStore, 'list'>,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
+  let after: string | undefined;
+  for (;;) {
+    const segment = await firstSegment(store, after, signal);
+    if (segment === undefined) return;
+    if (await isUnfinished(store, `${FOLDERS}${segment}/`, signal)) yield `${FOLDERS}${segment}/`;
+    // `0` is the character behind `/`: everything in this folder lies before it.
+    after = `${FOLDERS}${segment}0`;
+  }
+}
+
+/** Whether the store holds a batch that is not at its end. */
+export async function hasUnfinished(
+  store: Pick<ObjectStore, 'list'>,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  for await (const _ of unfinishedFolders(store, signal)) return true;
+  return false;
+}
+
+async function firstSegment(
+  store: Pick<ObjectStore, 'list'>,
+  after: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string | undefined> {
+  const options = { ...optional(signal), ...(after === undefined ? {} : { after }) };
+  for await (const { key } of store.list(FOLDERS, options)) return key.slice(FOLDERS.length).split('/')[0];
+  return undefined;
+}
+
+async function isUnfinished(
+  store: Pick<ObjectStore, 'list'>,
+  folder: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  let endedMs: number | undefined;
+  for await (const { lastModifiedMs } of store.list(`${folder}summary.json`, optional(signal))) {
+    endedMs = lastModifiedMs;
+  }
+  if (endedMs === undefined) return true;
+  for await (const { lastModifiedMs } of store.list(`${folder}events/`, optional(signal))) {
+    if (lastModifiedMs > endedMs) return true;
+  }
+  return false;
+}
+
+function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}

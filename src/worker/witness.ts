@@ -1,0 +1,78 @@
+import { messageOf } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
+import type { Batches } from '../shared/records/batches.ts';
+import { REDIS_LOST, type RedisMemory } from '../shared/redis-memory.ts';
+import type { House } from './house.ts';
+
+export interface WitnessDeps {
+  readonly memory: RedisMemory;
+  readonly house: Pick<House, 'stop'>;
+  readonly batches: Pick<Batches, 'stopped' | 'unstop'>;
+  readonly resumeSubmits: () => Promise<void>;
+  /** The limits of the queues were lost with the rest. */
+  readonly limitSubmits: () => Promise<void>;
+  /** Gives jobs to the requests that have none. */
+  readonly sweep: () => Promise<unknown>;
+  readonly log: Logger;
+  /** For tests, which cannot wait. */
+  readonly everyMs?: number;
+}
+
+const LOOK_MS = 2_000;
+const MARK_MS = 60_000;
+
+/**
+ * Looks whether Redis forgot something, also while nothing is submitted: stops all submits then, and goes on by itself
+ * once Redis was rebuilt. Each submit is checked besides, in the script that allows it.
+ */
+export function startWitness(deps: WitnessDeps): { stop(): Promise<void> } {
+  const { memory, house, batches, log, everyMs = LOOK_MS } = deps;
+  let current: Promise<unknown> = Promise.resolve();
+  let told = false;
+  let life = memory.life();
+  let markedAtMs = performance.now();
+
+  async function look(): Promise<void> {
+    const seen = await memory.look();
+    if (seen === 'lost' && !told) {
+      told = true;
+      await house.stop(REDIS_LOST);
+    }
+    // A step that was refused may have found out first.
+    if (memory.life() !== life) {
+      life = memory.life();
+      told = false;
+      log.warn({}, 'Redis was rebuilt; going on with it');
+      await deps.limitSubmits();
+      // Said by a worker that had not yet seen the rebuild.
+      if ((await batches.stopped())?.code === REDIS_LOST.code) {
+        await batches.unstop();
+        await deps.resumeSubmits();
+        await deps.sweep();
+      }
+    }
+    if (performance.now() - markedAtMs < MARK_MS) return;
+    markedAtMs = performance.now();
+    await memory.mark();
+  }
+
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    current = look()
+      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the look at Redis broke off'))
+      .finally(() => {
+        busy = false;
+      });
+  }, everyMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await current;
+      await memory.mark().catch((error: unknown) => {
+        log.warn({ error: messageOf(error) }, 'how far Redis has come was not written down');
+      });
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from '@jest/globals';
+import { pauseAll, pauseBatch, resumeBatch } from '../../src/producer/batches.ts';
+import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, failuresOf } from '../support/accounts.ts';
+import { until } from '../support/fal.ts';
+import { flush, rebuild } from '../support/lost-redis.ts';
+import { openWorkshop } from '../support/workshop.ts';
+
+const QUICK = {
+  settings: { FAL_START_TIMEOUT_S: '2', FAL_UNKNOWN_MARGIN_S: '1' },
+  postWindowMs: 1_000,
+} as const;
+
+const shots = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({
+    id: `SKU-${at}`,
+    prompt: `a cup number ${at}`,
+    variants: String(at % 3 === 0 ? 3 : 1),
+  }));
+
+describe('a rebuild of Redis from the store alone', () => {
+  it('goes on after a flush in mid batch: every shot is delivered, each paid once, and the ledger is the bill', async () => {
+    await using workshop = await openWorkshop({
+      ...QUICK,
+      fal: { seed: 'rebuild', listLagMs: 200, slots: 8, latencyMs: 60 },
+    });
+    const { faults } = workshop.fal;
+    faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 4, probability: 0.2 });
+    faults.add({ on: 'submit', kind: 'rate-limited', retryAfterS: 1, times: 2, probability: 0.1 });
+    faults.add({ on: 'run', kind: 'internal_server_error', times: 2, probability: 0.1 });
+    faults.add({ on: 'result', kind: 'status', status: 500, times: 4, probability: 0.2 });
+    const batch = await workshop.enqueueRows(shots(30), { cap: 5_000_000 });
+    await workshop.startWorker();
+    await workshop.untilStatus(batch, ({ counts }) => counts.delivered >= 8 && counts.delivered < 25);
+    await flush(workshop.redis);
+    // They notice by themselves.
+    await until(
+      async () => await workshop.shop.batches.stopped(),
+      (stop) => stop?.code === 'redis_lost',
+    );
+
+    const rebuilt = await rebuild(workshop);
+
+    expect(rebuilt.counts.delivered).toBeGreaterThanOrEqual(8);
+    const status = await workshop.untilEnded(batch, 40_000);
+    expect(status).toMatchObject({ state: 'done', counts: { delivered: 30, failed: 0, unknown: 0 } });
+    await expectPaidOnce(workshop, batch);
+    await expectLedgerIsBook(workshop);
+    await expectMoneyAtRest(workshop, batch);
+  }, 90_000);
+
+  it('may be repeated, and comes to the same', async () => {
+    await using workshop = await openWorkshop({ ...QUICK, fal: { seed: 'again', latencyMs: 60 } });
+    const batch = await workshop.enqueueRows(shots(12));
+    const work = await workshop.startWorker();
+    await workshop.untilStatus(batch, ({ counts }) => counts.delivered >= 3);
+    await work[Symbol.asyncDispose]();
+    await flush(workshop.redis);
+
+    const first = await rebuild(workshop);
+    const second = await rebuild(workshop);
+
+    expect(second).toEqual(first);
+    expect(await workshop.status(batch)).toMatchObject({ state: 'running' });
+  }, 40_000);
+
+  it('keeps a raised cap, what was spent, a pause, and what failed for good', async () => {
+    await using workshop = await openWorkshop({ ...QUICK, fal: { seed: 'kept' } });
+    const paused = await workshop.enqueueRows([{ id: 'P', prompt: 'a pause' }], { batch: 'paused' });
+    await pauseBatch(paused, workshop.operations);
+    const failed = await workshop.enqueueRows(
+      [
+        { id: 'F', prompt: 'refused' },
+        { id: 'G', prompt: 'too dear', variants: '4' },
+      ],
+      { batch: 'failed', cap: 20_000 },
+    );
+    workshop.fal.faults.add({ on: 'submit', kind: 'invalid', times: 1 });
+    const work = await workshop.startWorker();
+    await workshop.untilStatus(failed, ({ counts }) => counts.failed === 1);
+    const raised = await workshop.enqueueRows(shots(4), { batch: 'raised', cap: 45_000 });
+    await workshop.untilStatus(raised, ({ state, counts }) => state === 'held' && counts.delivered > 0);
+    await pauseAll(workshop.operations);
+    await resumeBatch(raised, { cap: 60_000 }, workshop.operations);
+    await work[Symbol.asyncDispose]();
+    const before = await workshop.shop.batches.read(raised);
+    const charged = workshop.fal.book.totalMicroUsd();
+    await flush(workshop.redis);
+
+    await rebuild(workshop);
+
+    expect(await workshop.shop.batches.read(raised)).toMatchObject({
+      cap: 60_000,
+      spent: before?.spent,
+      imagesPaid: before?.imagesPaid,
+    });
+    expect(await workshop.shop.batches.read(paused)).toMatchObject({ word: 'paused' });
+    expect(await workshop.shop.batches.stopped()).toMatchObject({ code: 'operator' });
+    const day = (await workshop.redis.client.keys(`${workshop.redis.prefix}:money:day:*`)).map((key) =>
+      key.slice(`${workshop.redis.prefix}:money:`.length),
+    );
+    expect(day).toHaveLength(1);
+    expect(await workshop.shop.batches.money(day[0] ?? '')).toEqual({ reserved: 0, spent: charged });
+    expect(await workshop.shop.batches.read(failed)).toMatchObject({ counts: { failed: 1, planned: 1 } });
+    expect(Object.keys(await failuresOf(workshop, failed))).toEqual(['F']);
+  }, 40_000);
+
+  it('restores what is in doubt with its money, and plans again only what was never sent', async () => {
+    await using workshop = await openWorkshop({ ...QUICK, fal: { seed: 'doubt', latencyMs: 400, slots: 3 } });
+    const batch = await workshop.enqueueRows(shots(9));
+    const work = await workshop.startWorker();
+    await workshop.untilStatus(batch, ({ counts }) => counts.submitted >= 2);
+    await work[Symbol.asyncDispose]();
+    const before = await workshop.status(batch);
+    const view = await workshop.shop.batches.read(batch);
+    await flush(workshop.redis);
+
+    const { counts, reserved } = await rebuild(workshop);
+
+    const doubts = (counts.submitted ?? 0) + (counts.unknown ?? 0);
+    expect(doubts).toBeGreaterThanOrEqual(before.counts.submitted + before.counts.unknown);
+    expect(reserved).toBeGreaterThanOrEqual(view?.reserved ?? 0);
+    await workshop.startWorker();
+    await workshop.untilEnded(batch, 40_000);
+    await expectPaidOnce(workshop, batch);
+    await expectLedgerIsBook(workshop);
+    await expectMoneyAtRest(workshop, batch);
+  }, 60_000);
+});

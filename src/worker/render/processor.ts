@@ -141,21 +141,14 @@ async function renderImage(
   const { body } = await readOriginal(originalKey);
   const { format, width, height } = await inspect(body, PICTURE_LIMITS);
   const rendered = await renderAll(body, recipe, signal === undefined ? {} : { signal });
-  const renditions: DeliveredImage['renditions'] = [];
-  for (const rendition of rendered) {
-    const key = renditionKey(index, rendition.name, rendition.extension);
-    await writeRendition(key, rendition.bytes, rendition.contentType);
-    const { name, sha256 } = rendition;
-    renditions.push({
-      name,
-      key,
-      width: rendition.width,
-      height: rendition.height,
-      bytes: rendition.bytes.length,
-      format: rendition.format,
-      sha256,
-    });
-  }
+  // Stored side by side: each write waits for a disk or a network, and the core would wait with it.
+  const renditions = await Promise.all(
+    rendered.map(async ({ name, extension, contentType, width, height, format, bytes, sha256 }) => {
+      const key = renditionKey(index, name, extension);
+      await writeRendition(key, bytes, contentType);
+      return { name, key, width, height, bytes: bytes.length, format, sha256 };
+    }),
+  );
   const sha256 = createHash('sha256').update(body).digest('hex');
   return {
     index,

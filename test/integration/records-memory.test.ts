@@ -1,9 +1,12 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import pMap from 'p-map';
 import { silentLogger } from '../../src/shared/log.ts';
 import { sweep } from '../../src/worker/sweep.ts';
 import { type Desk, openDesk } from '../support/desk.ts';
 import { until } from '../support/fal.ts';
+
+// Thousands of steps, each a round trip: a busy machine takes its time.
+jest.setTimeout(120_000);
 
 const REQUESTS = 1_000;
 /** The time of records is told in hours: this is a second. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import type { RequestRecord } from '../../src/shared/records/records.ts';
 import {
@@ -11,6 +11,9 @@ import {
 } from '../../src/shared/records/states.ts';
 import { dayOf } from '../../src/shared/time.ts';
 import { type Desk, openDesk } from '../support/desk.ts';
+
+// Thousands of steps, each a round trip: a busy machine takes its time.
+jest.setTimeout(120_000);
 
 /** Two batches, three requests each; the first of both want the same shot. */
 const BATCHES = ['one', 'two'] as const;

@@ -1,9 +1,12 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { resumeBatch } from '../../src/producer/batches.ts';
 import { parseUsd } from '../../src/shared/money.ts';
 import type { BatchStatus } from '../../src/shared/status.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { openWorkshop } from '../support/workshop.ts';
+
+// Waits are for conditions; on a machine that is busy with other work they come to pass late.
+jest.setTimeout(90_000);
 
 const shots = (count: number, more: Readonly<Record<string, string>> = {}) =>
   Array.from({ length: count }, (_, at) => ({ id: `bowl-${at}`, prompt: `a bowl number ${at}`, ...more }));

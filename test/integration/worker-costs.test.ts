@@ -1,6 +1,9 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { expectLedgerIsBook, expectPaidOnce, ledgerOf } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
+
+// Waits are for conditions; on a machine that is busy with other work they come to pass late.
+jest.setTimeout(90_000);
 
 const shots = (count: number, more: Readonly<Record<string, string>> = {}) =>
   Array.from({ length: count }, (_, at) => ({ id: `jar-${at}`, prompt: `a jar number ${at}`, ...more }));

@@ -1,7 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Fault } from '../../src/local/fal/faults.ts';
 import { expectLedgerIsBook, failuresOf, ledgerOf } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
+
+// Waits are for conditions; on a machine that is busy with other work they come to pass late.
+jest.setTimeout(90_000);
 
 /** What strikes the one request of each shot: FAL.md's table, row by row, by the name of the shot. */
 const FINAL = {

@@ -1,9 +1,12 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import type { Fault } from '../../src/local/fal/faults.ts';
 import { pauseAll, resumeAll } from '../../src/producer/batches.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { testFal } from '../support/fal.ts';
 import { openWorkshop } from '../support/workshop.ts';
+
+// Waits are for conditions; on a machine that is busy with other work they come to pass late.
+jest.setTimeout(90_000);
 
 const shots = (count: number, word = 'lamp') =>
   Array.from({ length: count }, (_, at) => ({ id: `${word}-${at}`, prompt: `a ${word} number ${at}` }));

@@ -119,7 +119,7 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
   async function untilStatus(
     batch: string,
     fits: (status: BatchStatus) => boolean,
-    limitMs = 20_000,
+    limitMs = 60_000,
   ): Promise<BatchStatus> {
     const deadlineMs = performance.now() + limitMs;
     for (;;) {

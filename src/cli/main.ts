@@ -8,6 +8,7 @@ import { enqueueCommand } from './enqueue-command.ts';
 import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addRebuildCommand } from './rebuild-command.ts';
+import { addReconcileCommand } from './reconcile-command.ts';
 import { runCommand } from './run-command.ts';
 import { addUnknownCommands } from './unknown-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
@@ -87,6 +88,9 @@ function program(): Command {
     exit = came;
   });
   addUnknownCommands(cli, context, (came) => {
+    exit = came;
+  });
+  addReconcileCommand(cli, context, (came) => {
     exit = came;
   });
   return cli;

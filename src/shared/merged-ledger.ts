@@ -57,7 +57,13 @@ export async function mergedBatchDay(
 
 /** Those that are orphans still: one that a request took later is in the ledger by that request. */
 export async function standingOrphans(
-  { journal, corrections }: MergedLedgerDeps,
+  {
+    journal,
+    corrections,
+  }: {
+    readonly journal: Pick<Journal, 'readResult'>;
+    readonly corrections: Pick<Corrections, 'orphans'>;
+  },
   signal?: AbortSignal,
 ): Promise<OrphanKey[]> {
   const standing: OrphanKey[] = [];

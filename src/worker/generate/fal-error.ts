@@ -20,7 +20,7 @@ export interface FalFault {
   readonly billableUnits: number | undefined;
 }
 
-export type FalCall = 'submit' | 'status' | 'result' | 'cancel' | 'list' | 'pricing';
+export type FalCall = 'submit' | 'status' | 'result' | 'cancel' | 'list' | 'pricing' | 'billing';
 
 /** One call of fal failed. */
 export class FalError extends Error {

@@ -27,6 +27,17 @@ export interface FalPlatform {
   unitPriceUsd(endpoint: string, signal?: AbortSignal): Promise<number | undefined>;
 }
 
+/** What `reconcile` asks of the same history. */
+export interface FalHistory {
+  /** Those of these requests that the endpoint's history shows, by their id, with their input; all pages. */
+  findByIds(
+    endpoint: string,
+    requestIds: ReadonlySet<string>,
+    window: Window,
+    signal?: AbortSignal,
+  ): Promise<Map<string, HistoryEntry & { readonly input: unknown }>>;
+}
+
 /** Milliseconds since 1970. */
 export interface Window {
   readonly fromMs: number;
@@ -62,7 +73,12 @@ export interface FalPlatformDeps {
   readonly timeoutMs: number;
 }
 
-export function createFalPlatform({ http, key, apiUrl, timeoutMs }: FalPlatformDeps): FalPlatform {
+export function createFalPlatform({
+  http,
+  key,
+  apiUrl,
+  timeoutMs,
+}: FalPlatformDeps): FalPlatform & FalHistory {
   const prices = new LRUCache<string, { price: number | undefined }>({ max: 100, ttl: 3_600_000 });
 
   async function get(
@@ -119,6 +135,17 @@ export function createFalPlatform({ http, key, apiUrl, timeoutMs }: FalPlatformD
         if (one.request_id === requestId) return entryOf(one);
       }
       return undefined;
+    },
+
+    async findByIds(endpoint, requestIds, window, signal) {
+      const found = new Map<string, HistoryEntry & { readonly input: unknown }>();
+      if (requestIds.size === 0) return found;
+      for await (const one of history(endpoint, window, signal)) {
+        if (requestIds.has(one.request_id))
+          found.set(one.request_id, { ...entryOf(one), input: one.json_input });
+        if (found.size === requestIds.size) break;
+      }
+      return found;
     },
 
     async unitPriceUsd(endpoint, signal) {

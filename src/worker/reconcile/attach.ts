@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import type { Journal } from '../../shared/journal.ts';
+import type { Queues } from '../../shared/queues.ts';
+import type { Batches } from '../../shared/records/batches.ts';
+import type { Records } from '../../shared/records/records.ts';
+import { type Clock, dayOf } from '../../shared/time.ts';
+import { provenFrom } from '../generate/unknowns.ts';
+import type { House } from '../house.ts';
+import type { Candidate } from './candidates.ts';
+
+/** How far fal's clock may be from ours. */
+const SKEW_MS = 60_000;
+
+export interface AttachDeps {
+  readonly house: Pick<House, 'step'>;
+  readonly records: Pick<Records, 'hasLaterRivals'>;
+  readonly batches: Pick<Batches, 'read'>;
+  readonly journal: Pick<Journal, 'writeIntent' | 'takeId'>;
+  readonly queues: Pick<Queues, 'hurry'>;
+  readonly postWindowMs: number;
+  readonly startTimeoutS: number;
+  readonly unknownMarginS: number;
+  readonly clock: Clock;
+}
+
+/** A charge whose input is known from fal's history. */
+export interface Charge {
+  readonly requestId: string;
+  readonly inputHash: string;
+  readonly sentAtMs: number;
+}
+
+/**
+ * Gives fal's id to one of the requests that want just this picture: first to one whose answer was lost, by the rules
+ * of `unknowns.ts`, then to one that is not submitted yet. `wait`: one of them may be sending it now. undefined: none.
+ */
+export type Attach = (
+  charge: Charge,
+  candidates: readonly Candidate[],
+  signal: AbortSignal,
+) => Promise<Candidate | 'wait' | undefined>;
+
+export function createAttach(deps: AttachDeps): Attach {
+  const { house, records, batches, journal, queues, clock } = deps;
+
+  return async (charge, candidates, signal) => {
+    // The latest first: it may take any entry at once, and then the next one is the latest (docs/states.md).
+    const lost = candidates
+      .filter(({ state }) => state === 'unknown')
+      .sort((a, b) => (b.intentAtMs ?? 0) - (a.intentAtMs ?? 0));
+    let waits = candidates.some(({ state }) => state === 'submitting');
+    for (const one of lost) {
+      const answer = await toLost(charge, one);
+      if (answer === 'attached') return one;
+      if (answer === 'wait') waits = true;
+    }
+    if (waits) return 'wait';
+    for (const one of candidates) {
+      if (one.state !== 'planned' && one.state !== 'held') continue;
+      if (await toUnsent(charge, one, signal)) return one;
+    }
+    return undefined;
+  };
+
+  async function toLost(
+    { requestId, inputHash, sentAtMs }: Charge,
+    { request, round, intentAtMs, name }: Candidate,
+  ): Promise<'attached' | 'wait' | 'no'> {
+    if (intentAtMs === undefined || sentAtMs < intentAtMs - SKEW_MS) return 'no';
+    const isProof = clock() > provenFrom(intentAtMs, deps);
+    if (!isProof && (await records.hasLaterRivals(inputHash, intentAtMs))) return 'wait';
+    const accepted = await house.step('accept', { request, takeId: requestId });
+    if (accepted.code !== 'ok') return 'no';
+    await collect(request, round, name.batch);
+    return 'attached';
+  }
+
+  /**
+   * The intent goes first and is dated by fal: whoever dies behind it leaves an unknown request whose search finds this
+   * very entry.
+   */
+  async function toUnsent(
+    { requestId, sentAtMs }: Charge,
+    { request, name, round, work, indices }: Candidate,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { planned, row } = work;
+    const writeIntent = (of: number) =>
+      journal.writeIntent(
+        {
+          ...name,
+          round: of,
+          nonce: randomUUID(),
+          at: sentAtMs,
+          reserved: planned.maxMicroUsd,
+          day: dayOf(clock()),
+          indices: [...indices],
+        },
+        signal,
+      );
+    // A round that was begun before: its own search decides.
+    if ((await writeIntent(round)) === 'theirs') return false;
+    const attached = await house.step('attach', {
+      request,
+      take: { shotKey: row.shotKey, indices, price: planned.maxMicroUsd },
+      takeId: requestId,
+      set: { intentAtMs: sentAtMs },
+    });
+    if (attached.code !== 'ok') return false;
+    // Woken in between, it is in a later round.
+    if (attached.round !== round) await writeIntent(attached.round);
+    await journal.takeId({ ...name, round: attached.round, requestId, at: clock() }, signal);
+    await collect(request, attached.round, name.batch);
+    return true;
+  }
+
+  async function collect(request: string, round: number, batch: string): Promise<void> {
+    const priority = (await batches.read(batch))?.priority ?? 0;
+    await queues.hurry('collect', { request, round, priority });
+  }
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { UserError } from '../../shared/errors.ts';
+import { fromUsd, type MicroUsd } from '../../shared/money.ts';
+import { FalError } from '../generate/fal-error.ts';
+import type { FalHttp } from '../generate/fal-http.ts';
+import type { Window } from '../generate/fal-platform.ts';
+
+/** What fal charged for one request. */
+export interface BookEvent {
+  readonly requestId: string;
+  readonly endpoint: string;
+  /** ms since 1970. */
+  readonly atMs: number;
+  /** After all discounts. */
+  readonly costMicroUsd: MicroUsd;
+}
+
+/** fal's bill. Rejects with a `UserError` that says what to do when it cannot be read in full. */
+export interface Billing {
+  /** Every request charged within the window; all pages. */
+  charged(window: Window, signal?: AbortSignal): Promise<BookEvent[]>;
+  /** Of these requests those that were charged. */
+  chargedFor(requestIds: readonly string[], window: Window, signal?: AbortSignal): Promise<BookEvent[]>;
+}
+
+export interface BillingDeps {
+  readonly http: FalHttp;
+  /** Of admin scope. */
+  readonly adminKey: string;
+  readonly apiUrl: string;
+  readonly timeoutMs: number;
+}
+
+/** fal keeps them so long. */
+export const BILLING_DAYS = 90;
+const MAX_IDS = 50;
+
+const row = z
+  .object({
+    request_id: z.string(),
+    endpoint_id: z.string(),
+    timestamp: z.string(),
+    cost_total: z.number().nullish(),
+    cost_estimate_nano_usd: z.number().nullish(),
+  })
+  .refine((one) => one.cost_total != null || one.cost_estimate_nano_usd != null, 'an event without its cost');
+type Row = z.infer<typeof row>;
+
+const page = z.object({
+  billing_events: z.array(row),
+  next_cursor: z.string().nullish(),
+  has_more: z.boolean().nullish(),
+});
+
+export function createBilling({ http, adminKey, apiUrl, timeoutMs }: BillingDeps): Billing {
+  async function readPage(query: URLSearchParams, signal: AbortSignal | undefined) {
+    try {
+      const answer = await http({
+        call: 'billing',
+        url: `${apiUrl}/v1/models/billing-events?${query}`,
+        method: 'GET',
+        headers: { authorization: `Key ${adminKey}`, accept: 'application/json' },
+        timeoutMs,
+        ...(signal === undefined ? {} : { signal }),
+      });
+      return page.parse(JSON.parse(answer.text));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw unreadable(error);
+    }
+  }
+
+  async function all(window: Window, requestIds: readonly string[], signal: AbortSignal | undefined) {
+    const rows: Row[] = [];
+    let cursor: string | undefined;
+    do {
+      const query = new URLSearchParams({
+        start: new Date(window.fromMs).toISOString(),
+        end: new Date(window.toMs).toISOString(),
+        limit: '100',
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const requestId of requestIds) query.append('request_id', requestId);
+      const answer = await readPage(query, signal);
+      rows.push(...answer.billing_events);
+      cursor = (answer.has_more ?? false) ? (answer.next_cursor ?? undefined) : undefined;
+    } while (cursor !== undefined);
+    return summed(rows);
+  }
+
+  return {
+    charged: (window, signal) => all(window, [], signal),
+    async chargedFor(requestIds, window, signal) {
+      const found: BookEvent[] = [];
+      for (let at = 0; at < requestIds.length; at += MAX_IDS)
+        found.push(...(await all(window, requestIds.slice(at, at + MAX_IDS), signal)));
+      return found;
+    },
+  };
+}
+
+/** One a request. A row that arrives between two reads shifts the pages, and so the same row may come twice. */
+export function summed(rows: readonly Row[]): BookEvent[] {
+  const seen = new Set<string>();
+  const events = new Map<string, BookEvent>();
+  for (const one of rows) {
+    const text = JSON.stringify([one.request_id, one.timestamp, one.cost_total, one.cost_estimate_nano_usd]);
+    if (seen.has(text)) continue;
+    seen.add(text);
+    const before = events.get(one.request_id);
+    const atMs = Date.parse(one.timestamp);
+    events.set(one.request_id, {
+      requestId: one.request_id,
+      endpoint: one.endpoint_id,
+      atMs: Math.max(atMs, before?.atMs ?? atMs),
+      costMicroUsd: costOf(one) + (before?.costMicroUsd ?? 0),
+    });
+  }
+  return [...events.values()];
+}
+
+function costOf({ cost_total, cost_estimate_nano_usd }: Row): MicroUsd {
+  if (cost_total != null) return fromUsd(cost_total);
+  return Math.round((cost_estimate_nano_usd ?? 0) / 1_000);
+}
+
+function unreadable(error: unknown): UserError {
+  const status = error instanceof FalError ? error.fault.status : undefined;
+  if (status === 401 || status === 403) {
+    return new UserError(
+      'no_admin_key',
+      "fal refuses its billing events to this FAL_ADMIN_KEY: make a key of admin scope on fal's dashboard.",
+      { cause: error },
+    );
+  }
+  const why = error instanceof FalError ? error.message : 'the answer is not what fal documents';
+  return new UserError(
+    'billing_away',
+    `fal's billing events cannot be read (${why}); nothing was changed, run it again later.`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,35 @@
+import { NO_BATCH, type Orphan } from '../../shared/corrections.ts';
+import { dayOf } from '../../shared/time.ts';
+import type { BookEvent } from './billing.ts';
+
+/** An orphan's object, from fal's words alone. */
+export function orphanOf(
+  { requestId, endpoint, atMs, costMicroUsd }: BookEvent,
+  known: { readonly model: string; readonly input: unknown; readonly images: number },
+  { simulated }: { readonly simulated: boolean },
+): Orphan {
+  const input = new Map(
+    Object.entries(typeof known.input === 'object' && known.input !== null ? known.input : {}),
+  );
+  const textOf = (name: string) => {
+    const value: unknown = input.get(name);
+    return typeof value === 'string' ? value : '';
+  };
+  return {
+    batch: NO_BATCH,
+    row: 0,
+    part: 0,
+    ts: new Date(atMs).toISOString(),
+    shot: '',
+    requestId,
+    model: known.model,
+    quality: textOf('quality'),
+    imageSize: textOf('image_size'),
+    numImages: known.images,
+    costMicroUsd,
+    source: 'billing-event',
+    ...(simulated ? { simulated } : {}),
+    day: dayOf(atMs),
+    endpoint,
+  };
+}

@@ -1,0 +1,271 @@
+import { describe, expect, it } from '@jest/globals';
+import { costsCommand } from '../../src/cli/costs-command.ts';
+import { ledgerCommand } from '../../src/cli/ledger-command.ts';
+import { reconcileCommand, since } from '../../src/cli/reconcile-command.ts';
+import { unknownAdoptCommand } from '../../src/cli/unknown-command.ts';
+import type { FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
+import { Corrections } from '../../src/shared/corrections.ts';
+import { dayOf } from '../../src/shared/time.ts';
+import { expectMoneyAtRest } from '../support/accounts.ts';
+import { completed, MODEL, submit } from '../support/fal.ts';
+import { openWorkshop, type Row, type Workshop } from '../support/workshop.ts';
+import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';
+
+const TEE = { id: 'tee', prompt: 'a tee' };
+/** What a workshop posts for the tee. */
+const TEE_INPUT = {
+  prompt: 'a tee',
+  quality: 'medium',
+  image_size: '1024x1024',
+  background: 'auto',
+  output_format: 'png',
+  num_images: 1,
+};
+const NOTHING = { corrected: [], missing: [], orphans: [], attached: [], driftUsd: 0 };
+
+async function opened(fal: FalSimulatorOptions = {}) {
+  const workshop = await openWorkshop({ fal });
+  const cli = await workshopCli(workshop);
+  return {
+    workshop,
+    cli,
+    [Symbol.asyncDispose]: async () => {
+      await cli[Symbol.asyncDispose]();
+      await workshop[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function reconcile(cli: WorkshopCli) {
+  const { out } = await cli.run((context) => reconcileCommand(context, { since: since('24h'), json: true }));
+  return JSON.parse(out);
+}
+
+async function delivered(workshop: Workshop, rows: readonly Row[]): Promise<string> {
+  const batch = await workshop.enqueueRows(rows);
+  await using _worker = await workshop.startWorker();
+  await workshop.untilEnded(batch);
+  return batch;
+}
+
+/** Accepted and run by fal without any request of ours. */
+async function elsewhere({ fal }: Workshop, input: object): Promise<string> {
+  const requestId = await submit(fal, input);
+  await completed(fal, requestId);
+  return requestId;
+}
+
+async function ledgerLines(cli: WorkshopCli) {
+  const { out } = await cli.run((context) => ledgerCommand(context, { format: 'jsonl', json: true }));
+  return JSON.parse(out);
+}
+
+async function spentToday({ shop }: Workshop): Promise<number> {
+  return (await shop.batches.money(`day:${dayOf(Date.now())}`)).spent;
+}
+
+describe('reconcile', () => {
+  it('has nothing to tell where the ledger is the bill, over several pages', async () => {
+    await using one = await opened();
+    const { workshop, cli } = one;
+    await delivered(
+      workshop,
+      Array.from({ length: 12 }, (_, at) => ({ id: `s-${at}`, prompt: `cup ${at}` })),
+    );
+    const found = await reconcile(cli);
+    expect(found).toMatchObject({ ...NOTHING, entries: 12, events: 12 });
+    expect(Object.keys(found)).toEqual([
+      'since',
+      'until',
+      'entries',
+      'events',
+      'corrected',
+      'missing',
+      'orphans',
+      'attached',
+      'driftUsd',
+    ]);
+  });
+
+  it('corrects what fal charged with a discount: ledger, costs and counters, once', async () => {
+    await using one = await opened({ percentDiscount: 10 });
+    const { workshop, cli } = one;
+    const batch = await delivered(workshop, [TEE, { id: 'mug', prompt: 'a mug' }]);
+    const found = await reconcile(cli);
+    expect(found.corrected).toHaveLength(2);
+    expect(found.corrected[0]).toMatchObject({ fromUsd: 0.02, toUsd: 0.018 });
+    expect(found.driftUsd).toBe(-0.004);
+    for (const line of await ledgerLines(cli))
+      expect(line).toMatchObject({ costUsd: 0.018, source: 'billing-event', batch });
+    const costs = await cli.run((context) => costsCommand(context, { by: 'batch', batch, json: true }));
+    expect(JSON.parse(costs.out)).toMatchObject({ totalUsd: 0.036, requests: 2 });
+    expect((await workshop.shop.batches.read(batch))?.spent).toBe(36_000);
+    expect(await spentToday(workshop)).toBe(36_000);
+
+    expect(await reconcile(cli)).toMatchObject({ ...NOTHING, entries: 2, events: 2 });
+    expect(await spentToday(workshop)).toBe(36_000);
+  });
+
+  it('makes up for a run that died between the correction and the counters, and for counters that Redis lost', async () => {
+    await using one = await opened({ percentDiscount: 10 });
+    const { workshop, cli } = one;
+    const batch = await delivered(workshop, [TEE]);
+    const [line] = await ledgerLines(cli);
+    const day = dayOf(Date.parse(line.ts));
+    const { model, quality, imageSize, numImages, requestId, ts, shot } = line;
+    await new Corrections({ store: workshop.shop.store }).writeAdjustment({
+      ...{ batch, row: 0, part: 0, ts, shot, requestId, model, quality, imageSize, numImages },
+      ...{ costMicroUsd: 18_000, source: 'billing-event', simulated: true },
+      ...{ day, bookedDay: day, sequence: 1, fromMicroUsd: 20_000, baseMicroUsd: 20_000 },
+    });
+    expect(await spentToday(workshop)).toBe(20_000);
+    expect(await reconcile(cli)).toMatchObject(NOTHING);
+    expect(await spentToday(workshop)).toBe(18_000);
+
+    // As a rebuild leaves it: what was booked, and no word of corrections.
+    const { client, prefix } = workshop.redis;
+    await client.hset(`${prefix}:money:day:${day}`, 's', 20_000);
+    await client.del(`${prefix}:adj:${day}`);
+    await reconcile(cli);
+    expect(await spentToday(workshop)).toBe(18_000);
+  });
+
+  it('tells of an orphan once and counts it for the day, and as a line of the ledger', async () => {
+    await using one = await opened();
+    const { workshop, cli } = one;
+    await delivered(workshop, [TEE]);
+    const requestId = await elsewhere(workshop, { ...TEE_INPUT, prompt: 'somebody else' });
+    const found = await reconcile(cli);
+    expect(found).toMatchObject({ ...NOTHING, orphans: [{ requestId, costUsd: 0.02 }], driftUsd: 0.02 });
+    expect(await spentToday(workshop)).toBe(40_000);
+    const lines = await ledgerLines(cli);
+    expect(
+      lines.map((line: { batch: string; requestId: string }) => [line.batch, line.requestId]),
+    ).toContainEqual(['', requestId]);
+    const costs = await cli.run((context) => costsCommand(context, { by: 'batch', json: true }));
+    expect(JSON.parse(costs.out)).toMatchObject({
+      totalUsd: 0.04,
+      rows: expect.arrayContaining([expect.objectContaining({ key: '(orphans)', usd: 0.02 })]),
+    });
+    expect(await reconcile(cli)).toMatchObject(NOTHING);
+    expect(await spentToday(workshop)).toBe(40_000);
+  });
+
+  it('gives a charge to the request whose answer was lost', async () => {
+    await using one = await opened({ listLagMs: 100 });
+    const { workshop, cli } = one;
+    workshop.fal.faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 1 });
+    workshop.fal.faults.add({ on: 'list', kind: 'status', status: 500, times: 1 });
+    const batch = await workshop.enqueueRows([TEE]);
+    {
+      await using _worker = await workshop.startWorker();
+      await workshop.untilStatus(batch, ({ counts }) => counts.unknown === 1);
+    }
+    const [charged] = workshop.fal.book.entries();
+    const requestId = charged?.requestId ?? '';
+    await completed(workshop.fal, requestId);
+    // The list lags, and may be taken away once more: then nothing is decided.
+    let found = await cli
+      .run((context) => reconcileCommand(context, { since: since('24h'), json: true }))
+      .then(
+        ({ out }) => JSON.parse(out),
+        () => undefined,
+      );
+    for (let at = 0; at < 100 && found?.attached.length !== 1; at += 1) found = await reconcile(cli);
+    expect(found).toMatchObject({ ...NOTHING, attached: [{ requestId, shot: 'tee' }], driftUsd: 0.02 });
+    expect(await reconcile(cli)).toMatchObject(NOTHING);
+    await workshop.startWorker();
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    expect(workshop.fal.book.entries()).toHaveLength(1);
+    await expectMoneyAtRest(workshop, batch);
+  });
+
+  it('gives a charge to a request that is planned, or held by a cap, instead of paying again', async () => {
+    await using one = await opened();
+    const { workshop, cli } = one;
+    const planned = await workshop.enqueueRows([TEE]);
+    const requestId = await elsewhere(workshop, TEE_INPUT);
+    expect(await reconcile(cli)).toMatchObject({
+      ...NOTHING,
+      attached: [{ requestId, shot: 'tee' }],
+      driftUsd: 0.02,
+    });
+
+    const held = await workshop.enqueueRows([{ id: 'hat', prompt: 'a hat' }], { cap: 10_000 });
+    await using _worker = await workshop.startWorker();
+    await workshop.untilStatus(held, ({ state }) => state === 'held');
+    const other = await elsewhere(workshop, { ...TEE_INPUT, prompt: 'a hat' });
+    expect((await reconcile(cli)).attached).toEqual([{ requestId: other, shot: 'hat' }]);
+
+    for (const batch of [planned, held])
+      expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    expect(workshop.fal.book.entries()).toHaveLength(2);
+    await expectMoneyAtRest(workshop, planned, held);
+    expect(await reconcile(cli)).toMatchObject(NOTHING);
+    const ledger = (await ledgerLines(cli)).map((line: { shot: string; costUsd: number }) => [
+      line.shot,
+      line.costUsd,
+    ]);
+    expect(ledger).toEqual(
+      expect.arrayContaining([
+        ['tee', 0.02],
+        ['hat', 0.02],
+      ]),
+    );
+  });
+
+  it('takes an orphan back that a person then gives to an unknown request', async () => {
+    await using one = await opened();
+    const { workshop, cli } = one;
+    workshop.fal.faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 1 });
+    const batch = await workshop.enqueueRows([{ ...TEE, sync_mode: 'true' }]);
+    {
+      await using _worker = await workshop.startWorker();
+      await workshop.untilStatus(batch, ({ counts }) => counts.unknown === 1);
+    }
+    const requestId = workshop.fal.book.entries()[0]?.requestId ?? '';
+    await completed(workshop.fal, requestId);
+    // Nothing else is open, and the list leaves it out: while it is young it may yet be found.
+    expect(await reconcile(cli)).toMatchObject(NOTHING);
+    const patient = await workshopCli(workshop, { FAL_UNKNOWN_MARGIN_S: '0' });
+    await using _patient = patient;
+    expect((await reconcile(patient)).orphans).toEqual([{ requestId, costUsd: 0.02 }]);
+    expect(await spentToday(workshop)).toBe(20_000);
+    await cli.run((context) => unknownAdoptCommand(context, `${batch}.0.0`, requestId, {}));
+    {
+      await using _worker = await workshop.startWorker();
+      await workshop.untilEnded(batch);
+    }
+    await reconcile(cli);
+    expect(await spentToday(workshop)).toBe(20_000);
+    expect(await ledgerLines(cli)).toHaveLength(1);
+    await expectMoneyAtRest(workshop, batch);
+  });
+
+  it('leaves requests under way to themselves, and charges of other endpoints out, with a word', async () => {
+    await using one = await opened({
+      endpoints: { 'other/model': { unit: 'images', priceMicroUsd: 10_000 } } as never,
+    });
+    const { workshop, cli } = one;
+    workshop.fal.faults.add({ on: 'result', kind: 'status', status: 500 });
+    const batch = await workshop.enqueueRows([TEE]);
+    {
+      await using _worker = await workshop.startWorker({ roles: ['generate'] });
+      await workshop.untilStatus(batch, ({ counts }) => counts.submitted === 1);
+      await completed(workshop.fal, workshop.fal.book.entries()[0]?.requestId ?? '');
+    }
+    expect(await reconcile(cli)).toMatchObject({ ...NOTHING, entries: 0, events: 1 });
+  });
+
+  it('asks for an admin key in one sentence, and says when the bill cannot be read', async () => {
+    await using one = await opened();
+    const { workshop, cli } = one;
+    await using keyless = await workshopCli(workshop, { FAL_ADMIN_KEY: '' });
+    await expect(reconcile(keyless)).rejects.toThrow('Set FAL_ADMIN_KEY');
+    await using ordinary = await workshopCli(workshop, { FAL_ADMIN_KEY: workshop.fal.key });
+    await expect(reconcile(ordinary)).rejects.toThrow('admin scope');
+    workshop.fal.faults.add({ on: 'billing', kind: 'status', status: 500, times: 1 });
+    await expect(reconcile(cli)).rejects.toThrow('nothing was changed');
+    expect(MODEL).toBe('fal-ai/gpt-image-1-mini');
+  });
+});

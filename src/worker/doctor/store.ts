@@ -98,9 +98,14 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
       name: 'store-create-once',
       whenFailed: 'fault',
       mend: 'Use a store that honours "If-None-Match: *", such as AWS S3, MinIO, Ceph or Cloudflare R2.',
-      look: onReached(
-        async (signal) => await createOnce(await opened(signal), `${PROBES}${raceName()}`, signal),
-      ),
+      look: onReached(async (signal) => {
+        try {
+          return await createOnce(await opened(signal), `${PROBES}${raceName()}`, signal);
+        } catch (error) {
+          if (!(error instanceof UserError) || error.code !== 'store_denied') throw error;
+          throw new NotLookedAt('the credentials may not write and read');
+        }
+      }),
     },
     {
       name: 'store-clock',

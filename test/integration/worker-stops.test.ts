@@ -13,18 +13,18 @@ const shots = (count: number, word = 'lamp') =>
 
 describe('submits stop everywhere', () => {
   it.each([
-    ['401', { on: 'submit', kind: 'unauthorized', times: 1 }, 'key', 'the key is not valid'],
+    ['401', { on: 'submit', kind: 'unauthorized' }, 'key', 'the key is not valid'],
     [
       '403 for the balance',
-      { on: 'submit', kind: 'exhausted-balance', times: 1 },
+      { on: 'submit', kind: 'exhausted-balance' },
       'balance',
       'User is locked. Reason: Exhausted balance',
     ],
-    ['404 on a submit', { on: 'submit', kind: 'not-found', times: 1 }, 'no such endpoint', 'Not Found'],
+    ['404 on a submit', { on: 'submit', kind: 'not-found' }, 'no such endpoint', 'Not Found'],
   ] as const satisfies readonly (readonly [string, Fault, string, string])[])(
     "on %s: every batch is held with fal's words, nothing fails, and resume goes on",
     async (_name, fault, code, words) => {
-      await using workshop = await openWorkshop({ settings: { FAL_CONCURRENCY: '1' } });
+      await using workshop = await openWorkshop();
       workshop.fal.faults.add(fault);
       const first = await workshop.enqueueRows(shots(3), { batch: 'first' });
       const second = await workshop.enqueueRows(shots(3, 'chair'), { batch: 'second' });
@@ -42,6 +42,7 @@ describe('submits stop everywhere', () => {
       }
       expect(workshop.fal.book.entries()).toEqual([]);
 
+      workshop.fal.faults.clear();
       await resumeAll(workshop.operations);
       for (const batch of [first, second]) {
         expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 3, failed: 0 } });

@@ -74,7 +74,7 @@ export async function unknownBatch(
   if ((await journal.readHead(batch, context.signal)) !== undefined) {
     return new UserError(
       'redis_lost',
-      `Batch ${batch} is in the store, but Redis does not know it; run the command that queued it again.`,
+      `Batch ${batch} is in the store, but Redis does not know it; run shotlist rebuild ${batch}.`,
     );
   }
   const names = [...known, ...(known.length < LOOKED_AT ? await storedBatches(store, context.signal) : [])];

@@ -132,14 +132,6 @@ export class RedisMemory implements Witness {
     this.#marked = tick;
   }
 
-  /** A worker that ends leaves no count behind. */
-  async leave(): Promise<void> {
-    const { redis, prefix } = this.#deps;
-    if (this.#believed === undefined || this.isLost()) return;
-    this.#believed = undefined;
-    await redis.hdel(`${prefix}:memory`, this.#worker);
-  }
-
   /** Racing workers begin the same life. */
   async #begin(signal?: AbortSignal): Promise<void> {
     const { redis, prefix, journal, clock } = this.#deps;

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { type Head, head as headSchema, type Journal, type LedgerTrace } from '../journal.ts';
-import { encodeSegment } from '../keys.ts';
+import { encodeSegment, objectKeys } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { PlanRow } from '../plan-row.ts';
@@ -12,7 +12,7 @@ import { type Clock, dayOf } from '../time.ts';
 import { nextRound, standingByNames, wordAndCap } from './derive.ts';
 import { readDoubt, sentRoundOf } from './doubt.ts';
 import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
-import { tracesOf, unfinishedFolders } from './traces.ts';
+import { isUnfinished, tracesOf, unfinishedFolders } from './traces.ts';
 
 export interface RebuildDeps {
   readonly store: ObjectStore;
@@ -94,6 +94,9 @@ export async function rebuildBatch(batch: string, deps: RebuildDeps, signal: Abo
   const { journal, restore, batches } = deps;
   const head = await journal.readHead(batch, signal);
   if (head === undefined) throw new UserError('unknown_batch', `There is no batch ${batch} in the store.`);
+  if (!(await isUnfinished(deps.store, objectKeys.batchFolder(batch), signal))) {
+    throw new UserError('ended', `Batch ${batch} has ended: there is nothing to rebuild.`);
+  }
   const before = await batches.stopped();
   await stopAll(deps);
   await restore.wipeBatch(batch);

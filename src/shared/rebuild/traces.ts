@@ -89,10 +89,11 @@ async function firstSegment(
   return undefined;
 }
 
-async function isUnfinished(
+/** `folder`: of a batch. */
+export async function isUnfinished(
   store: Pick<ObjectStore, 'list'>,
   folder: string,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<boolean> {
   let endedMs: number | undefined;
   for await (const { lastModifiedMs } of store.list(`${folder}summary.json`, optional(signal))) {

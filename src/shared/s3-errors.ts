@@ -62,7 +62,7 @@ const FAULTS: readonly Fault[] = [
     when: /^NoSuchBucket$/,
     code: 'store_missing',
     say: ({ bucket }) =>
-      `There is no bucket ${bucket}: create it (npm run setup does), or mend S3_BUCKET and S3_ENDPOINT.`,
+      `There is no bucket ${bucket}: create it (node scripts/create-bucket.mjs), or mend S3_BUCKET and S3_ENDPOINT.`,
   },
   { when: /^(AccessDenied|AllAccessDisabled|AccountProblem)$/, code: 'store_denied', say: denied },
   {

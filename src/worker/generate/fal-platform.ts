@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { MalformedError } from '../../shared/errors.ts';
 import { type FalInput, type FalOutput, falOutput } from './fal.ts';
 import type { FalHttp } from './fal-http.ts';
 
@@ -58,10 +59,7 @@ const row = z.object({
   json_input: z.unknown(),
   json_output: z.unknown(),
 });
-// The name of the list is not documented; take the one that is there.
-const page = z
-  .object({ next_cursor: z.string().nullish(), has_more: z.boolean().nullish() })
-  .and(z.union([z.object({ items: z.array(row) }), z.object({ requests: z.array(row) })]));
+const page = z.looseObject({ next_cursor: z.string().nullish(), has_more: z.boolean().nullish() });
 const pricing = z.object({
   prices: z.array(z.object({ endpoint_id: z.string(), unit_price: z.number().min(0), currency: z.string() })),
 });
@@ -101,23 +99,21 @@ export function createFalPlatform({
   async function* history(endpoint: string, { fromMs, toMs }: Window, signal?: AbortSignal) {
     let cursor: string | undefined;
     do {
-      const answer = page.parse(
-        await get(
-          'list',
-          '/models/requests/by-endpoint',
-          {
-            endpoint_id: endpoint,
-            start: new Date(fromMs).toISOString(),
-            end: new Date(toMs).toISOString(),
-            limit: '100',
-            expand: 'payloads',
-            ...(cursor === undefined ? {} : { cursor }),
-          },
-          signal,
-        ),
+      const answer: unknown = await get(
+        'list',
+        '/models/requests/by-endpoint',
+        {
+          endpoint_id: endpoint,
+          start: new Date(fromMs).toISOString(),
+          end: new Date(toMs).toISOString(),
+          limit: '100',
+          expand: 'payloads',
+          ...(cursor === undefined ? {} : { cursor }),
+        },
+        signal,
       );
-      yield* 'items' in answer ? answer.items : answer.requests;
-      cursor = (answer.has_more ?? false) ? (answer.next_cursor ?? undefined) : undefined;
+      yield* rowsOf(answer);
+      cursor = nextCursor(answer, cursor);
     } while (cursor !== undefined);
   }
 
@@ -162,6 +158,25 @@ export function createFalPlatform({
       return price;
     },
   };
+}
+
+/** The name of the list is not documented: it is the one array of the answer. */
+function rowsOf(answer: unknown): z.infer<typeof row>[] {
+  const lists = Object.values(page.parse(answer)).filter((value) => Array.isArray(value));
+  if (lists.length !== 1)
+    throw new MalformedError("fal's list of requests has not the shape that it documents.");
+  return z.array(row).parse(lists[0]);
+}
+
+/** undefined at the end. A list that cannot be read to its end proves nothing, so that throws. */
+function nextCursor(answer: unknown, before: string | undefined): string | undefined {
+  const { next_cursor, has_more } = page.parse(answer);
+  const next = next_cursor ?? undefined;
+  if (has_more === false) return undefined;
+  if (next === before ? next !== undefined : has_more === true && next === undefined) {
+    throw new MalformedError("fal's list of requests says that it goes on, but not where.");
+  }
+  return next;
 }
 
 function entryOf(one: z.infer<typeof row>): HistoryEntry {

@@ -38,7 +38,8 @@ export async function followBatch(
   const stop = lost === undefined ? context.signal : AbortSignal.any([context.signal, lost]);
   try {
     for (;;) {
-      const status = await readStatus(deps, batch);
+      // A command waits for its Redis to come back, and a lost one never does.
+      const status = await unlessLost(readStatus(deps, batch), lost);
       if (status === undefined && (await deps.journal.readHead(batch)) !== undefined) {
         throw new UserError(
           'redis_lost',
@@ -56,6 +57,22 @@ export async function followBatch(
     }
   } finally {
     progress.end();
+  }
+}
+
+async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | undefined): Promise<T> {
+  if (lost === undefined) return await reading;
+  lost.throwIfAborted();
+  reading.catch(() => undefined);
+  let gone = (): void => undefined;
+  const ended = new Promise<never>((_, reject) => {
+    gone = () => reject(lost.reason);
+  });
+  lost.addEventListener('abort', gone, { once: true });
+  try {
+    return await Promise.race([reading, ended]);
+  } finally {
+    lost.removeEventListener('abort', gone);
   }
 }
 

@@ -6,7 +6,7 @@ import { type Logger, redactor } from '../shared/log.ts';
 import { PICTURE_LIMITS } from '../shared/media.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
 import { madeOf } from '../shared/originals.ts';
-import { sleep, systemClock } from '../shared/time.ts';
+import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
 import { createFetchMedia } from '../worker/collect/media.ts';
@@ -54,6 +54,7 @@ const FAL_TIMEOUT_MS = 30_000;
 const MEDIA_TIMEOUT_MS = 60_000;
 /** A POST under way at shutdown may still be answered within this time. */
 const GRACE_MS = 1_000;
+const GOODBYE_MS = 100;
 
 export interface Work extends AsyncDisposable {
   running(): boolean;
@@ -182,7 +183,8 @@ export async function startWork({
     sweep: () => sweep({ redis, prefix, batches, records, add, ended, log }),
     log,
   });
-  closers.defer(() => witness.stop());
+  // These two may be waiting for an answer of a Redis that is away.
+  closers.defer(() => settlesWithin(witness.stop(), GOODBYE_MS));
   closers.defer(() => workers.close());
   if (roles.has('collect')) {
     const sweeping = startSweeping({
@@ -195,7 +197,7 @@ export async function startWork({
       log,
       ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
     });
-    closers.defer(() => sweeping.stop());
+    closers.defer(() => settlesWithin(sweeping.stop(), GOODBYE_MS));
   }
   return { running: () => workers.running(), [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose]() };
 }

@@ -67,3 +67,16 @@ export function delayedAbort(
     },
   };
 }
+
+/** Whether a promise settles in time; for goodbyes, which may wait for somebody who is away. Rejects as the promise does. */
+export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  try {
+    return await Promise.race([promise.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

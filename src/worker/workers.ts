@@ -3,7 +3,7 @@ import { messageOf, UnavailableError } from '../shared/errors.ts';
 import { parsePayload, type QueueName } from '../shared/jobs.ts';
 import type { Logger } from '../shared/log.ts';
 import { connectionOf } from '../shared/queues.ts';
-import { backoffMs } from '../shared/time.ts';
+import { backoffMs, settlesWithin } from '../shared/time.ts';
 import { Later } from './later.ts';
 import { renderForkOptions } from './render/fork-options.ts';
 import { renderBackoffMs } from './render/retry.ts';
@@ -135,18 +135,6 @@ function abandon(worker: Worker): void {
   worker['stalledCheckStopper']?.();
   const { connection, blockingConnection } = worker['backend'];
   for (const each of [connection, blockingConnection]) each?.disconnect(false).catch(() => undefined);
-}
-
-async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  try {
-    return await Promise.race([promise.then(() => true as const), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** The one place that translates what a step says into BullMQ's terms. */

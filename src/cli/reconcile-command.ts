@@ -14,6 +14,7 @@ import { BILLING_DAYS, createBilling } from '../worker/reconcile/billing.ts';
 import { createCorrect } from '../worker/reconcile/correct.ts';
 import { createExplain } from '../worker/reconcile/explain.ts';
 import { createReconcile, type Reconciled } from '../worker/reconcile/reconcile.ts';
+import { settleCorrections } from '../worker/reconcile/settle.ts';
 import { type Context, cleaned, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { day } from './days.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
@@ -116,7 +117,7 @@ function reconcileOf(context: Context, shop: Shop, stack: Stack, agent: ReturnTy
   const house = openHouse(shop, { clean: (text) => cleaned(context, text), log });
   const corrections = new Corrections({ store });
   const settlements = new Settlements({ redis, prefix });
-  const correct = createCorrect({ journal, corrections, settlements, house, simulated });
+  const correct = createCorrect({ journal, corrections, house, simulated });
   const limits = { ...fal, postWindowMs: POST_WINDOW_MS };
   return createReconcile({
     // An admin key may read the history as well.
@@ -140,6 +141,7 @@ function reconcileOf(context: Context, shop: Shop, stack: Stack, agent: ReturnTy
       simulated,
       clock,
     }),
+    settle: (signal) => settleCorrections({ journal, corrections, settlements, clock }, signal),
     isOurs: (endpoint) => registry.find(endpoint) !== undefined,
     moved: async (batch) => {
       if ((await batches.read(batch))?.doneAtMs !== undefined) await shop.ended(batch);

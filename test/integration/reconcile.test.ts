@@ -124,8 +124,8 @@ describe('reconcile', () => {
 
     // As a rebuild leaves it: what was booked, and no word of corrections.
     const { client, prefix } = workshop.redis;
+    await client.del(`${prefix}:money:day:${day}`);
     await client.hset(`${prefix}:money:day:${day}`, 's', 20_000);
-    await client.del(`${prefix}:adj:${day}`);
     await reconcile(cli);
     expect(await spentToday(workshop)).toBe(18_000);
   });

@@ -14,8 +14,10 @@ export interface ReconcileDeps {
   readonly billing: Billing;
   readonly journal: Pick<Journal, 'listLedger' | 'readResult' | 'readLedger'>;
   readonly corrections: Pick<Corrections, 'adjustments' | 'orphans'>;
-  readonly correct: Correct;
+  readonly correct: Pick<Correct, 'entry'>;
   readonly explain: (charges: readonly BookEvent[], signal: AbortSignal) => Promise<Explained>;
+  /** Brings the counters to what was written; resolves to the batches whose money moved. */
+  readonly settle: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
   readonly isOurs: (endpoint: string) => boolean;
   /** The money of a batch moved: what is said of it at its end is written again. */
   readonly moved: (batch: string) => Promise<void>;
@@ -61,7 +63,7 @@ export function createReconcile(deps: ReconcileDeps) {
       if (correction !== undefined) corrected.push(correction);
     }
     const explained = await deps.explain(found.entryless, signal);
-    for (const batch of await correct.settle(fromDay, signal)) await deps.moved(batch);
+    for (const batch of await deps.settle(signal)) await deps.moved(batch);
 
     const all = { ...explained, corrected: [...corrected, ...explained.corrected], missing: looked.missing };
     return {

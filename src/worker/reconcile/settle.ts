@@ -1,0 +1,115 @@
+import pMap from 'p-map';
+import {
+  type AdjustmentKey,
+  type Corrections,
+  NO_BATCH,
+  NO_BATCH_SEGMENT,
+} from '../../shared/corrections.ts';
+import type { Journal } from '../../shared/journal.ts';
+import { latestOf, standingOrphans } from '../../shared/merged-ledger.ts';
+import type { MicroUsd } from '../../shared/money.ts';
+import type { Settlements } from '../../shared/records/settlements.ts';
+import { type Clock, dayOf } from '../../shared/time.ts';
+
+export interface SettleDeps {
+  readonly journal: Pick<Journal, 'readResult'>;
+  readonly corrections: Pick<Corrections, 'adjustments' | 'readAdjustment' | 'orphans'>;
+  readonly settlements: Pick<Settlements, 'settle' | 'areSettled'>;
+  readonly clock: Clock;
+}
+
+/** No cap asks for the counters of a month before the last one. */
+const LOOK_BACK_MS = 62 * 86_400_000;
+const CHUNK = 500;
+const STEPS_AT_ONCE = 16;
+
+/**
+ * Brings the counters of batch, day and month to what the store's corrections and orphans of the last two months say.
+ * Resolves to the batches whose money moved. Safe to repeat: what a run that broke off left undone is done by the
+ * next, and so is what a Redis that was rebuilt from the ledger's own entries does not know.
+ */
+export async function settleCorrections(deps: SettleDeps, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const fromDay = dayOf(deps.clock() - LOOK_BACK_MS);
+  const moved = new Set<string>();
+  const ofOrphans = new Map<string, MicroUsd>();
+  for await (const ofDay of adjustmentsByDay(deps, fromDay, signal)) {
+    const last = [...latestOf(ofDay).values()];
+    const own = last.filter(({ batchSegment }) => batchSegment !== NO_BATCH_SEGMENT);
+    for (const one of last)
+      if (one.batchSegment === NO_BATCH_SEGMENT) ofOrphans.set(one.idSegment, one.costMicroUsd);
+    for (let at = 0; at < own.length; at += CHUNK)
+      for (const batch of await settleChunk(own.slice(at, at + CHUNK), deps, signal)) moved.add(batch);
+  }
+  await settleOrphans(fromDay, ofOrphans, deps, signal);
+  return moved;
+}
+
+async function settleChunk(
+  chunk: readonly AdjustmentKey[],
+  { corrections, settlements }: SettleDeps,
+  signal: AbortSignal,
+): Promise<string[]> {
+  // Names that had to be encoded, and costs booked on another day, stand in the object alone: these are read.
+  const settled = await settlements.areSettled(
+    chunk.map(({ idSegment, batchSegment, day, costMicroUsd }) => ({
+      idSegment,
+      batch: batchSegment,
+      bookedDay: day,
+      trueMicroUsd: costMicroUsd,
+    })),
+  );
+  const open = chunk.filter((one, at) => settled[at] !== true || one.batchSegment.includes('~'));
+  const batches = await pMap(
+    open,
+    async ({ key, idSegment, costMicroUsd }) => {
+      const { batch, bookedDay, baseMicroUsd } = await corrections.readAdjustment(key, signal);
+      const steps = await settlements.settle({
+        idSegment,
+        batch,
+        bookedDay,
+        bookedMicroUsd: baseMicroUsd,
+        trueMicroUsd: costMicroUsd,
+      });
+      return steps > 0 ? [batch] : [];
+    },
+    { concurrency: STEPS_AT_ONCE },
+  );
+  return batches.flat();
+}
+
+async function settleOrphans(
+  fromDay: string,
+  corrected: ReadonlyMap<string, MicroUsd>,
+  deps: SettleDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  const standing = new Set((await standingOrphans(deps, signal)).map(({ idSegment }) => idSegment));
+  for await (const { idSegment, day, costMicroUsd } of deps.corrections.orphans(signal)) {
+    if (day < fromDay) continue;
+    // One that a request has taken since is booked by the request.
+    const trueMicroUsd = standing.has(idSegment) ? (corrected.get(idSegment) ?? costMicroUsd) : 0;
+    await deps.settlements.settle({
+      idSegment,
+      batch: NO_BATCH,
+      bookedDay: day,
+      bookedMicroUsd: 0,
+      trueMicroUsd,
+    });
+  }
+}
+
+async function* adjustmentsByDay(
+  { corrections }: SettleDeps,
+  from: string,
+  signal: AbortSignal,
+): AsyncGenerator<readonly AdjustmentKey[]> {
+  let ofDay: AdjustmentKey[] = [];
+  for await (const one of corrections.adjustments({ from }, signal)) {
+    if (ofDay[0] !== undefined && ofDay[0].day !== one.day) {
+      yield ofDay;
+      ofDay = [];
+    }
+    ofDay.push(one);
+  }
+  if (ofDay.length > 0) yield ofDay;
+}

@@ -35,6 +35,7 @@ export async function openChaosShop(spec: ProcessSpec, tap: Tap, log: Logger): P
     const broken = mutated(
       { shop: { ...plain, store, journal: new Journal({ store }) }, http },
       spec.mutation,
+      config.redis.prefix,
     );
     const journal = tapped(broken.shop.journal, EFFECTS.journal, tap);
     const batches = tapped(broken.shop.batches, EFFECTS.batches, tap);

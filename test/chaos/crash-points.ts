@@ -64,6 +64,7 @@ export async function recordPoints(
   };
   const spec = { ...stage.spec(), list, operations: 'pause-and-resume' as const };
   await produce(spec, tapOf([], into(producer)), silentLogger);
+  await using _lifting = await stage.startLifting();
   await using _healthy = await stage.startHealthy(tapOf([], into(worker)));
   await untilAtRest(stage, [list.batch]);
   return { worker, producer };
@@ -81,6 +82,8 @@ export async function runCrash(crash: Crash, options: CrashOptions): Promise<Cra
   });
   if (options.list === undefined) addPointsFaults(stage.fal);
   options.prepare?.(stage);
+  // What a trap breaks may stop all submits for good reason; that stop must stand.
+  await using _lifting = mutation === undefined ? await stage.startLifting() : undefined;
   const zombies: ChaosProcess[] = [];
   let reached = 0;
   let lastDeathMs = performance.now();

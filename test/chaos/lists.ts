@@ -14,6 +14,7 @@ export const POINTS_LIST = {
     { id: 'absent', prompt: 'a jug' },
     { id: 'rerun', prompt: 'a kettle' },
     { id: 'slow', prompt: 'a teapot' },
+    { id: 'stopped', prompt: 'a tray' },
     { id: 'refused', prompt: 'a bloody knife' },
     { id: 'corrupt', prompt: 'a broken plate', recipe: 'catalog' },
     { id: 'invalid', prompt: 'a cup that fal refuses' },
@@ -37,6 +38,8 @@ export function addPointsFaults({ faults }: FalSimulator): void {
   faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 1, when: isOf('a vase') });
   faults.add({ on: 'submit', kind: 'reset', times: 1, when: isOf('a jug') });
   faults.add({ on: 'submit', kind: 'rate-limited', retryAfterS: 0.3, times: 1, when: isOf('a teapot') });
+  // All submits stop until a person resumes, which the harness does.
+  faults.add({ on: 'submit', kind: 'unauthorized', times: 1, when: isOf('a tray') });
   faults.add({ on: 'submit', kind: 'invalid', when: isOf('a cup that fal refuses') });
   faults.add({ on: 'run', kind: 'internal_server_error', times: 1, when: isOf('a kettle') });
   faults.add({ on: 'media', kind: 'corrupt', when: isOf('a broken plate') });

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startRedis } from '../../src/local/redis.ts';
 import { runNemesis } from './nemesis.ts';
+import { writeReport } from './report.ts';
 import { runPoints } from './run-points.ts';
 import type { Summary } from './summary.ts';
 
@@ -12,7 +14,9 @@ import type { Summary } from './summary.ts';
 
 const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N] [--pairs N|all] [--concurrency N]
 npm run chaos -- --seed TEXT --minutes M
-The last line on stdout is the summary as JSON; --record appends it to .shotlist/chaos.jsonl for docs/guarantees.md.`;
+npm run chaos -- --report FILE
+The last line on stdout is the summary as JSON; --record FILE appends it there, and --report FILE writes what is recorded
+into docs/guarantees.md. Exit code 1 where a promise was broken. CHAOS_LOGS=1 shows the processes' logs then.`;
 
 const { values } = parseArgs({
   options: {
@@ -23,10 +27,15 @@ const { values } = parseArgs({
     concurrency: { type: 'string', default: '6' },
     minutes: { type: 'string' },
     record: { type: 'string' },
+    report: { type: 'string' },
     help: { type: 'boolean' },
   },
 });
 
+if (values.report !== undefined) {
+  await writeReport(values.report, fileURLToPath(new URL('../../docs/guarantees.md', import.meta.url)));
+  process.exit(0);
+}
 if (values.help === true || (values.points !== true && values.minutes === undefined)) {
   console.error(HELP);
   process.exit(values.help === true ? 0 : 1);

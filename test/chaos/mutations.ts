@@ -1,5 +1,6 @@
 import type { Shop } from '../../src/cli/shop.ts';
 import type { ObjectStore } from '../../src/shared/object-store.ts';
+import { dayOf } from '../../src/shared/time.ts';
 import { FalError } from '../../src/worker/generate/fal-error.ts';
 import type { FalHttp } from '../../src/worker/generate/fal-http.ts';
 import { replaced } from './points.ts';
@@ -15,6 +16,7 @@ export const MUTATIONS = {
   'late-ledger': 'the ledger entry is written some time after the job, as a completed event would',
   'release-unknown': 'a reservation is released when the answer to its POST was lost',
   'free-reserve': 'nothing is reserved on the caps',
+  'double-reserve': 'a reservation is taken twice and released once',
   'wrong-picture': 'a rendition is made of the picture before',
   'skip-delivery': 'a delivered request leaves no word in the journal',
 } as const;
@@ -26,7 +28,8 @@ export interface Mutable {
   readonly http: FalHttp;
 }
 
-export function mutated({ shop, http }: Mutable, mutation: Mutation | undefined): Mutable {
+export function mutated({ shop, http }: Mutable, mutation: Mutation | undefined, prefix: string): Mutable {
+  const moneyKey = `${prefix}:money:day:${dayOf(Date.now())}`;
   const records = (around: Parameters<typeof replaced<Shop['records']>>[1]): Mutable => ({
     http,
     shop: { ...shop, records: replaced(shop.records, around) },
@@ -62,6 +65,13 @@ export function mutated({ shop, http }: Mutable, mutation: Mutation | undefined)
           ? call([args[0], { ...stepOf(args), take: { ...takeOf(args), price: 0 } }])
           : call(),
       );
+    case 'double-reserve':
+      return records(async (method, args, call) => {
+        const outcome = await call();
+        // The money of the day is raised once more behind its back.
+        if (method === 'transition' && args[0] === 'reserve') await shop.redis.hincrby(moneyKey, 'r', 1);
+        return outcome;
+      });
     case 'late-ledger':
       return journal((method, _args, call) => {
         if (method !== 'writeLedger') return call();

@@ -167,7 +167,7 @@ class Fleet {
       worker.signal('SIGCONT');
       worker.signal('SIGTERM');
     }
-    await Promise.race([Promise.all(this.#workers.map(({ ended }) => ended)), delay(10_000)]);
+    await Promise.race([Promise.all(this.#workers.map(({ ended }) => ended)), late(10_000)]);
     for (const worker of this.#workers) worker.signal('SIGKILL');
   }
 }
@@ -222,7 +222,7 @@ class Nemesis {
         const worker = fleet.at(action.worker);
         worker?.signal('SIGCONT');
         worker?.signal(action.kind);
-        await Promise.race([worker?.ended, delay(5_000)]);
+        await Promise.race([worker?.ended, late(5_000)]);
         worker?.signal('SIGKILL');
         await worker?.ended;
         await delay(DEAD_FOR_MS);
@@ -279,7 +279,7 @@ class Nemesis {
           await delay(1_200 + (action.list.rows.length % 5) * 100);
           producer.signal('SIGKILL');
         }
-        await Promise.race([producer.ended, delay(15_000)]);
+        await Promise.race([producer.ended, late(15_000)]);
         producer.signal('SIGKILL');
         return;
       }
@@ -287,6 +287,11 @@ class Nemesis {
     await delay(action.forMs);
     proxy.heal();
   }
+}
+
+/** Holds nothing open when it has lost its race. */
+function late(ms: number): Promise<void> {
+  return delay(ms, undefined, { ref: false });
 }
 
 function killIfThere(pid: number): void {

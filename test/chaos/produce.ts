@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import type { Shop } from '../../src/cli/shop.ts';
-import { type OperationsDeps, pauseBatch, resumeBatch } from '../../src/producer/batches.ts';
+import {
+  type OperationsDeps,
+  pauseAll,
+  pauseBatch,
+  resumeAll,
+  resumeBatch,
+} from '../../src/producer/batches.ts';
 import { enqueue } from '../../src/producer/enqueue.ts';
 import { createMade } from '../../src/producer/made.ts';
 import { planList } from '../../src/producer/plan.ts';
@@ -40,6 +46,8 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
   const operations = operationsOf(shop);
   await pauseBatch(batch, operations);
   await resumeBatch(batch, { cap: capMicroUsd }, operations);
+  await pauseAll(operations);
+  await resumeAll(operations);
 }
 
 /** What a person's commands act on. */

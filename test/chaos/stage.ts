@@ -16,6 +16,7 @@ import type { ObjectStore } from '../../src/shared/object-store.ts';
 import { Batches } from '../../src/shared/records/batches.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { startChaosWorker } from './chaos-worker.ts';
+import { openOperator } from './operator.ts';
 import type { Tap } from './points.ts';
 import { type ChaosProcess, startProcess } from './processes.ts';
 import type { ProcessSpec, ProducerSpec } from './spec.ts';
@@ -48,6 +49,8 @@ export interface Stage extends AsyncDisposable {
     kind: 'producer',
     more: Partial<ProcessSpec> & Pick<ProducerSpec, 'list' | 'operations'>,
   ): Promise<ChaosProcess>;
+  /** A person who lifts every stop of all submits soon after it was made. */
+  startLifting(): Promise<AsyncDisposable>;
   /** A worker in this process, which nothing happens to. */
   startHealthy(tap?: Tap): Promise<AsyncDisposable>;
 }
@@ -56,6 +59,7 @@ export interface Stage extends AsyncDisposable {
 const START_TIMEOUT_S = 2;
 const UNKNOWN_MARGIN_S = 2;
 const POST_WINDOW_MS = 500;
+const LIFT_EVERY_MS = 500;
 
 export async function openStage(options: StageOptions): Promise<Stage> {
   const closers = new Closers();
@@ -114,6 +118,10 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       postWindowMs: options.postWindowMs ?? POST_WINDOW_MS,
       ...more,
     });
+    const directSettings = () => ({
+      ...spec().settings,
+      REDIS_URL: options.directRedisUrl ?? options.redisUrl,
+    });
     let started = 0;
     return {
       folder,
@@ -129,6 +137,22 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         started += 1;
         const logFile = join(folder, `${kind}-${started}.log`);
         return closers.use(await startProcess(kind, spec(more), logFile));
+      },
+      async startLifting() {
+        const operator = closers.use(await openOperator(spec({ settings: directSettings() })));
+        const batches = new Batches({ redis, prefix, clock: systemClock });
+        let current: Promise<unknown> = Promise.resolve();
+        const timer = setInterval(() => {
+          current = current
+            .then(async () => ((await batches.stopped()) === undefined ? undefined : operator.resumeAll()))
+            .catch(() => undefined);
+        }, LIFT_EVERY_MS);
+        return closers.use({
+          async [Symbol.asyncDispose]() {
+            clearInterval(timer);
+            await current;
+          },
+        });
       },
       async startHealthy(tap = (_name, effect) => effect()) {
         let closing: Promise<void> | undefined;

@@ -76,6 +76,7 @@ const TRAPS: Readonly<Record<Mutation, Trap>> = {
     },
     caught: /^cap/,
   },
+  'double-reserve': { caught: /^reserved/ },
   'wrong-picture': { caught: /^pixels/ },
   'skip-delivery': { caught: /^lost/ },
 };

@@ -1,0 +1,67 @@
+import { describe, expect, it } from '@jest/globals';
+import { recordPoints } from '../chaos/crash-points.ts';
+import { runPoints } from '../chaos/run-points.ts';
+
+/** A sample that the seed picks; `npm run chaos -- --points` goes through all of them (docs/guarantees.md). */
+const SEED = 'ci';
+
+function redisUrl(): string {
+  const url = process.env['TEST_REDIS_URL'];
+  if (url === undefined) throw new Error('TEST_REDIS_URL is set by test/support/global-setup.ts');
+  return url;
+}
+
+describe('a process that dies at a point of the protocol', () => {
+  it('leaves nothing paid twice, lost, over a cap or off the books', async () => {
+    const summary = await runPoints({
+      redisUrl: redisUrl(),
+      seed: SEED,
+      points: 14,
+      pairs: 4,
+      concurrency: 5,
+    });
+    expect(summary.violations).toEqual([]);
+    expect(summary).toMatchObject({ runs: 18, paidTwice: 0, lost: 0, capBreaches: 0 });
+    expect(summary.ledgerDifferenceMicroUsd).toBe(0);
+  }, 180_000);
+
+  it('has a point before and after every kind of effect', async () => {
+    const { worker, producer } = await recordPoints(redisUrl());
+    const names = new Set([...worker.keys(), ...producer.keys()].map((point) => point.split(' ')[1]));
+    expect([...names]).toEqual(
+      expect.arrayContaining([
+        'records.reserve',
+        'journal.writeIntent',
+        'records.confirm',
+        'fal.submit',
+        'records.accept',
+        'journal.takeId',
+        'records.lose',
+        'records.absent',
+        'records.release',
+        'records.rerun',
+        'journal.writeResult',
+        'journal.writeLedger',
+        'records.book',
+        'store.putOnce',
+        'records.store',
+        'queues.add.collect',
+        'queues.add.render',
+        'records.render',
+        'store.put',
+        'journal.writeDelivery',
+        'records.deliver',
+        'journal.writeFailure',
+        'records.fail',
+        'batches.summarized',
+        'journal.writeHead',
+        'batches.create',
+        'journal.writeChunk',
+        'records.create',
+        'batches.complete',
+        'journal.writeEvent',
+        'batches.setWord',
+      ]),
+    );
+  }, 60_000);
+});

@@ -81,6 +81,10 @@ describe('the settings', () => {
     },
   );
 
+  it.each(['../x', 'a/../b', '.', `${'a'.repeat(60)}!`])('refuse the key prefix %s, at once', (prefix) => {
+    expect(() => readConfig({ S3_PREFIX: prefix })).toThrow('S3_PREFIX');
+  });
+
   it('hold secrets, which are known by name: keys, and the password inside the address of Redis', () => {
     expect(
       secretsOf({

@@ -67,6 +67,12 @@ describe('the state of a batch', () => {
     expect(statusOf(batch, stop, 1_000)).toMatchObject({ state: 'cancelled', heldReason: null });
   });
 
+  it('stays cancelled while all submits are stopped, though something of it is still at fal', () => {
+    const stop = { code: 'key', reason: 'key: fal refuses it' } as const;
+    const cancelled = view({ submitted: 1, cancelled: 9 }, { word: 'cancelled' });
+    expect(statusOf(cancelled, stop, 0)).toMatchObject({ state: 'cancelled', heldReason: null });
+  });
+
   it('says which cap holds it and what to do', () => {
     expect(statusOf(view({ held: 2 }, CAP), undefined, 0).heldReason).toBe(
       'the batch cap of $0.20 leaves no room for the next request, $0.19 of it spent; run shotlist resume cups --cap with a higher total',

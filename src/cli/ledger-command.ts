@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import { MalformedError } from '../shared/errors.ts';
 import type { Journal, LedgerEntry, LedgerKey } from '../shared/journal.ts';
+import { byDay } from '../shared/merged-ledger.ts';
 import { toUsd } from '../shared/money.ts';
 import { dayOf, systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit } from './context.ts';
@@ -92,22 +93,6 @@ async function* inOrderOfTime(
     waiting = later;
   }
   yield* waiting;
-}
-
-async function* byDay(
-  keys: AsyncIterable<LedgerKey>,
-): AsyncGenerator<{ readonly day: string; readonly ofDay: readonly LedgerKey[] }> {
-  let ofDay: LedgerKey[] = [];
-  for await (const key of keys) {
-    const [first] = ofDay;
-    if (first !== undefined && first.day !== key.day) {
-      yield { day: first.day, ofDay };
-      ofDay = [];
-    }
-    ofDay.push(key);
-  }
-  const [first] = ofDay;
-  if (first !== undefined) yield { day: first.day, ofDay };
 }
 
 async function read(key: string, journal: Journal, signal: AbortSignal): Promise<LedgerEntry> {

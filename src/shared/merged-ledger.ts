@@ -109,7 +109,8 @@ interface OneDay<T> {
   readonly ofDay: readonly T[];
 }
 
-async function* byDay<T extends LedgerTrace>(
+/** Keys come sorted by day; each day's are handed over together. */
+export async function* byDay<T extends { readonly day: string }>(
   keys: AsyncIterable<T> | Iterable<T>,
 ): AsyncGenerator<OneDay<T>> {
   let ofDay: T[] = [];

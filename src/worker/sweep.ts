@@ -71,7 +71,10 @@ export async function clearWaiting(
   batch: string,
   { records, queues }: { records: Records; queues: Queues },
 ): Promise<void> {
-  for await (const requests of records.planned(batch)) await queues.removeWaiting('generate', requests);
+  for await (const open of records.open(batch)) {
+    const planned = open.filter(({ state }) => state === 'planned');
+    await queues.removeWaiting('generate', planned);
+  }
 }
 
 /** Sweeps now and each minute, one worker at a time by a lock. */

@@ -263,11 +263,7 @@ export class Records {
    */
   async *jobless(batch: string, mode: 'sweep' | 'unhold'): AsyncGenerator<z.infer<typeof jobless>> {
     const { redis, prefix, clock } = this.#deps;
-    let cursor = '0';
-    do {
-      const [next, members] = await redis.sscan(`${prefix}:open:${batch}`, cursor, 'COUNT', 500);
-      cursor = next;
-      if (members.length === 0) continue;
+    for await (const members of this.#openMembers(batch)) {
       const args = JSON.stringify({
         batch,
         members,
@@ -276,7 +272,7 @@ export class Records {
       });
       const found = jobless.parse(JSON.parse(String(await redis.eval(JOBLESS, 0, prefix, args))));
       if (found.length > 0) yield found;
-    } while (cursor !== '0');
+    }
   }
 
   /** Who took fal's id, as `<request>-<round>`; undefined where nobody did, or longer ago than records last. */
@@ -288,10 +284,7 @@ export class Records {
   /** Walks the batch's requests that are not at rest, some hundred at a time. */
   async *open(batch: string): AsyncGenerator<RequestRecord[]> {
     const { redis, prefix } = this.#deps;
-    let cursor = '0';
-    do {
-      const [next, members] = await redis.sscan(`${prefix}:open:${batch}`, cursor, 'COUNT', 500);
-      cursor = next;
+    for await (const members of this.#openMembers(batch)) {
       const pipeline = redis.pipeline();
       for (const member of members) pipeline.hgetall(`${prefix}:rec:${batch}.${member}`);
       const answers = (await pipeline.exec()) ?? [];
@@ -300,24 +293,17 @@ export class Records {
         return parseRecord(`${batch}.${member}`, fields) ?? [];
       });
       if (found.length > 0) yield found;
-    } while (cursor !== '0');
+    }
   }
 
-  /** Walks the batch's planned requests with their rounds, some hundred at a time. */
-  async *planned(batch: string): AsyncGenerator<Woken[]> {
+  /** `<row>.<part>` of the requests that are not at rest; one may come twice while the set changes. */
+  async *#openMembers(batch: string): AsyncGenerator<string[]> {
     const { redis, prefix } = this.#deps;
     let cursor = '0';
     do {
       const [next, members] = await redis.sscan(`${prefix}:open:${batch}`, cursor, 'COUNT', 500);
       cursor = next;
-      const pipeline = redis.pipeline();
-      for (const member of members) pipeline.hmget(`${prefix}:rec:${batch}.${member}`, 's', 'n');
-      const answers = (await pipeline.exec()) ?? [];
-      const found = members.flatMap((member, at) => {
-        const [itsState, round] = z.array(z.string().nullable()).catch([]).parse(answers[at]?.[1]);
-        return itsState === 'planned' ? [{ request: `${batch}.${member}`, round: Number(round) }] : [];
-      });
-      if (found.length > 0) yield found;
+      if (members.length > 0) yield members;
     } while (cursor !== '0');
   }
 }

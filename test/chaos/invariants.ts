@@ -19,6 +19,8 @@ export interface Findings {
   readonly violations: readonly string[];
   readonly requests: number;
   readonly images: number;
+  /** How requests ended: `delivered`, `held`, or a failure's code. */
+  readonly ends: Readonly<Record<string, number>>;
   readonly paidTwice: number;
   readonly lost: number;
   readonly capBreaches: number;
@@ -43,17 +45,19 @@ export async function inspectStage(stage: Stage, wanted: readonly Wanted[]): Pro
       `cap: ${committedMicroUsd} µ$ committed at the accept of ${requestId}, of ${capMicroUsd}`,
     );
   }
+  const ends: Record<string, number> = {};
   let lost = 0;
   let requests = 0;
   for (const one of wanted) {
     const plan = plans.get(one.batch) ?? [];
     requests += plan.flatMap((row) => row.requests).length;
-    lost += await checkEnds(stage, one, plan, violations);
+    lost += await checkEnds(stage, one, plan, violations, ends);
   }
   await checkAtRest(stage, violations);
   return {
     violations,
     requests,
+    ends,
     images: book.reduce((sum, entry) => sum + entry.images, 0),
     paidTwice,
     lost,
@@ -149,6 +153,7 @@ async function checkEnds(
   { batch, rows, ends }: Wanted,
   plan: readonly PlanRow[],
   violations: string[],
+  counted: Record<string, number>,
 ): Promise<number> {
   const { journal, redis, prefix } = stage;
   const word = await redis.hget(`${prefix}:batch:${batch}`, 'word');
@@ -173,6 +178,7 @@ async function checkEnds(
         ? await journal.readDelivery({ batch, row: row.row, part })
         : undefined;
       if (delivery !== undefined) deliveries.push(delivery);
+      counted[end] = (counted[end] ?? 0) + 1;
       const should = ends.get(id) ?? 'delivered';
       const isEnd = !end.startsWith('nowhere');
       if (isEnd && (should === 'ended' || should.split('|').includes(end))) continue;

@@ -18,6 +18,9 @@ npm run chaos -- --report FILE
 The last line on stdout is the summary as JSON; --record FILE appends it there, and --report FILE writes what is recorded
 into docs/guarantees.md. Exit code 1 where a promise was broken. CHAOS_LOGS=1 shows the processes' logs then.`;
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+process.setMaxListeners(100);
+
 const { values } = parseArgs({
   options: {
     points: { type: 'boolean' },

@@ -31,7 +31,12 @@ export async function startProcess(
     stdio: ['ignore', log.fd, log.fd],
     env: { PATH: process.env['PATH'], TZ: process.env['TZ'] },
   });
-  const ended = once(child, 'exit').then(() => undefined);
+  // A harness that is interrupted leaves no process behind, stopped ones included.
+  const killWithUs = () => child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  const ended = once(child, 'exit').then(() => {
+    process.off('exit', killWithUs);
+  });
   await log.close();
   const { pid } = child;
   if (pid === undefined) throw new Error('a chaos process did not start');

@@ -13,7 +13,19 @@ export async function writeReport(recordFile: string, pageFile: string): Promise
   const page = await readFile(pageFile, 'utf8');
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${pageFile} lacks the two marks of the report`);
-  const text = [BEGIN, '', ...results(summaries), '', ...faults(summaries), '', ...mutations(), '', ''];
+  const text = [
+    BEGIN,
+    '',
+    ...results(summaries),
+    '',
+    ...faults(summaries),
+    '',
+    ...ends(summaries),
+    '',
+    ...mutations(),
+    '',
+    '',
+  ];
   await writeFile(pageFile, page.slice(0, begin) + text.join('\n') + page.slice(end));
 }
 
@@ -60,6 +72,16 @@ function faults(summaries: readonly Summary[]): string[] {
   );
 }
 
+function ends(summaries: readonly Summary[]): string[] {
+  const names = [...new Set(summaries.flatMap((one) => Object.keys(one.ends)))].sort();
+  const of = (kind: Summary['kind'], name: string) =>
+    summaries.filter((one) => one.kind === kind).reduce((sum, one) => sum + (one.ends[name] ?? 0), 0);
+  return table(
+    ['requests ended', 'at points', 'under the nemesis'],
+    names.map((name) => [`\`${name}\``, number(of('points', name)), number(of('nemesis', name))]),
+  );
+}
+
 function mutations(): string[] {
   return table(
     ['mutation', 'what is broken on purpose'],
@@ -68,7 +90,8 @@ function mutations(): string[] {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)];
 }
 
 function total(counts: Readonly<Record<string, number>>): number {

@@ -10,6 +10,8 @@ export interface Summary {
   readonly faults: Readonly<Record<string, number>>;
   readonly requests: number;
   readonly images: number;
+  /** How requests ended: `delivered`, `held`, or a failure's code. */
+  readonly ends: Readonly<Record<string, number>>;
   readonly paidTwice: number;
   readonly lost: number;
   readonly capBreaches: number;
@@ -40,6 +42,7 @@ export function summaryOf(run: {
     faults: run.faults,
     requests: sum(({ requests }) => requests),
     images: sum(({ images }) => images),
+    ends: added(run.findings.map(({ ends }) => ends)),
     paidTwice: sum(({ paidTwice }) => paidTwice),
     lost: sum(({ lost }) => lost),
     capBreaches: sum(({ capBreaches }) => capBreaches),
@@ -52,4 +55,11 @@ export function summaryOf(run: {
     elapsedS: Math.round(run.elapsedMs / 1_000),
     violations: run.findings.flatMap(({ violations }) => violations),
   };
+}
+
+function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const total: Record<string, number> = {};
+  for (const one of counts)
+    for (const [name, count] of Object.entries(one)) total[name] = (total[name] ?? 0) + count;
+  return total;
 }

@@ -85,6 +85,8 @@ export async function reconcileCommand(context: Context, args: ReconcileArgument
   }
   if (args.simulate !== true && configOf(context).fal.adminKey === undefined) throw noAdminKey();
   return await withShop(context, args, async ({ shop, stack }) => {
+    // On a Redis that forgot, what is charged would look like nobody's.
+    await shop.memory.open(context.signal);
     const agent = openFalSockets();
     try {
       const reconciled = await reconcileOf(context, shop, stack, agent)(sinceMs, context.signal);

@@ -80,6 +80,7 @@ export async function unknownAdoptCommand(
   args: OperatorArguments,
 ): Promise<Exit> {
   return await withShop(context, args, async ({ shop, stack }) => {
+    await shop.memory.open(context.signal);
     const decision = await adoptUnknown(request, requestId, decideDeps(context, shop, stack));
     told(context, args, request, decision, `it has ${requestId} now, and a worker fetches its pictures`);
     return EXIT.ok;
@@ -103,6 +104,7 @@ export async function unknownAbsentCommand(
     );
   }
   return await withShop(context, args, async ({ shop, stack }) => {
+    await shop.memory.open(context.signal);
     const decision = await absentUnknown(request, decideDeps(context, shop, stack));
     told(context, args, request, decision, 'it is planned again, and paid for when it is submitted');
     return EXIT.ok;

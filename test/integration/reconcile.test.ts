@@ -362,6 +362,19 @@ describe('reconcile', () => {
     expect(err).toContain('1 charge of endpoints that no model here uses');
   });
 
+  it('refuses a Redis that forgot what is under way, before it calls anything an orphan', async () => {
+    await using one = await opened();
+    const { workshop, cli } = one;
+    await workshop.enqueueRows([TEE]);
+    await reconcile(cli);
+    const { client, prefix } = workshop.redis;
+    const keys = await client.keys(`${prefix}*`);
+    await client.del(keys);
+    await elsewhere(workshop, TEE_INPUT);
+    await expect(reconcile(cli)).rejects.toThrow('shotlist rebuild');
+    expect(await ledgerLines(cli)).toEqual([]);
+  });
+
   it('asks for an admin key in one sentence, and says when the bill cannot be read', async () => {
     await using one = await opened();
     const { workshop, cli } = one;

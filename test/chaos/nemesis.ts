@@ -3,18 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { randomOf } from '../../src/local/fal/random.ts';
-import { type LocalRedis, startRedis } from '../../src/local/redis.ts';
+import { startRedis } from '../../src/local/redis.ts';
 import { Closers } from '../../src/shared/closers.ts';
 import { messageOf } from '../../src/shared/errors.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import { printLogs, untilAtRest } from './crash-points.ts';
+import { Fleet, late } from './fleet.ts';
 import { inspectStage, type Wanted } from './invariants.ts';
 import type { Mutation } from './mutations.ts';
 import { type Operator, openOperator } from './operator.ts';
 import { tapOf } from './points.ts';
-import type { ChaosProcess } from './processes.ts';
 import { produce } from './produce.ts';
-import { type Action, scheduleOf, WORKERS } from './schedule.ts';
+import { RestartableRedis } from './restartable-redis.ts';
+import { type Action, scheduleOf } from './schedule.ts';
 import type { List } from './spec.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type Summary, summaryOf } from './summary.ts';
@@ -97,79 +98,6 @@ export async function runNemesis({
     recoveriesMs: [recoveryMs],
     elapsedMs: performance.now() - startedMs,
   });
-}
-
-/** Killed without a word and started again where clients look for it; its append-only file has what it had. */
-class RestartableRedis implements AsyncDisposable {
-  server: LocalRedis;
-  readonly #folder: string;
-  #restarting: Promise<void> = Promise.resolve();
-
-  constructor(server: LocalRedis, folder: string) {
-    this.server = server;
-    this.#folder = folder;
-  }
-
-  kill(forMs: number): Promise<void> {
-    this.#restarting = this.#restarting.then(async () => {
-      const { port, password, pid } = this.server;
-      process.kill(pid, 'SIGKILL');
-      await this.server.stop();
-      await delay(forMs);
-      this.server = await startRedis({ folder: this.#folder, port, password });
-    });
-    return this.#restarting;
-  }
-
-  settled(): Promise<void> {
-    return this.#restarting;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#restarting;
-    await this.server.stop();
-  }
-}
-
-class Fleet {
-  readonly #stage: Stage;
-  readonly #more: Parameters<Stage['spec']>[0];
-  readonly #workers: ChaosProcess[] = [];
-
-  constructor(stage: Stage, more: Parameters<Stage['spec']>[0]) {
-    this.#stage = stage;
-    this.#more = more;
-  }
-
-  async startAll(): Promise<void> {
-    for (let at = 0; at < WORKERS; at += 1) await this.start(at);
-  }
-
-  /** The first renders in child processes, as in production; in the others a crash takes the render with it. */
-  async start(at: number): Promise<void> {
-    const render = at === 0 ? 'children' : 'inline';
-    this.#workers[at] = await this.#stage.startProcess('worker', { ...this.#more, render });
-  }
-
-  at(index: number): ChaosProcess | undefined {
-    return this.#workers[index];
-  }
-
-  async healAll(): Promise<void> {
-    for (const [at, worker] of this.#workers.entries()) {
-      worker.signal('SIGCONT');
-      if (worker.hasEnded()) await this.start(at);
-    }
-  }
-
-  async stopAll(): Promise<void> {
-    for (const worker of this.#workers) {
-      worker.signal('SIGCONT');
-      worker.signal('SIGTERM');
-    }
-    await Promise.race([Promise.all(this.#workers.map(({ ended }) => ended)), late(10_000)]);
-    for (const worker of this.#workers) worker.signal('SIGKILL');
-  }
 }
 
 interface NemesisDeps {
@@ -287,11 +215,6 @@ class Nemesis {
     await delay(action.forMs);
     proxy.heal();
   }
-}
-
-/** Holds nothing open when it has lost its race. */
-function late(ms: number): Promise<void> {
-  return delay(ms, undefined, { ref: false });
 }
 
 function killIfThere(pid: number): void {

@@ -25,6 +25,8 @@ export interface Planned {
 export const WORKERS = 3;
 const ENQUEUE_EVERY_MS = 4_000;
 const ACTION_EVERY_MS = 700;
+/** A call of fal is given up after half a minute: too long for a short run. */
+const HANGS_FROM_MS = 60_000;
 /** Nothing new in the last part, so that faults also meet work that is half done. */
 const QUIET_END_MS = 3_000;
 
@@ -38,12 +40,12 @@ export function scheduleOf(durationMs: number, random: Random): Planned[] {
   }
   for (let atMs = 1_500; atMs < durationMs; atMs += ACTION_EVERY_MS * (0.5 + random())) {
     const begun = lists.slice(0, 1 + Math.floor(atMs / ENQUEUE_EVERY_MS));
-    planned.push({ atMs, action: actionOf(begun, random) });
+    planned.push({ atMs, action: actionOf(begun, random, durationMs >= HANGS_FROM_MS) });
   }
   return planned.sort((a, b) => a.atMs - b.atMs);
 }
 
-function actionOf(lists: readonly List[], random: Random): Action {
+function actionOf(lists: readonly List[], random: Random, hangs: boolean): Action {
   const worker = Math.floor(random() * WORKERS);
   const between = (min: number, max: number) => Math.round(min + random() * (max - min));
   const draw = random();
@@ -58,6 +60,17 @@ function actionOf(lists: readonly List[], random: Random): Action {
   if (draw < 0.51) return { kind: 'redis-slow', forMs: between(500, 2_000) };
   if (draw < 0.54) {
     return { kind: 'pause', batch: pick(lists, random).batch, forMs: between(500, 3_000) };
+  }
+  if (hangs && random() < 0.05) {
+    const fault = pick(
+      [
+        { on: 'submit', kind: 'accepted-then-hang', times: 1 },
+        { on: 'submit', kind: 'hang', times: 1 },
+        { on: 'status', kind: 'hang', times: 1 },
+      ] as const,
+      random,
+    );
+    return { kind: 'fal', fault };
   }
   return { kind: 'fal', fault: falFaultOf(random) };
 }

@@ -81,10 +81,10 @@ function program(): Command {
   addOperatorCommands(cli, context, (came) => {
     exit = came;
   });
-  addDoctorCommand(cli, context, (came) => {
+  addRebuildCommand(cli, context, (came) => {
     exit = came;
   });
-  addRebuildCommand(cli, context, (came) => {
+  addDoctorCommand(cli, context, (came) => {
     exit = came;
   });
   addUnknownCommands(cli, context, (came) => {

@@ -14,6 +14,7 @@ import { giveJobs } from '../worker/sweep.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { count } from './plan-list.ts';
+import { settleRestored } from './settle-restored.ts';
 import type { Shop } from './shop.ts';
 
 export interface RebuildArguments extends OperatorArguments {
@@ -104,6 +105,7 @@ export function rebuildDepsOf(
     batches,
     restore: new Restore({ redis, prefix, ttlH }),
     ledger: (from, signal) => journal.listLedger({ from }, signal),
+    settleCorrections: (signal) => settleRestored({ redis, prefix, store, journal }, signal),
     restoreSpent: (spent) => restoreSpent({ redis, prefix }, spent),
     inputHash: (row, numImages) => {
       const model = registry.get(row.model);

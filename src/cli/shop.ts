@@ -13,6 +13,7 @@ import { openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
 import { dayOf, systemClock } from '../shared/time.ts';
 import { createEnded } from '../worker/ended.ts';
+import { settleRestored } from './settle-restored.ts';
 import { openStore, type Stack } from './stack.ts';
 
 /** Everything that producer, worker and operator share, opened over one stack. */
@@ -47,9 +48,10 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       prefix,
       journal,
       hasUnfinished: (signal) => hasUnfinished(store, signal),
-      async restoreSpent(signal) {
+      async restoreSpent(signal = new AbortController().signal) {
         const month = `${dayOf(systemClock()).slice(0, 7)}-01`;
         await restoreSpent({ redis, prefix }, await sumSpent(journal.listLedger({ from: month }, signal)));
+        await settleRestored({ redis, prefix, store, journal }, signal);
       },
       clock: systemClock,
     });

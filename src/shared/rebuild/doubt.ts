@@ -50,11 +50,12 @@ export async function readDoubt(
   for (const segment of new Set([...named, ...entries.map(({ idSegment }) => idSegment)])) {
     const owner = await journal.readIdNamed(segment, signal);
     const told = owner ?? (await journal.readRoundId(name, round, segment, signal));
-    if (told !== undefined)
-      ids.push({ requestId: told.requestId, segment, owner, named: named.includes(segment) });
+    if (told === undefined) continue;
+    attached ??= told;
+    ids.push({ requestId: told.requestId, segment, owner, named: named.includes(segment) });
   }
   const attachedAtMs = attached?.at ?? clock();
-  // Attached from fal's bill: no intent, since nothing was to be sent.
+  // Taken from fal's bill for a round that had sent nothing: it may be there without an intent.
   const intent = (await journal.readIntent(name, round, signal)) ?? {
     round,
     reserved: request.maxMicroUsd,

@@ -19,8 +19,10 @@ export interface RebuildDeps {
   readonly journal: Journal;
   readonly batches: Batches;
   readonly restore: Restore;
-  /** What each request cost, from this day on. */
+  /** What each request was booked at, from this day on. */
   readonly ledger: (from: string, signal: AbortSignal) => AsyncIterable<LedgerTrace>;
+  /** Moves counters that hold what was booked to what fal's bill made of it. */
+  readonly settleCorrections: (signal: AbortSignal) => Promise<void>;
   /** Puts what was spent into the counters of days and months that are not there. */
   readonly restoreSpent: (spent: Spent) => Promise<void>;
   /** Of what is POSTed for so many of a row's pictures. */
@@ -71,9 +73,11 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
     if (found !== undefined) heads.push(found);
   }
   deps.say(`${heads.length} batches are not at their end`);
-  const spent = await readSpent(heads, deps, signal);
+  const from = firstDay(heads, clock());
+  const spent = await sumSpent(deps.ledger(from, signal), segmentsOf(heads));
   await deps.restoreSpent(spent);
   const { rebuilt, whole } = await restoreBatches(heads, spent, deps, signal);
+  await deps.settleCorrections(signal);
   const life = nextLife(await journal.newestLife(signal), clock());
   await journal.writeLife({ life, at: clock(), by: 'rebuild' }, signal);
   await restore.begin(life);
@@ -102,10 +106,12 @@ export async function rebuildBatch(batch: string, deps: RebuildDeps, signal: Abo
   await restore.wipeBatch(batch);
   const { rebuilt, whole } = await restoreBatches(
     [head],
-    await readSpent([head], deps, signal),
+    await sumSpent(deps.ledger(firstDay([head], deps.clock()), signal), segmentsOf([head])),
     deps,
     signal,
   );
+  // The batch's counter is a new one, and is brought to the bill by itself; days and months hold it already.
+  await deps.settleCorrections(signal);
   await setGoing([head], whole, deps);
   await batches.unstop();
   if (before !== undefined && isStillMeant(before, 'pause')) await batches.stop(before);
@@ -141,16 +147,14 @@ async function headIn(store: ObjectStore, folder: string, signal: AbortSignal): 
   return object === undefined ? undefined : headSchema.parse(JSON.parse(object.body.toString('utf8')));
 }
 
-/** From the beginning of the year, or of the oldest batch, with a day to spare: days are local to their writers. */
-async function readSpent(
-  heads: readonly Head[],
-  { ledger, clock }: RebuildDeps,
-  signal: AbortSignal,
-): Promise<Spent> {
-  const year = Date.parse(`${dayOf(clock()).slice(0, 4)}-01-01`);
-  const first = Math.min(year, ...heads.map(({ createdAt }) => Date.parse(createdAt)));
-  const segments = new Set(heads.map(({ batch }) => encodeSegment(batch)));
-  return await sumSpent(ledger(dayOf(first - 86_400_000), signal), segments);
+/** The beginning of the year, or of the oldest batch, with a day to spare: days are local to their writers. */
+function firstDay(heads: readonly Head[], nowMs: number): string {
+  const year = Date.parse(`${dayOf(nowMs).slice(0, 4)}-01-01`);
+  return dayOf(Math.min(year, ...heads.map(({ createdAt }) => Date.parse(createdAt))) - 86_400_000);
+}
+
+function segmentsOf(heads: readonly Head[]): ReadonlySet<string> {
+  return new Set(heads.map(({ batch }) => encodeSegment(batch)));
 }
 
 interface InDoubt {

@@ -1,0 +1,187 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  type Doubt,
+  nextRound,
+  settleDoubt,
+  standingByNames,
+  wordAndCap,
+} from '../../src/shared/rebuild/derive.ts';
+import { tracesOf, unfinishedFolders } from '../../src/shared/rebuild/traces.ts';
+import { nextLife } from '../../src/shared/redis-memory.ts';
+import { mapStore } from '../support/map-store.ts';
+
+const none = { kind: 'pay', delivered: false, failedRound: undefined, sentRound: undefined } as const;
+const doubt = (round: number) => ({ state: 'doubt', round });
+
+describe('how a request stands, by the names in the store', () => {
+  it.each([
+    ['nothing', none, 'running', { state: 'planned' }],
+    ['nothing, paused', none, 'paused', { state: 'planned' }],
+    ['nothing, cancelled', none, 'cancelled', { state: 'cancelled' }],
+    [
+      'originals that existed when it was planned',
+      { ...none, kind: 'reuse' },
+      'running',
+      { state: 'generated' },
+    ],
+    ['an intent', { ...none, sentRound: 2 }, 'running', doubt(2)],
+    ['an intent, cancelled: it may have been paid', { ...none, sentRound: 0 }, 'cancelled', doubt(0)],
+    ['a failure', { ...none, failedRound: 1, sentRound: 1 }, 'running', { state: 'failed' }],
+    ['a failure before anything was sent', { ...none, failedRound: 0 }, 'running', { state: 'failed' }],
+    ['a failure, and an intent after it', { ...none, failedRound: 1, sentRound: 2 }, 'running', doubt(2)],
+    ['a failure of a later round', { ...none, failedRound: 3, sentRound: 2 }, 'running', { state: 'failed' }],
+    ['a delivery', { ...none, delivered: true, sentRound: 1 }, 'running', { state: 'delivered' }],
+    [
+      'a delivery beside a failure that a late run wrote',
+      { ...none, delivered: true, failedRound: 1, sentRound: 1 },
+      'running',
+      { state: 'delivered' },
+    ],
+  ] as const)('%s', (_, traces, word, expected) => {
+    expect(standingByNames(traces, word)).toEqual(expected);
+  });
+});
+
+const name = { batch: 'b', row: 7, part: 0 };
+const intent = { round: 2, reserved: 50, day: '2026-11-24' };
+const own = { ...name, round: 2 };
+const id = (more: object) => ({ requestId: 'X', segment: 'x', owner: own, named: true, ...more });
+const unknown: Doubt = { state: 'unknown', reserved: 50, day: '2026-11-24' };
+const reserved: Doubt = {
+  state: 'submitted',
+  requestId: 'X',
+  money: { kind: 'reserved', reserved: 50, day: '2026-11-24' },
+};
+
+describe('what a round in doubt is', () => {
+  it.each([
+    ['no id', [], [], unknown],
+    ['an id that it took', [id({})], [], reserved],
+    ['an id that nobody took yet, under its name', [id({ owner: undefined })], [], reserved],
+    ['an id that another request took first', [id({ owner: { ...own, row: 8 } })], [], unknown],
+    ['an id of its own earlier round', [id({ owner: { ...own, round: 1 }, named: false })], [], unknown],
+    [
+      'an id that is in the ledger',
+      [id({})],
+      [{ idSegment: 'x', costMicroUsd: 40 }],
+      { state: 'submitted', requestId: 'X', money: { kind: 'booked', cost: 40 } },
+    ],
+    [
+      'an id that is in the ledger and has lost its name',
+      [id({ named: false })],
+      [{ idSegment: 'x', costMicroUsd: 40 }],
+      { state: 'submitted', requestId: 'X', money: { kind: 'booked', cost: 40 } },
+    ],
+    [
+      'an entry of an earlier round',
+      [id({ owner: { ...own, round: 1 }, named: false })],
+      [{ idSegment: 'x', costMicroUsd: 40 }],
+      unknown,
+    ],
+    [
+      'its own id beside one that it lost',
+      [id({ requestId: 'W', segment: 'w', owner: { ...own, row: 8 } }), id({})],
+      [],
+      reserved,
+    ],
+  ] as const)('%s', (_, ids, entries, expected) => {
+    expect(settleDoubt(name, { intent, ids, entries })).toEqual(expected);
+  });
+});
+
+describe('the words of a rebuild', () => {
+  it('takes the last cap, and a pause until a resume; a cancellation stays', () => {
+    const at = 1;
+    expect(wordAndCap([], 5)).toEqual({ word: 'running', cap: 5 });
+    expect(
+      wordAndCap(
+        [
+          { kind: 'cap', at, cap: 9 },
+          { kind: 'pause', at },
+        ],
+        5,
+      ),
+    ).toEqual({ word: 'paused', cap: 9 });
+    expect(
+      wordAndCap(
+        [
+          { kind: 'pause', at },
+          { kind: 'resume', at },
+        ],
+        undefined,
+      ),
+    ).toEqual({
+      word: 'running',
+      cap: undefined,
+    });
+    expect(
+      wordAndCap(
+        [
+          { kind: 'cancel', at },
+          { kind: 'resume', at },
+        ],
+        5,
+      ).word,
+    ).toBe('cancelled');
+  });
+
+  it('goes on in a round after all that were seen, and after all that could not be seen', () => {
+    expect(nextRound(undefined, 1_000_000)).toBe(1_000);
+    expect(nextRound(4, 1_000_000)).toBe(1_000);
+    expect(nextRound(1_000, 1_000_500)).toBe(1_001);
+  });
+
+  it('names lives in the order in which they begin, whatever the clocks say', () => {
+    const first = nextLife(undefined, 2_000);
+    const second = nextLife(first, 1_000);
+    expect(second > first).toBe(true);
+  });
+});
+
+describe('the listing of a batch', () => {
+  it('reads rounds, ids and chunks off the names', async () => {
+    const store = mapStore();
+    const put = (key: string) =>
+      store.put(`_shotlist/batches/b/${key}`, Buffer.from('{}'), { contentType: 'application/json' });
+    for (const key of ['head.json', 'plan/000000.jsonl.gz', 'plan/000002.jsonl.gz', 'delivered/0.0.json'])
+      await put(key);
+    for (const key of ['intents/1.0-2.json', 'intents/1.0-10.json', 'failed/3.1-0.json']) await put(key);
+    for (const key of ['ids/1.0-10.98bd-7.json', 'ids/1.0-2.AB~0123456789ab.json']) await put(key);
+
+    expect(await tracesOf(store, 'b')).toEqual({
+      chunks: new Set([0, 2]),
+      delivered: new Set(['0.0']),
+      failed: new Map([['3.1', 0]]),
+      intents: new Map([['1.0', 10]]),
+      ids: new Map([
+        [
+          '1.0',
+          [
+            { round: 10, segment: '98bd-7' },
+            { round: 2, segment: 'AB~0123456789ab' },
+          ],
+        ],
+      ]),
+    });
+  });
+
+  it('finds the batches without a summary, and those where a person did something after it', async () => {
+    const store = mapStore();
+    const put = (key: string) =>
+      store.put(`_shotlist/batches/${key}`, Buffer.from('{}'), { contentType: 'application/json' });
+    for (const key of [
+      'a/head.json',
+      'a.b/head.json',
+      'a0/head.json',
+      'done/events/1.json',
+      'done/summary.json',
+    ]) {
+      await put(key);
+    }
+    for (const key of ['again/summary.json', 'again/events/2.json']) await put(key);
+    const folders: string[] = [];
+    for await (const folder of unfinishedFolders(store))
+      folders.push(folder.slice('_shotlist/batches/'.length));
+    expect(folders.sort()).toEqual(['a.b/', 'a/', 'a0/', 'again/']);
+  });
+});

@@ -45,7 +45,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     const standing = await journal.readResult(requestId, signal);
     if (standing !== undefined) return { result: standing, output: undefined };
     try {
-      const { output, billableUnits } = await deps.queue.result(work.model.endpoint, requestId, signal);
+      const { output, billableUnits } = await ask(record, work, requestId, signal);
       return {
         result: await keep(record, work, requestId, output, billableUnits, undefined, signal),
         output,
@@ -79,8 +79,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
           }
           return undefined;
         case 'in-progress-or-bad':
-          if ((await stateOf(work, requestId, signal)) !== 'done')
-            throw new Later(patienceMs(record), 'fal is not done yet');
+          // Said of a run that is done.
           break;
         case 'fail':
           break;
@@ -90,6 +89,23 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
       return { result, output: undefined };
     }
   };
+
+  /**
+   * fal's answer. A 400 may say no more than that the run is not done; where it is done by the time that the status
+   * tells, it may have come to its end in between, so that only what it answers now is its answer.
+   */
+  async function ask(record: RequestRecord, work: Work, requestId: string, signal: AbortSignal) {
+    const read = () => deps.queue.result(work.model.endpoint, requestId, signal);
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof FalError) || readVerdict(error.fault).kind !== 'in-progress-or-bad') throw error;
+      signal.throwIfAborted();
+      if ((await stateOf(work, requestId, signal)) !== 'done')
+        throw new Later(patienceMs(record), 'fal is not done yet');
+      return await read();
+    }
+  }
 
   async function stateOf(work: Work, requestId: string, signal: AbortSignal): Promise<string> {
     try {

@@ -1,0 +1,95 @@
+import { describe, expect, it } from '@jest/globals';
+import { Journal } from '../../src/shared/journal.ts';
+import { silentLogger } from '../../src/shared/log.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { createReadResult, type ReadResultDeps } from '../../src/worker/collect/result.ts';
+import { FalError } from '../../src/worker/generate/fal-error.ts';
+import { MODEL } from '../support/fal.ts';
+import { mapStore } from '../support/map-store.ts';
+
+const notDone = new FalError({
+  kind: 'http',
+  call: 'result',
+  status: 400,
+  type: undefined,
+  detail: 'Request is still in progress',
+  retryAfterMs: undefined,
+  neverStarted: false,
+  billableUnits: undefined,
+});
+const output = { images: [{ url: 'https://v3.fal.media/files/a.png' }] };
+const name = { batch: 'b', row: 0, part: 0 };
+
+type Answer = FalError | { readonly output: typeof output; readonly billableUnits: undefined };
+
+/** Reads a result from a fal that gives these answers in turn, and says of every run that it is done. */
+async function readFrom(answers: readonly Answer[]) {
+  const left = [...answers];
+  const deps = {
+    journal: new Journal({ store: mapStore() }),
+    queue: {
+      submit: () => Promise.reject(new Error('nothing is submitted here')),
+      status: async () => ({ state: 'done', queuePosition: undefined, inferenceMs: undefined, logs: [] }),
+      async result() {
+        const next = left.shift();
+        if (next === undefined) throw new Error('asked once too often');
+        if (next instanceof FalError) throw next;
+        return next;
+      },
+    },
+    clock: () => 1_795_525_699_749,
+    random: () => 0,
+    log: silentLogger,
+  };
+  const none = () => Promise.reject(new Error('not asked here'));
+  const read = createReadResult({
+    ...deps,
+    house: { step: none, give: none, work: none, stop: none, fail: none },
+    platform: { findByInput: none, findById: none, unitPriceUsd: none },
+  } as unknown as ReadResultDeps); // Only what a result needs.
+  const request = { part: 0, indices: [0], kind: 'pay' as const, maxMicroUsd: 20_000, minMicroUsd: 20_000 };
+  const row = {
+    row: 0,
+    shot: 's',
+    shotKey: 'a'.repeat(32),
+    model: MODEL,
+    prompt: 'p',
+    input: { quality: 'medium', image_size: '1024x1024' },
+    recipe: 'r',
+    variants: 1,
+    columns: {},
+    requests: [request],
+  };
+  const record = {
+    request: 'b.0.0',
+    name,
+    state: 'submitted' as const,
+    epoch: 1,
+    round: 0,
+    reserved: 20_000,
+    requestId: 'X',
+    intentAtMs: 0,
+    attempts: 0,
+    renderStarts: 0,
+    booked: undefined,
+    failure: undefined,
+    withdrawal: undefined,
+  };
+  const work = { name, row, planned: request, model: defaultRegistry().get(MODEL) };
+  return await read(record, work, 'X', AbortSignal.timeout(5_000));
+}
+
+describe('a 400 for a result', () => {
+  it('fails no run that came to its end between the two questions', async () => {
+    const answered = await readFrom([notDone, { output, billableUnits: undefined }]);
+
+    expect(answered?.result.failure).toBeUndefined();
+    expect(answered?.result.images).toEqual([{ url: 'https://v3.fal.media/files/a.png' }]);
+  });
+
+  it('is the answer where fal repeats it of a run that is done', async () => {
+    const answered = await readFrom([notDone, notDone]);
+
+    expect(answered?.result.failure).toMatchObject({ code: 'bad_request' });
+  });
+});

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { cancelCommand } from './cancel-command.ts';
 import type { Context, Exit } from './context.ts';
 import { GROUPINGS } from './costs.ts';
 import { costsCommand } from './costs-command.ts';
@@ -70,6 +71,14 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       '\nExamples:\n  shotlist resume spring-1a2b3c4d --cap 40\n  shotlist resume spring-1a2b3c4d\n  shotlist resume',
     )
     .action(async (batch, args) => done(await resumeCommand(context, batch, args)));
+
+  common(cli.command('cancel').description('drop what is left of a batch, for good'))
+    .argument('<batch>', 'the batch; it cannot be resumed')
+    .addHelpText(
+      'after',
+      "\nWhat waits costs nothing, here and in fal's queue. What fal has begun is finished, paid and kept.\nMay be repeated.\n\nExample:\n  shotlist cancel spring-1a2b3c4d",
+    )
+    .action(async (batch, args) => done(await cancelCommand(context, batch, args)));
 }
 
 function common(command: Command): Command {

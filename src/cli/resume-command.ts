@@ -95,12 +95,12 @@ function operationsOf({ batches, journal, queues, records }: Shop): OperationsDe
 }
 
 /** Says so and resolves to true where the batch is at its end; throws a `UserError` where there is none. */
-async function hadEnded(
+export async function hadEnded(
   context: Context,
   args: OperatorArguments,
   shop: Shop,
   batch: string,
-  { outcome }: BatchOperation,
+  { outcome }: Pick<BatchOperation, 'outcome'>,
 ): Promise<boolean> {
   if (outcome === 'done') return false;
   // Redis forgets a batch some days after its end; the store has its summary.

@@ -1,4 +1,5 @@
 import { formatUsd, fromUsd } from '../shared/money.ts';
+import { unfinished } from '../shared/records/batches.ts';
 import { STATES } from '../shared/records/states.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { duration } from './progress.ts';
@@ -78,7 +79,10 @@ function advice({ batch, state, counts, etaSeconds, heldReason }: BatchStatus): 
     case 'done':
       return [`What was made: shotlist export ${batch}`, ...notes];
     case 'cancelled':
-      return notes;
+      return [
+        ...(unfinished(counts) > 0 ? ['What fal had begun is finished and kept; nothing more is sent.'] : []),
+        ...notes,
+      ];
   }
 }
 

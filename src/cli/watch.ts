@@ -1,6 +1,6 @@
 import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
-import type { Batches } from '../shared/records/batches.ts';
+import { type Batches, unfinished } from '../shared/records/batches.ts';
 import { type BatchStatus, batchStatus, statusOf } from '../shared/status.ts';
 import { sleep, systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
@@ -90,6 +90,8 @@ export async function watchBatch(
 
 /** undefined while something moves by itself. */
 function exitOf({ state, counts }: BatchStatus): Exit | undefined {
+  // What was at fal when its batch was cancelled is finished and kept.
+  if (state === 'cancelled' && unfinished(counts) > 0) return undefined;
   if (state === 'done' || state === 'cancelled') return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
   const moving = counts.submitting + counts.submitted + counts.generated + counts.rendering;
   return state === 'held' && moving === 0 ? EXIT.held : undefined;

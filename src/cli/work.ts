@@ -129,7 +129,7 @@ export async function startWork({
     journal,
     store,
     queue,
-    readResult: createReadResult({ house, journal, queue, platform, clock, random, log }),
+    readResult: createReadResult({ house, records, journal, queue, platform, clock, random, log }),
     resolveUnknown: createResolveUnknown({
       house,
       records,
@@ -188,6 +188,7 @@ export async function startWork({
   closers.defer(() => workers.close());
   if (roles.has('collect')) {
     const sweeping = startSweeping({
+      queues,
       redis,
       prefix,
       batches,

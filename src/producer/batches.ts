@@ -3,6 +3,7 @@ import type { Journal } from '../shared/journal.ts';
 import { formatUsd, type MicroUsd } from '../shared/money.ts';
 import type { Batches, BatchView, Stop } from '../shared/records/batches.ts';
 import type { Clock } from '../shared/time.ts';
+import { refuseCancelled } from './cancel.ts';
 
 /**
  * What a person does to batches that are queued: pause and resume, one or all. Every operation may be repeated, and
@@ -109,15 +110,6 @@ export async function resumeAll({
     jobs += await giveJobs(batch, view.priority, 'sweep');
   }
   return { was, jobs };
-}
-
-function refuseCancelled({ batch, word }: BatchView): void {
-  if (word === 'cancelled') {
-    throw new UserError(
-      'cancelled',
-      `Batch ${batch} is cancelled and stays so; enqueue its list again under another --batch.`,
-    );
-  }
 }
 
 function refuseTooLow({ batch, spent, reserved }: BatchView, cap: MicroUsd): void {

@@ -84,6 +84,14 @@ export function createHouse(deps: HouseDeps): House {
       const batch = parseRequestKey(step.request)?.batch ?? '';
       if (outcome.code === 'ok' && outcome.ended) await deps.ended(batch);
       if (outcome.code === 'lost') await this.stop(REDIS_LOST);
+      if (outcome.code === 'ok' && outcome.over === true) {
+        // Nothing was sent, and nothing will be: its batch was cancelled meanwhile.
+        await this.step(
+          'cancel',
+          step.epoch === undefined ? { request: step.request } : { request: step.request, epoch: step.epoch },
+        );
+        return { code: 'state', state: 'cancelled' };
+      }
       if (outcome.code === 'held') {
         log.warn({ request: step.request, scope: outcome.scope }, 'held by a cap');
         if (outcome.whole) deps.heldWhole(batch);

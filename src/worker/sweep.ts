@@ -18,6 +18,10 @@ export interface SweepDeps {
   readonly everyMs?: number;
 }
 
+export interface SweepingDeps extends SweepDeps {
+  readonly queues: Pick<Queues, 'isGeneratePaused' | 'resumeGenerate'>;
+}
+
 const EVERY_MS = 60_000;
 
 /**
@@ -38,6 +42,8 @@ export async function sweep({ batches, records, add, ended, log }: SweepDeps): P
     }
     // A batch that is still being enqueued gets its jobs from there.
     if (!view.complete) continue;
+    // A cancelling that broke off, or a request that was planned again behind its back.
+    if (view.word === 'cancelled') await cancelWaiting(batch, { records, ended });
     given += await giveJobs(records.jobless(batch, 'sweep'), view.priority, add);
   }
   if (given > 0) log.info({ requests: given }, 'gave jobs to requests that had none');
@@ -77,13 +83,42 @@ export async function clearWaiting(
   }
 }
 
+/**
+ * Cancels what waits of a batch whose word says so; with `queues` its jobs are removed too (one that is left finds its
+ * record cancelled, and ends). Resolves to how many requests.
+ */
+export async function cancelWaiting(
+  batch: string,
+  { records, queues, ended }: { records: Records; queues?: Queues; ended: (batch: string) => Promise<void> },
+): Promise<number> {
+  let count = 0;
+  for await (const { cancelled, ended: isEnd } of records.cancelWaiting(batch)) {
+    count += cancelled.length;
+    await queues?.removeWaiting('generate', cancelled);
+    if (isEnd) await ended(batch);
+  }
+  return count;
+}
+
+/**
+ * A stop is written first and the queue paused after it. Of a worker that froze between the two, the pause may come when
+ * a person has resumed already: then nothing would be submitted any more, and no status would say why.
+ */
+export async function resumeStray({ queues, batches, log }: SweepingDeps): Promise<void> {
+  if (!(await queues.isGeneratePaused())) return;
+  if ((await batches.stopped()) !== undefined) return;
+  await queues.resumeGenerate();
+  log.warn({}, 'the queue was paused without a stop; resumed');
+}
+
 /** Sweeps now and each minute, one worker at a time by a lock. */
-export function startSweeping(deps: SweepDeps): { stop(): Promise<void> } {
+export function startSweeping(deps: SweepingDeps): { stop(): Promise<void> } {
   const { redis, prefix, log, everyMs = EVERY_MS } = deps;
   let current: Promise<unknown> = Promise.resolve();
   const once = () => {
     current = (async () => {
       if ((await redis.set(`${prefix}:sweep`, '1', 'PX', Math.ceil(everyMs * 0.9), 'NX')) === null) return;
+      await resumeStray(deps);
       await sweep(deps);
     })().catch((error: unknown) =>
       log.warn({ error: messageOf(error) }, 'sweep broke off; the next one comes in a minute'),

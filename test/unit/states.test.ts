@@ -135,7 +135,7 @@ function reached(): ReadonlySet<Node> {
 /** Condition 1 of docs/states.md, which the script checks beside the table. */
 function conditionHolds(name: string, { money }: Node): boolean {
   if (name === 'store') return money === 'booked';
-  if (name === 'rerun' || name === 'lose') return money !== 'booked';
+  if (name === 'rerun' || name === 'lose' || name === 'withdraw') return money !== 'booked';
   return true;
 }
 

@@ -135,6 +135,7 @@ const RECORD: RequestRecord = {
   renderStarts: 0,
   booked: undefined,
   failure: undefined,
+  withdrawal: undefined,
 };
 
 function workOf(syncMode: boolean): Work {

@@ -6,7 +6,7 @@ import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
-import { ACTIVATE, CREATE, JOBLESS, TRANSITION } from './scripts.ts';
+import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_WITHDRAWAL, TRANSITION } from './scripts.ts';
 import {
   holdsClaims,
   isAtRest,
@@ -37,11 +37,23 @@ export interface RequestRecord {
   /** Booked cost. */
   readonly booked: MicroUsd | undefined;
   readonly failure: string | undefined;
+  /** How far the cancelling of its request at fal has come. */
+  readonly withdrawal: Withdrawal | undefined;
 }
+
+/** `asked` (ms since 1970): the call may be under way. `queued`: fal said that it took it out of its queue. */
+export type Withdrawal = { readonly kind: 'asked'; readonly atMs: number } | { readonly kind: 'queued' };
 
 /** What a transition answered. */
 export type Outcome =
-  | { readonly code: 'ok'; readonly round: number; readonly ended: boolean; readonly woken: readonly Woken[] }
+  | {
+      readonly code: 'ok';
+      readonly round: number;
+      readonly ended: boolean;
+      readonly woken: readonly Woken[];
+      /** Planned again in a batch that was cancelled: to be cancelled too. */
+      readonly over?: true;
+    }
   /** The record is gone, a later run took over, or its state does not allow this step: stop working on it. */
   | { readonly code: 'absent' | 'stale' | 'state'; readonly state: State | undefined }
   /** Redis forgot something since this worker last looked: nothing may be begun on it until it is rebuilt. */
@@ -108,6 +120,7 @@ const outcome = z.discriminatedUnion('code', [
     ended: z.boolean().default(false),
     woken,
     seen: z.int().optional(),
+    over: z.literal(true).optional(),
   }),
   z.object({ code: z.enum(['absent', 'stale', 'state']), state: state.optional() }),
   z.object({ code: z.enum(['taken', 'lost']) }),
@@ -121,6 +134,8 @@ const created = z.object({
   code: z.enum(['ok', 'absent']),
   items: z.array(z.tuple([z.string(), state, z.int()])).default([]),
 });
+
+const cancelled = z.object({ cancelled: woken, ended: z.boolean() });
 
 const jobless = z.array(
   z.object({ request: z.string(), round: z.int(), queue: z.enum(['generate', 'collect', 'render']) }),
@@ -197,7 +212,13 @@ export class Records {
       case 'ok':
         if (witness !== undefined && data.seen !== undefined)
           this.#deps.memory?.note(witness.life, data.seen);
-        return { code: 'ok', round: data.round, ended: data.ended, woken: data.woken };
+        return {
+          code: 'ok',
+          round: data.round,
+          ended: data.ended,
+          woken: data.woken,
+          ...(data.over === undefined ? {} : { over: data.over }),
+        };
       default:
         return data;
     }
@@ -275,6 +296,29 @@ export class Records {
     }
   }
 
+  /**
+   * Cancels what waits of a batch whose word is `cancelled`, some hundred at a time, and yields which, with the round
+   * that their jobs are named by. `ended`: the batch is at its end by this. Safe to repeat and beside running work.
+   */
+  async *cancelWaiting(batch: string): AsyncGenerator<z.infer<typeof cancelled>> {
+    const { redis, prefix, clock, ttlH } = this.#deps;
+    const { from } = TRANSITIONS.cancel;
+    for await (const members of this.#openMembers(batch)) {
+      const args = JSON.stringify({ batch, members, from, at: clock(), ttlS: ttlH * 3_600 });
+      yield cancelled.parse(JSON.parse(String(await redis.eval(CANCEL, 0, prefix, args))));
+    }
+  }
+
+  /**
+   * Notes how far the cancelling of a request at fal has come; undefined takes the note away. Resolves to false, and
+   * changes nothing, where the record no longer waits for that id, or fal took it out of its queue already.
+   */
+  async noteWithdrawal(request: string, requestId: string, note: Withdrawal | undefined): Promise<boolean> {
+    const { redis, prefix } = this.#deps;
+    const text = note === undefined ? '' : note.kind === 'asked' ? String(note.atMs) : note.kind;
+    return (await redis.eval(NOTE_WITHDRAWAL, 0, prefix, request, requestId, text)) === 1;
+  }
+
   /** Who took fal's id, as `<request>-<round>`; undefined where nobody did, or longer ago than records last. */
   async holderOf(requestId: string): Promise<string | undefined> {
     const { redis, prefix } = this.#deps;
@@ -335,6 +379,7 @@ const storedRecord = z.object({
   k: integer.default(0),
   b: integer.optional(),
   x: z.string().optional(),
+  wd: z.union([z.literal('queued'), integer]).optional(),
 });
 
 /** Throws a MalformedError when what stands in Redis is no record of ours. */
@@ -343,7 +388,7 @@ function parseRecord(request: string, fields: Record<string, string>): RequestRe
   const parsed = storedRecord.safeParse(fields);
   if (!parsed.success)
     throw new MalformedError(`The record of ${request} in Redis is damaged.`, { cause: parsed.error });
-  const { s, e, n, m, id, at, a, k, b, x } = parsed.data;
+  const { s, e, n, m, id, at, a, k, b, x, wd } = parsed.data;
   return {
     request,
     name: nameOf(request),
@@ -357,6 +402,8 @@ function parseRecord(request: string, fields: Record<string, string>): RequestRe
     renderStarts: k,
     booked: b,
     failure: x,
+    withdrawal:
+      wd === undefined ? undefined : wd === 'queued' ? { kind: 'queued' } : { kind: 'asked', atMs: wd },
   };
 }
 

@@ -6,7 +6,7 @@
  *
  * | key | what |
  * |---|---|
- * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; and the fields a step sets |
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; and the fields a step sets (`wd`: how far its cancelling at fal has come) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap` |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
@@ -205,7 +205,7 @@ move(state, a.to)
 redis.call('HSET', rec, 'op', a.op)
 if a.to == 'planned' then
   redis.call('HINCRBY', rec, 'n', 1)
-  redis.call('HDEL', rec, 'id', 'at', 'k', 'b')
+  redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd')
 end
 for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
 local ended = false
@@ -219,7 +219,53 @@ local seen
 if a.worker and redis.call('HGET', memory, 'life') == a.life then
   seen = redis.call('HINCRBY', memory, a.worker, 1)
 end
-return answer('ok', { ended = ended, seen = seen })
+-- Planned again after its batch was cancelled: the caller cancels it, since no job would be let go on with it.
+local over = a.to == 'planned' and redis.call('HGET', bat, 'word') == 'cancelled'
+return answer('ok', { ended = ended, seen = seen, over = over or nil })
+`;
+
+/**
+ * Cancels those of the members that wait (`a.from`), in a batch whose word says so, and answers which. Whoever gives
+ * jobs finds nothing to do for them from here on.
+ */
+export const CANCEL = `${COMMON}
+local bat = P .. ':batch:' .. a.batch
+local out = { cancelled = {}, ended = false }
+if redis.call('HGET', bat, 'word') == 'cancelled' then
+  for _, member in ipairs(a.members) do
+    local request = a.batch .. '.' .. member
+    local rec = P .. ':rec:' .. request
+    local fields = redis.call('HMGET', rec, 's', 'n', 'w')
+    for _, from in ipairs(a.from) do
+      if fields[1] == from then
+        redis.call('HINCRBY', bat, 'c.' .. from, -1)
+        redis.call('HINCRBY', bat, 'c.cancelled', 1)
+        redis.call('HSET', rec, 's', 'cancelled')
+        if fields[3] then
+          redis.call('SREM', P .. ':wait:' .. fields[3], request)
+          redis.call('HDEL', rec, 'w')
+        end
+        redis.call('SREM', P .. ':open:' .. a.batch, member)
+        redis.call('EXPIRE', rec, a.ttlS)
+        out.cancelled[#out.cancelled + 1] = { request = request, round = num(fields[2]) }
+      end
+    end
+  end
+  out.ended = finishIfEnded(a.batch)
+end
+if #out.cancelled == 0 then out.cancelled = nil end
+return cjson.encode(out)
+`;
+
+/** Notes how far the cancelling of fal's request has come, while the record still waits for that very request. */
+export const NOTE_WITHDRAWAL = `
+local rec = ARGV[1] .. ':rec:' .. ARGV[2]
+local fields = redis.call('HMGET', rec, 's', 'id', 'wd')
+if fields[1] ~= 'submitted' or fields[2] ~= ARGV[3] or redis.call('HEXISTS', rec, 'b') == 1 then return 0 end
+-- fal said that it took it out of its queue, which no later answer unsays.
+if fields[3] == 'queued' then return 0 end
+if ARGV[4] == '' then redis.call('HDEL', rec, 'wd') else redis.call('HSET', rec, 'wd', ARGV[4]) end
+return 1
 `;
 
 /**

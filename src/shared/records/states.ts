@@ -169,6 +169,13 @@ export const TRANSITIONS = {
     needs: 'nothing',
     meaning: 'a person cancelled the batch before this was submitted',
   },
+  withdraw: {
+    from: ['submitted'],
+    to: 'cancelled',
+    money: 'release',
+    needs: 'unbooked',
+    meaning: "cancelled in fal's queue before it started, as its result confirms: not charged",
+  },
 } as const satisfies Record<string, Transition>;
 
 export type TransitionName = keyof typeof TRANSITIONS;

@@ -1,9 +1,9 @@
 import type { Journal, Result } from '../../shared/journal.ts';
 import type { Logger } from '../../shared/log.ts';
-import type { RequestRecord } from '../../shared/records/records.ts';
+import type { Records, RequestRecord } from '../../shared/records/records.ts';
 import { backoffMs, type Clock, dayOf } from '../../shared/time.ts';
 import type { FalOutput, FalQueue } from '../generate/fal.ts';
-import { FalError } from '../generate/fal-error.ts';
+import { FalError, type FalFault } from '../generate/fal-error.ts';
 import type { FalPlatform } from '../generate/fal-platform.ts';
 import { ATTEMPT_BACKOFF, MAX_ATTEMPTS } from '../generate/limits.ts';
 import { type RequestFailure, readVerdict } from '../generate/verdicts.ts';
@@ -24,6 +24,7 @@ export type ReadResult = (
 
 export interface ReadResultDeps {
   readonly house: House;
+  readonly records: Pick<Records, 'read'>;
   readonly journal: Journal;
   readonly queue: FalQueue;
   readonly platform: FalPlatform;
@@ -37,13 +38,18 @@ const REPEAT_MS = 1_000;
 /** How long a request that fal's queue cannot tell of is looked for in its history, which lags, before it is given up. */
 const GIVE_UP_MS = 3_600_000;
 
+/** The calls of a cancelling take less; after that its answer is lost, and the request counts as charged. */
+const ASKED_MS = 60_000;
+/** In a result: it never started. No failure, since its request ends as cancelled. */
+const WITHDRAWN = 'withdrawn';
+
 /** Reads and stores the result of a request whose id is known. The first one stored decides the cost. */
 export function createReadResult(deps: ReadResultDeps): ReadResult {
   const { house, journal, platform, clock, log } = deps;
 
   return async (record, work, requestId, signal) => {
     const standing = await journal.readResult(requestId, signal);
-    if (standing !== undefined) return { result: standing, output: undefined };
+    if (standing !== undefined) return await withdrawnOr(record, standing);
     try {
       const { output, billableUnits } = await ask(record, work, requestId, signal);
       return {
@@ -82,6 +88,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
           // Said of a run that is done.
           break;
         case 'fail':
+          if (await wasWithdrawn(record, error.fault)) return await withdraw(record, requestId, signal);
           break;
       }
       const { billableUnits } = error.fault;
@@ -89,6 +96,47 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
       return { result, output: undefined };
     }
   };
+
+  /**
+   * Whether it was us who took it out of fal's queue before it started. Only both words together say so, that of the
+   * cancelling and that of the result: any other end of a cancelled request may have been charged.
+   */
+  async function wasWithdrawn({ request }: RequestRecord, fault: FalFault): Promise<boolean> {
+    if (fault.status !== 499 || (fault.billableUnits ?? 0) > 0) return false;
+    const note = (await deps.records.read(request))?.withdrawal;
+    // The answer to the cancelling is just on its way.
+    if (note?.kind === 'asked' && clock() - note.atMs < ASKED_MS)
+      throw new Later(REPEAT_MS, 'being cancelled');
+    return note?.kind === 'queued';
+  }
+
+  async function withdraw({ name, round, ...record }: RequestRecord, requestId: string, signal: AbortSignal) {
+    const now = clock();
+    // In the store first, since a rebuild of Redis would know nothing of the note.
+    const standing = await journal.writeResult(
+      {
+        ...name,
+        round,
+        requestId,
+        at: now,
+        day: dayOf(now),
+        cost: 0,
+        source: 'price-rule',
+        images: [],
+        failure: { code: WITHDRAWN, message: "cancelled in fal's queue before it started; not charged" },
+      },
+      signal,
+    );
+    return await withdrawnOr({ ...record, name, round }, standing);
+  }
+
+  /** Ends the request where the result says that it was withdrawn. */
+  async function withdrawnOr({ request, epoch }: RequestRecord, result: Result) {
+    if (result.failure?.code !== WITHDRAWN) return { result, output: undefined };
+    const withdrawn = await house.step('withdraw', { request, epoch });
+    if (withdrawn.code === 'ok') log.info({ request }, "cancelled in fal's queue; not charged");
+    return undefined;
+  }
 
   /**
    * fal's answer. A 400 may say no more than that the run is not done; where it is done by the time that the status

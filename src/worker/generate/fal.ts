@@ -15,7 +15,14 @@ export interface FalQueue {
   submit(endpoint: string, input: FalInput, options: SubmitOptions): Promise<{ requestId: string }>;
   status(endpoint: string, requestId: string, options: StatusOptions): Promise<QueueStatus>;
   result(endpoint: string, requestId: string, signal?: AbortSignal): Promise<QueueResult>;
+  /**
+   * Asks fal once to drop a request. `cancelled`: taken out of its queue, so that it never starts. `asked`: it runs, and
+   * may be charged. `too-late`: it has ended, or fal does not know it. Rejects with a FalError where that is not known.
+   */
+  cancel(endpoint: string, requestId: string, signal?: AbortSignal): Promise<CancelVerdict>;
 }
+
+export type CancelVerdict = 'cancelled' | 'asked' | 'too-late';
 
 export type FalInput = Readonly<Record<string, string | number | boolean>>;
 
@@ -142,6 +149,19 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
         client.queue.result(endpoint, { requestId }),
       );
       return { output: parse('result', falOutput, answer), billableUnits: answer.billableUnits };
+    },
+
+    async cancel(endpoint, requestId, signal) {
+      try {
+        const { status } = await exchange('cancel', { signal }, (client) =>
+          client.queue.cancel(endpoint, { requestId }),
+        );
+        return status === 200 ? 'cancelled' : 'asked';
+      } catch (error) {
+        const fault = error instanceof FalError ? error.fault : undefined;
+        if (fault?.kind === 'http' && (fault.status === 400 || fault.status === 404)) return 'too-late';
+        throw error;
+      }
     },
   };
 }

@@ -102,10 +102,15 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
   async function turnedAway(
     { request, epoch }: Run,
     { row, planned }: Work,
-    { code }: Exclude<Outcome, { code: 'ok' }>,
+    outcome: Exclude<Outcome, { code: 'ok' }>,
     signal: AbortSignal,
   ): Promise<void> {
+    const { code } = outcome;
     log.debug({ request, code }, 'not now');
+    if (outcome.code === 'word' && outcome.reason === 'cancelled') {
+      await house.step('cancel', { request, epoch });
+      return;
+    }
     if (code !== 'claimed' && code !== 'wait' && code !== 'held') return;
     const made = await deps.made(row.shotKey, signal);
     if (!planned.indices.every((index) => made.has(index))) return;

@@ -1,4 +1,4 @@
-import { status } from './fal-world.ts';
+import { cancelAtFal, status } from './fal-world.ts';
 import { change, type InHand } from './in-hand.ts';
 import type { Run } from './steps.ts';
 import { repeated, step } from './steps.ts';
@@ -18,11 +18,18 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
     yield* change(inHand, 'lose');
     return;
   }
+  const word = yield* step('word', () => world.batches.get(plan.batch));
+  if (word === 'cancelled') yield* step('cancel at fal', () => cancelAtFal(world, falId));
   const seen = yield* step('status', () => status(world, falId));
   if (seen === 'running') return;
   if (seen.outcome === 'failed-free' || seen.outcome === 'never-started') {
     const again = seen.outcome === 'never-started' || record.reruns < MAX_RERUNS;
     yield* change(inHand, again ? 'rerun' : 'fail');
+    return;
+  }
+
+  if (seen.outcome === 'withdrawn') {
+    yield* change(inHand, 'withdraw');
     return;
   }
 

@@ -7,11 +7,12 @@ export interface Submission {
   readonly images: number;
   /** By fal's clock, as its list shows it. */
   readonly sentAtS: number;
-  readonly endsAtS: number;
-  readonly visibleAtS: number;
-  readonly outcome: 'ok' | 'failed-free' | 'failed-billed' | 'never-started';
+  readonly startsAtS: number;
+  endsAtS: number;
+  visibleAtS: number;
+  outcome: 'ok' | 'failed-free' | 'failed-billed' | 'never-started' | 'withdrawn';
   readonly priceMicroUsd: number;
-  readonly costMicroUsd: number;
+  costMicroUsd: number;
 }
 
 export type Answer =
@@ -24,7 +25,7 @@ interface Fate {
   readonly startS: number;
   readonly runS: number;
   readonly lagS: number;
-  readonly outcome: Submission['outcome'];
+  readonly outcome: Exclude<Submission['outcome'], 'withdrawn'>;
 }
 
 const FATES: readonly (Fate | 'no' | 'never')[] = [
@@ -76,6 +77,7 @@ export function post(
     prompt: args.prompt,
     images: args.images,
     sentAtS: world.nowS + world.falAheadS,
+    startsAtS: world.nowS + fate.startS,
     endsAtS,
     visibleAtS: endsAtS + fate.lagS,
     outcome: fate.outcome,
@@ -96,6 +98,18 @@ export function status(world: World, falId: string): Submission | 'running' {
   const submission = world.submissions.find((each) => each.id === falId);
   if (submission === undefined) throw new Error(`fal knows no request ${falId}.`);
   return submission.endsAtS <= world.nowS ? submission : 'running';
+}
+
+/** Takes a request out of fal's queue; one that has started, or ended, is left alone. */
+export function cancelAtFal(world: World, falId: string): void {
+  const submission = world.submissions.find((each) => each.id === falId);
+  if (submission === undefined || submission.startsAtS <= world.nowS || submission.endsAtS <= world.nowS)
+    return;
+  submission.outcome = 'withdrawn';
+  submission.endsAtS = world.nowS;
+  submission.visibleAtS = world.nowS;
+  submission.costMicroUsd = 0;
+  world.trace.push(`${world.nowS} fal takes ${falId} out of its queue`);
 }
 
 /** What fal has charged, and the dearest that what it still has in hand can cost. */

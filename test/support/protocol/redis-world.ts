@@ -92,7 +92,7 @@ export function capOf(world: World, scope: string): number {
 /** What the table leaves to the script (docs/states.md): no way past `submitted` unbooked, no way back once booked. */
 function moneyAllows(world: World, record: RequestRecord, name: TransitionName): boolean {
   if (name === 'store') return record.reservation === undefined || world.mutation === 'store-before-book';
-  if (name === 'rerun' || name === 'lose') return record.booked === undefined;
+  if (name === 'rerun' || name === 'lose' || name === 'withdraw') return record.booked === undefined;
   return true;
 }
 

@@ -72,7 +72,9 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
     // A batch without a head was never begun.
     if (found !== undefined) heads.push(found);
   }
-  deps.say(`${heads.length} batches are not at their end`);
+  deps.say(
+    `${heads.length === 1 ? '1 batch is not at its' : `${heads.length} batches are not at their`} end`,
+  );
   const from = firstDay(heads, clock());
   const spent = await sumSpent(deps.ledger(from, signal), segmentsOf(heads));
   await deps.restoreSpent(spent);

@@ -85,6 +85,10 @@ export class Queues {
     await this.#queues.generate.pause();
   }
 
+  async isGeneratePaused(): Promise<boolean> {
+    return await this.#queues.generate.isPaused();
+  }
+
   async resumeGenerate(): Promise<void> {
     await this.#queues.generate.resume();
   }

@@ -112,7 +112,8 @@ function falFaultOf(random: Random): Fault {
   if (draw < 0.8) return { on: 'result', kind: pick(READS, random), times };
   if (draw < 0.84) return { on: 'list', kind: 'unavailable', times };
   if (draw < 0.87) return { on: 'list', kind: 'lag', lagMs: 800, times };
-  if (draw < 0.9) return { on: 'list', kind: 'small-pages', pageSize: 2, times };
+  // For good: a page size that changes between two pages of one reading hides rows, which fal does not do.
+  if (draw < 0.9) return { on: 'list', kind: 'small-pages', pageSize: 2 };
   if (draw < 0.92) return { on: 'pricing', kind: 'unavailable', times };
   if (draw < 0.96) return { on: 'media', kind: pick(MEDIA, random), times };
   return { on: 'media', kind: pick(SPOILED, random), times, when: fragile };

@@ -8,6 +8,7 @@ import { exportCommand } from './export-command.ts';
 import { ledgerCommand } from './ledger-command.ts';
 import { usd } from './list-arguments.ts';
 import { pauseCommand, resumeCommand } from './resume-command.ts';
+import { retryCommand } from './retry-command.ts';
 import { statusCommand } from './status-command.ts';
 
 /** Adds the commands that look at batches and steer them. `done` is told what each came to. */
@@ -79,6 +80,17 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       "\nWhat waits costs nothing, here and in fal's queue. What fal has begun is finished, paid and kept.\nMay be repeated.\n\nExample:\n  shotlist cancel spring-1a2b3c4d",
     )
     .action(async (batch, args) => done(await cancelCommand(context, batch, args)));
+
+  common(cli.command('retry').description('try what failed in a batch again, after saying what it may cost'))
+    .argument('<batch>', 'the batch, also one that has ended')
+    .option('--code <code>', 'only what failed with this code, such as content_policy_violation')
+    .option('--shot <ids>', 'only these shots, with commas between their ids')
+    .option('--yes', 'do not ask before spending; and try result_expired too, which fal may have charged')
+    .addHelpText(
+      'after',
+      '\nWhere the originals exist it is free.\n\nExamples:\n  shotlist retry spring-1a2b3c4d\n  shotlist retry spring-1a2b3c4d --code content_policy_violation --shot MUG-1,MUG-2',
+    )
+    .action(async (batch, args) => done(await retryCommand(context, batch, args)));
 }
 
 function common(command: Command): Command {

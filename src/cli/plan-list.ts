@@ -95,9 +95,10 @@ export function count(n: number, noun: string): string {
  */
 export async function confirmSpending(
   context: Context,
-  { maxMicroUsd }: PlanTotals,
-  args: ListArguments,
+  { maxMicroUsd }: Pick<PlanTotals, 'maxMicroUsd'>,
+  args: Pick<ListArguments, 'simulate' | 'yes' | 'cap'>,
   { confirmOver }: Config,
+  mend = 'add --yes, or --cap with the most that it may spend',
 ): Promise<void> {
   if (args.simulate === true || args.yes === true || maxMicroUsd <= confirmOver) return;
   const amount = formatUsd(maxMicroUsd);
@@ -105,7 +106,7 @@ export async function confirmSpending(
     if (args.cap !== undefined) return;
     throw new UserError(
       'not_confirmed',
-      `This may cost up to ${amount}, more than CONFIRM_OVER_USD (${formatUsd(confirmOver)}): add --yes, or --cap with the most that it may spend.`,
+      `This may cost up to ${amount}, more than CONFIRM_OVER_USD (${formatUsd(confirmOver)}): ${mend}.`,
     );
   }
   const yes = await confirm(

@@ -116,7 +116,11 @@ async function sayFailures(
   { counts }: BatchStatus,
 ): Promise<void> {
   if (counts.failed === 0) return;
-  const failures = [...(await shop.journal.failures(batch)).values()];
+  // A failure that was tried again may be delivered by now.
+  const delivered = await shop.journal.deliveredNames(batch);
+  const failures = [...(await shop.journal.failures(batch)).values()].filter(
+    ({ row, part }) => !delivered.has(`${row}.${part}`),
+  );
   for (const { row, part, batch: of, code, message } of failures.slice(0, SHOWN_FAILURES)) {
     const planned = await shop.journal.planned({ batch: of, row, part });
     say(context, `failed: ${planned.row.shot}: ${code}: ${message}`);

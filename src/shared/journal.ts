@@ -103,6 +103,8 @@ const event = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('pause'), at: z.int() }),
   z.object({ kind: z.literal('resume'), at: z.int() }),
   z.object({ kind: z.literal('cancel'), at: z.int() }),
+  // Which failures are to be tried again, each as `<row>.<part>-<round>`.
+  z.object({ kind: z.literal('retry'), at: z.int(), failed: z.array(z.string()) }),
   // What a person knows of a submit whose answer was lost: fal's id, or that it never arrived.
   z.object({ kind: z.literal('adopt'), at: z.int(), ...ofRound, requestId: z.string() }),
   z.object({ kind: z.literal('absent'), at: z.int(), ...ofRound }),

@@ -18,6 +18,9 @@ const OUTSIDE_THE_MODEL = [
   // Reads fal's bill, which the model has as the judge of all others.
   'attach planned',
   'attach held',
+  // A person's word, given after the end: what follows is the way of any request that is planned or generated.
+  'retry failed',
+  'rerender failed',
   // What ends a request here is fal's word or a render that never ends; other reasons change nothing in the money.
   'fail planned',
   'fail generated',

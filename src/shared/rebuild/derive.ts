@@ -20,17 +20,19 @@ export type Standing =
 
 /**
  * How a request stands by the names alone. In doubt is every last intent without an end, also where fal said a definite
- * no to it: of that the store has no word, and to wait is dear only in time.
+ * no to it: of that the store has no word, and to wait is dear only in time. `retriedRound`: the last one whose failure
+ * a person wants tried again.
  */
 export function standingByNames(
   { kind, delivered, failedRound, sentRound }: RequestTraces,
   word: Word,
+  retriedRound?: number,
 ): Standing {
   if (delivered) return { state: 'delivered' };
   if (sentRound !== undefined && sentRound > (failedRound ?? -1)) {
     return { state: 'doubt', round: sentRound };
   }
-  if (failedRound !== undefined) return { state: 'failed' };
+  if (failedRound !== undefined && failedRound > (retriedRound ?? -1)) return { state: 'failed' };
   if (kind === 'reuse') return { state: 'generated' };
   return { state: word === 'cancelled' ? 'cancelled' : 'planned' };
 }
@@ -98,6 +100,19 @@ export function settleDoubt(name: Pick<IdTaken, 'batch' | 'row' | 'part'>, evide
  */
 export function nextRound(seen: number | undefined, nowMs: number): number {
   return Math.max((seen ?? -1) + 1, Math.floor(nowMs / 1_000));
+}
+
+/** The last round of each request (`<row>.<part>`) whose failure a person wants tried again. */
+export function retriedRounds(events: readonly BatchEvent[]): ReadonlyMap<string, number> {
+  const rounds = new Map<string, number>();
+  for (const event of events) {
+    if (event.kind !== 'retry') continue;
+    for (const one of event.failed) {
+      const [member = '', round] = one.split('-');
+      rounds.set(member, Math.max(rounds.get(member) ?? 0, Number(round)));
+    }
+  }
+  return rounds;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Restore, RestoredRecord } from '../records/restore.ts';
 import type { State } from '../records/states.ts';
 import { nextLife } from '../redis-memory.ts';
 import { type Clock, dayOf } from '../time.ts';
-import { nextRound, standingByNames, wordAndCap } from './derive.ts';
+import { nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
 import { readDoubt, sentRoundOf } from './doubt.ts';
 import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
 import { isUnfinished, tracesOf, unfinishedFolders } from './traces.ts';
@@ -211,7 +211,9 @@ async function restoreBatch(
   const { store, journal, restore } = deps;
   const { batch } = head;
   const traces = await tracesOf(store, batch, signal);
-  const { word, cap } = wordAndCap(await journal.events(batch, signal), head.cap);
+  const events = await journal.events(batch, signal);
+  const { word, cap } = wordAndCap(events, head.cap);
+  const retried = retriedRounds(events);
   await restore.batch(head, {
     word,
     cap,
@@ -232,6 +234,7 @@ async function restoreBatch(
             sentRound: sentRoundOf(traces, member),
           },
           word,
+          retried.get(member),
         );
         if (standing.state === 'doubt') {
           const found = { batch, row, request, round: standing.round, traces, money };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Clock } from '../time.ts';
-import { COMPLETE, SET_CAP } from './scripts.ts';
+import { COMPLETE, SET_CAP, SUMMARIZED } from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
 
 /** The word of a batch: what its requests may do. */
@@ -184,12 +184,7 @@ export class Batches {
   /** The store holds the summary: from now on Redis forgets the batch by itself. */
   async summarized(batch: string, ttlS: number): Promise<void> {
     const { redis, prefix } = this.#deps;
-    await redis
-      .multi()
-      .hset(this.#key(batch), { sum: '1' })
-      .expire(this.#key(batch), ttlS)
-      .expire(`${prefix}:money:batch:${batch}`, ttlS)
-      .exec();
+    await redis.eval(SUMMARIZED, 0, prefix, batch, ttlS);
   }
 
   /** Drops the name of a batch that Redis has forgotten. */

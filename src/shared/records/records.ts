@@ -6,7 +6,7 @@ import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
-import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_WITHDRAWAL, TRANSITION } from './scripts.ts';
+import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_WITHDRAWAL, RECALL, TRANSITION } from './scripts.ts';
 import {
   holdsClaims,
   isAtRest,
@@ -179,6 +179,7 @@ export class Records {
         needs,
         claims: holdsClaims(to),
         rest: isAtRest(to),
+        revives: from.some(isAtRest),
         ttlS: ttlH * 3_600,
         at: now,
         day,
@@ -317,6 +318,12 @@ export class Records {
     const { redis, prefix } = this.#deps;
     const text = note === undefined ? '' : note.kind === 'asked' ? String(note.atMs) : note.kind;
     return (await redis.eval(NOTE_WITHDRAWAL, 0, prefix, request, requestId, text)) === 1;
+  }
+
+  /** Brings back the record of a request that failed in that round, where Redis has forgotten it; else does nothing. */
+  async recallFailed(request: string, round: number): Promise<void> {
+    const { redis, prefix, ttlH } = this.#deps;
+    await redis.eval(RECALL, 0, prefix, nameOf(request).batch, request, round, ttlH * 3_600);
   }
 
   /** Who took fal's id, as `<request>-<round>`; undefined where nobody did, or longer ago than records last. */

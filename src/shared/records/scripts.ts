@@ -203,6 +203,17 @@ end
 
 move(state, a.to)
 redis.call('HSET', rec, 'op', a.op)
+if a.revives then
+  -- It is under way again, and its batch with it: neither has an end, nor a time to be forgotten at.
+  redis.call('SADD', P .. ':open:' .. a.batch, a.member)
+  redis.call('PERSIST', rec)
+  redis.call('HDEL', rec, 'x', 'a', 'k')
+  redis.call('HDEL', bat, 'done', 'sum')
+  redis.call('PERSIST', bat)
+  redis.call('PERSIST', P .. ':money:batch:' .. a.batch)
+  -- What returns to planned is counted up below.
+  if a.to ~= 'planned' then redis.call('HINCRBY', rec, 'n', 1) end
+end
 if a.to == 'planned' then
   redis.call('HINCRBY', rec, 'n', 1)
   redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd')
@@ -307,6 +318,25 @@ return cjson.encode({ code = 'ok', items = out })
 export const COMPLETE = `${COMMON}
 redis.call('HSET', P .. ':batch:' .. a.batch, 'enq', '1')
 return finishIfEnded(a.batch) and 1 or 0
+`;
+
+/** The record of a request that has failed, where Redis has forgotten it by now: its counters still hold it. */
+export const RECALL = `
+local bat, rec = ARGV[1] .. ':batch:' .. ARGV[2], ARGV[1] .. ':rec:' .. ARGV[3]
+if redis.call('EXISTS', bat) == 0 or redis.call('EXISTS', rec) == 1 then return 0 end
+redis.call('HSET', rec, 's', 'failed', 'e', 0, 'n', ARGV[4])
+redis.call('EXPIRE', rec, ARGV[5])
+return 1
+`;
+
+/** Only of a batch that is at its end still: a person may have wanted its failures tried again meanwhile. */
+export const SUMMARIZED = `
+local bat, money = ARGV[1] .. ':batch:' .. ARGV[2], ARGV[1] .. ':money:batch:' .. ARGV[2]
+if redis.call('HEXISTS', bat, 'done') == 0 then return 0 end
+redis.call('HSET', bat, 'sum', '1')
+redis.call('EXPIRE', bat, ARGV[3])
+redis.call('EXPIRE', money, ARGV[3])
+return 1
 `;
 
 /** Checked and set in one step, or a reservation in between could stand above a lowered cap. */

@@ -18,7 +18,7 @@ export const STATES = [
 
 export type State = (typeof STATES)[number];
 
-/** Nothing more happens by itself, and the record's time to live runs. */
+/** Nothing more happens by itself, and the record's time to live runs. Only a person's word leads out of it. */
 export const AT_REST = ['delivered', 'failed', 'cancelled'] as const satisfies readonly State[];
 
 /** A POST may be on its way or accepted, so the images are claimed: nobody else may ask for them. */
@@ -175,6 +175,20 @@ export const TRANSITIONS = {
     money: 'release',
     needs: 'unbooked',
     meaning: "cancelled in fal's queue before it started, as its result confirms: not charged",
+  },
+  retry: {
+    from: ['failed'],
+    to: 'planned',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'a person wants it tried again, and paid for again where fal charged the last run',
+  },
+  rerender: {
+    from: ['failed'],
+    to: 'generated',
+    money: 'keep',
+    needs: 'nothing',
+    meaning: 'a person wants it tried again, and the originals exist: nothing to pay',
   },
 } as const satisfies Record<string, Transition>;
 

@@ -1,0 +1,148 @@
+import pMap from 'p-map';
+import type { JobCall, QueueName } from '../shared/jobs.ts';
+import type { Failure, Journal } from '../shared/journal.ts';
+import { requestKeyOf } from '../shared/keys.ts';
+import { priceOf } from '../shared/models/price.ts';
+import type { Registry } from '../shared/models/registry.ts';
+import type { MicroUsd } from '../shared/money.ts';
+import type { Batches } from '../shared/records/batches.ts';
+import type { Records } from '../shared/records/records.ts';
+import type { Clock } from '../shared/time.ts';
+
+/** Which failures of a batch are tried again; without both, all. */
+export interface RetryChoice {
+  readonly code: string | undefined;
+  readonly shots: ReadonlySet<string> | undefined;
+}
+
+/** A failure, and what to try it again may cost. */
+export interface Retryable {
+  readonly failure: Failure;
+  /** Nothing is asked of fal: its originals exist. */
+  readonly way: 'retry' | 'rerender';
+  readonly minMicroUsd: MicroUsd;
+  readonly maxMicroUsd: MicroUsd;
+}
+
+export interface FindDeps {
+  readonly journal: Pick<Journal, 'failures' | 'deliveredNames' | 'planned'>;
+  readonly records: Pick<Records, 'read'>;
+  /** Which variants of a shot are stored already. */
+  readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
+  readonly registry: Registry;
+}
+
+/** Shots looked at at once, a short listing each. */
+const AT_ONCE = 16;
+
+/** The failures of a batch that are chosen, in the order of its list. Changes nothing. */
+export async function findRetryable(
+  batch: string,
+  { code, shots }: RetryChoice,
+  { journal, records, made, registry }: FindDeps,
+  signal: AbortSignal,
+): Promise<Retryable[]> {
+  const delivered = await journal.deliveredNames(batch, signal);
+  const failures = [...(await journal.failures(batch, signal))]
+    .filter(([member, failure]) => !delivered.has(member) && (code === undefined || failure.code === code))
+    .map(([, failure]) => failure)
+    // Neighbours stand in the same chunk of the plan.
+    .sort((a, b) => a.row - b.row || a.part - b.part);
+  const found = await pMap(
+    failures,
+    async (failure): Promise<Retryable | undefined> => {
+      const { row, request } = await journal.planned(failure, signal);
+      if (shots !== undefined && !shots.has(row.shot)) return undefined;
+      // A failure may be on its way into the record, or be tried again already.
+      const state = (await records.read(requestKeyOf(failure)))?.state;
+      if (state !== undefined && state !== 'failed') return undefined;
+      const stored = await made(row.shotKey, signal);
+      const missing = request.indices.filter((index) => !stored.has(index)).length;
+      if (missing === 0) return { failure, way: 'rerender', minMicroUsd: 0, maxMicroUsd: 0 };
+      return { failure, way: 'retry', ...priceOf(registry.get(row.model), row.input, row.prompt, missing) };
+    },
+    { concurrency: AT_ONCE, signal },
+  );
+  return found.filter((one) => one !== undefined);
+}
+
+export interface RetryDeps {
+  readonly batches: Pick<Batches, 'read' | 'setWord'>;
+  readonly records: Pick<Records, 'recallFailed' | 'transition'>;
+  readonly journal: Pick<Journal, 'writeEvent'>;
+  readonly add: (queue: QueueName, calls: readonly JobCall[]) => Promise<void>;
+  /** Restores a batch that Redis has forgotten after its end, from the store, with what is to be tried again. */
+  readonly restore: (batch: string) => Promise<void>;
+  /** A name that no other event of the same millisecond has. */
+  readonly eventId: () => string;
+  readonly clock: Clock;
+}
+
+/** Failures named by one event. */
+const EVENT_SIZE = 5_000;
+const CHUNK = 500;
+
+/**
+ * Tries failures of a batch again: each in a new round, and the batch is under way again, also where it had ended. The
+ * store learns of it first. Resolves to how many; fewer than asked for where somebody was faster. Safe to repeat, also
+ * where it broke off: what was not reached is still failed.
+ */
+export async function retryFailures(
+  batch: string,
+  chosen: readonly Retryable[],
+  deps: RetryDeps,
+): Promise<number> {
+  if (chosen.length === 0) return 0;
+  const { batches, journal } = deps;
+  const before = await batches.read(batch);
+  await writeEvents(batch, chosen, deps);
+  if (before === undefined) {
+    await journal.writeEvent(batch, { kind: 'resume', at: deps.clock() }, `z-${deps.eventId()}`);
+    await deps.restore(batch);
+    return chosen.length;
+  }
+  // Paused or held while its last requests ended: nothing waits for a person but what is tried again now.
+  if (before.doneAtMs !== undefined && before.word !== 'running') {
+    await journal.writeEvent(batch, { kind: 'resume', at: deps.clock() }, `z-${deps.eventId()}`);
+    await batches.setWord(batch, 'running');
+  }
+  let retried = 0;
+  for (let at = 0; at < chosen.length; at += CHUNK) {
+    retried += await retryChunk(chosen.slice(at, at + CHUNK), before.priority, deps);
+  }
+  return retried;
+}
+
+async function writeEvents(
+  batch: string,
+  chosen: readonly Retryable[],
+  { journal, eventId, clock }: RetryDeps,
+): Promise<void> {
+  for (let from = 0; from < chosen.length; from += EVENT_SIZE) {
+    const failed = chosen
+      .slice(from, from + EVENT_SIZE)
+      .map(({ failure: { row, part, round } }) => `${row}.${part}-${round}`);
+    await journal.writeEvent(batch, { kind: 'retry', at: clock(), failed }, eventId());
+  }
+}
+
+async function retryChunk(
+  chunk: readonly Retryable[],
+  priority: number,
+  { records, add }: RetryDeps,
+): Promise<number> {
+  const calls: Record<'retry' | 'rerender', JobCall[]> = { retry: [], rerender: [] };
+  await pMap(
+    chunk,
+    async ({ failure, way }) => {
+      const request = requestKeyOf(failure);
+      await records.recallFailed(request, failure.round);
+      const outcome = await records.transition(way, { request });
+      if (outcome.code === 'ok') calls[way].push({ request, round: outcome.round, priority });
+    },
+    { concurrency: AT_ONCE },
+  );
+  await add('generate', calls.retry);
+  await add('render', calls.rerender);
+  return calls.retry.length + calls.rerender.length;
+}

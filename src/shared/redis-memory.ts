@@ -163,6 +163,6 @@ export function nextLife(newest: string | undefined, nowMs: number): string {
 function lost(what: string): UserError {
   return new UserError(
     'redis_lost',
-    `${what}: going on could pay for the same pictures again. Run shotlist rebuild, which restores it from the store; nothing is paid by that.`,
+    `${what}: going on could pay for the same pictures again. Run shotlist rebuild (with --simulate for simulated work), which restores it from the store; nothing is paid by that.`,
   );
 }

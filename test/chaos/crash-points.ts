@@ -44,7 +44,8 @@ export interface CrashOptions {
 }
 
 const REACH_LIMIT_MS = 60_000;
-const CUT_OFF_MS = 2_000;
+/** Longer than a busy machine needs to bring a woken process as far as its POST. */
+const CUT_OFF_MS = 6_000;
 const REST_LIMIT_MS = 60_000;
 
 /** The points that one undisturbed run goes through, in their order; `hits`: how often each. */

@@ -1,6 +1,7 @@
 import { pMapIterable } from 'p-map';
 import { NO_BATCH_SEGMENT } from '../shared/corrections.ts';
-import type { Journal, LedgerKey } from '../shared/journal.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { LedgerKey } from '../shared/journal-objects.ts';
 import { formatUsd } from '../shared/money.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';

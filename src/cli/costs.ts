@@ -1,4 +1,4 @@
-import type { LedgerEntry } from '../shared/journal.ts';
+import type { LedgerEntry } from '../shared/journal-objects.ts';
 import { type MicroUsd, toUsd } from '../shared/money.ts';
 
 export const GROUPINGS = ['batch', 'day', 'shot', 'quality', 'size', 'model'] as const;

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import { MalformedError } from '../shared/errors.ts';
-import type { Journal, LedgerEntry, LedgerKey } from '../shared/journal.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { LedgerEntry, LedgerKey } from '../shared/journal-objects.ts';
 import { byDay } from '../shared/merged-ledger.ts';
 import { toUsd } from '../shared/money.ts';
 import { dayOf, systemClock } from '../shared/time.ts';

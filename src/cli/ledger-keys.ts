@@ -1,5 +1,6 @@
 import { Corrections } from '../shared/corrections.ts';
-import type { Head, Journal, LedgerKey } from '../shared/journal.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { Head, LedgerKey } from '../shared/journal-objects.ts';
 import { mergedBatchDay, mergedLedger } from '../shared/merged-ledger.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import type { Clock } from '../shared/time.ts';

@@ -1,5 +1,6 @@
 import { pMapIterable } from 'p-map';
-import type { Head, Journal } from '../shared/journal.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { Head } from '../shared/journal-objects.ts';
 import { type RequestName, requestKeyOf } from '../shared/keys.ts';
 import type { MicroUsd } from '../shared/money.ts';
 import type { PlanRow } from '../shared/plan-row.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { UserError } from '../shared/errors.ts';
-import type { Head } from '../shared/journal.ts';
+import type { Head } from '../shared/journal-objects.ts';
 import { encodeSegment } from '../shared/keys.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';

@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import { UserError } from '../shared/errors.ts';
 import type { JobCall, QueueName } from '../shared/jobs.ts';
-import type { Head, Journal } from '../shared/journal.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { Head } from '../shared/journal-objects.ts';
 import { batchIdFault } from '../shared/keys.ts';
 import type { MicroUsd } from '../shared/money.ts';
 import type { Batches } from '../shared/records/batches.ts';

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import type { JobCall, QueueName } from '../shared/jobs.ts';
-import type { Failure, Journal } from '../shared/journal.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { Failure } from '../shared/journal-objects.ts';
 import { requestKeyOf } from '../shared/keys.ts';
 import { priceOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';

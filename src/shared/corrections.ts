@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MalformedError } from './errors.ts';
-import { type LedgerTrace, ledgerEntry, parseLedgerKey } from './journal.ts';
+import { parseLedgerKey } from './journal.ts';
+import { type LedgerTrace, ledgerEntry } from './journal-objects.ts';
 import { encodeSegment, objectKeys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 

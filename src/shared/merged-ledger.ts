@@ -1,5 +1,6 @@
 import { type AdjustmentKey, type Corrections, NO_BATCH_SEGMENT, type OrphanKey } from './corrections.ts';
-import { type Journal, type LedgerTrace, parseLedgerKey } from './journal.ts';
+import { type Journal, parseLedgerKey } from './journal.ts';
+import type { LedgerTrace } from './journal-objects.ts';
 import { encodeSegment, objectKeys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import type { BookEntry } from '../../src/local/fal/book.ts';
-import type { Delivery } from '../../src/shared/journal.ts';
+import type { Delivery } from '../../src/shared/journal-objects.ts';
 import { objectKeys } from '../../src/shared/keys.ts';
 import { PLAN_CHUNK_ROWS, type PlanRow } from '../../src/shared/plan-row.ts';
 import type { Stage } from './stage.ts';

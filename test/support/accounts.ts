@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { LedgerEntry } from '../../src/shared/journal.ts';
+import type { LedgerEntry } from '../../src/shared/journal-objects.ts';
 import { originalsOf } from '../../src/shared/originals.ts';
 import type { PlanRow } from '../../src/shared/plan-row.ts';
 import type { Workshop } from './workshop.ts';

@@ -1,5 +1,6 @@
 import { openFolderStore } from '../../src/local/folder-store.ts';
-import { type Head, Journal, type LedgerEntry } from '../../src/shared/journal.ts';
+import { Journal } from '../../src/shared/journal.ts';
+import type { Head, LedgerEntry } from '../../src/shared/journal-objects.ts';
 import type { DeliveredImage } from '../../src/shared/media.ts';
 import type { ObjectStore } from '../../src/shared/object-store.ts';
 import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../../src/shared/plan-row.ts';

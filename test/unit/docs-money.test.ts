@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { COST_SOURCES } from '../../src/shared/journal.ts';
+import { COST_SOURCES } from '../../src/shared/journal-objects.ts';
 import { priceOf } from '../../src/shared/models/price.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { MICRO_USD_PER_CENT } from '../../src/shared/money.ts';

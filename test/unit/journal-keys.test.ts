@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { openFolderStore } from '../../src/local/folder-store.ts';
-import { Journal, type LedgerEntry, type LedgerKey } from '../../src/shared/journal.ts';
+import { Journal } from '../../src/shared/journal.ts';
+import type { LedgerEntry, LedgerKey } from '../../src/shared/journal-objects.ts';
 import { encodeSegment } from '../../src/shared/keys.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,4 +1,4 @@
-import type { BatchEvent, IdTaken, Intent } from '../journal.ts';
+import type { BatchEvent, IdTaken, Intent } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Word } from '../records/batches.ts';
 

@@ -1,4 +1,5 @@
-import type { IdTaken, Journal } from '../journal.ts';
+import type { Journal } from '../journal.ts';
+import type { IdTaken } from '../journal-objects.ts';
 import type { PlannedRequest, PlanRow } from '../plan-row.ts';
 import type { RestoredRecord } from '../records/restore.ts';
 import { type Clock, dayOf } from '../time.ts';

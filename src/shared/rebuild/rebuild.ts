@@ -1,5 +1,6 @@
 import { UserError } from '../errors.ts';
-import { type Head, head as headSchema, type Journal, type LedgerTrace } from '../journal.ts';
+import type { Journal } from '../journal.ts';
+import { type Head, head as headSchema, type LedgerTrace } from '../journal-objects.ts';
 import { encodeSegment, objectKeys } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { ObjectStore } from '../object-store.ts';

@@ -1,4 +1,4 @@
-import type { LedgerTrace } from '../journal.ts';
+import type { LedgerTrace } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import { monthOf } from '../time.ts';

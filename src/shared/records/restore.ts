@@ -1,4 +1,4 @@
-import type { Head } from '../journal.ts';
+import type { Head } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Word } from './batches.ts';

@@ -1,4 +1,5 @@
-import type { Journal, Result } from '../../shared/journal.ts';
+import type { Journal } from '../../shared/journal.ts';
+import type { Result } from '../../shared/journal-objects.ts';
 import type { Logger } from '../../shared/log.ts';
 import { priceOf } from '../../shared/models/price.ts';
 import { formatUsd, fromUsd, type MicroUsd } from '../../shared/money.ts';

@@ -1,5 +1,6 @@
 import { MalformedError } from '../../shared/errors.ts';
-import type { Journal, Result } from '../../shared/journal.ts';
+import type { Journal } from '../../shared/journal.ts';
+import type { Result } from '../../shared/journal-objects.ts';
 import { isSameRound, objectKeys } from '../../shared/keys.ts';
 import { PictureError, sniff } from '../../shared/media.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';

@@ -1,4 +1,4 @@
-import type { Intent } from '../../shared/journal.ts';
+import type { Intent } from '../../shared/journal-objects.ts';
 import { inputHashOf } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Outcome } from '../../shared/records/records.ts';

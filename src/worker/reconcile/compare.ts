@@ -1,4 +1,4 @@
-import type { LedgerTrace } from '../../shared/journal.ts';
+import type { LedgerTrace } from '../../shared/journal-objects.ts';
 import { encodeSegment } from '../../shared/keys.ts';
 import type { MicroUsd } from '../../shared/money.ts';
 import { dayOf } from '../../shared/time.ts';

@@ -1,6 +1,7 @@
 import { type Adjustment, type Corrections, NO_BATCH_SEGMENT } from '../../shared/corrections.ts';
 import { MalformedError } from '../../shared/errors.ts';
-import type { IdTaken, Journal, LedgerEntry, LedgerTrace } from '../../shared/journal.ts';
+import type { Journal } from '../../shared/journal.ts';
+import type { IdTaken, LedgerEntry, LedgerTrace } from '../../shared/journal-objects.ts';
 import { objectKeys, requestKeyOf } from '../../shared/keys.ts';
 import { formatUsd, type MicroUsd } from '../../shared/money.ts';
 import { dayOf } from '../../shared/time.ts';

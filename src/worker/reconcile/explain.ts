@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Corrections } from '../../shared/corrections.ts';
 import { UserError } from '../../shared/errors.ts';
-import type { IdTaken, Journal } from '../../shared/journal.ts';
+import type { Journal } from '../../shared/journal.ts';
+import type { IdTaken } from '../../shared/journal-objects.ts';
 import { inputHashOf, requestKeyOf } from '../../shared/keys.ts';
 import type { MicroUsd } from '../../shared/money.ts';
 import type { Records } from '../../shared/records/records.ts';

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import type { Corrections } from '../../shared/corrections.ts';
-import type { Journal, LedgerEntry, LedgerTrace } from '../../shared/journal.ts';
+import type { Journal } from '../../shared/journal.ts';
+import type { LedgerEntry, LedgerTrace } from '../../shared/journal-objects.ts';
 import { encodeSegment } from '../../shared/keys.ts';
 import { mergedLedger } from '../../shared/merged-ledger.ts';
 import type { MicroUsd } from '../../shared/money.ts';

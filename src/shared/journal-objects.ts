@@ -1,0 +1,143 @@
+import { z } from 'zod';
+import { deliveredImage } from './media.ts';
+import type { MicroUsd } from './money.ts';
+
+/** The shapes of what the journal holds; each is parsed again when it is read. */
+
+const microUsd = z.int().min(0);
+const name = { batch: z.string(), row: z.int().min(0), part: z.int().min(0) };
+
+/** What a batch is. Written before anything else of it; a different digest under the same id is refused. */
+export const head = z.object({
+  batch: z.string(),
+  digest: z.string(),
+  listName: z.string(),
+  createdAt: z.string(),
+  simulated: z.boolean(),
+  chunks: z.int().min(1),
+  priority: z.int(),
+  cap: microUsd.optional(),
+  shots: z.int(),
+  images: z.int(),
+  reusedImages: z.int(),
+  requests: z.int(),
+  minMicroUsd: microUsd,
+  maxMicroUsd: microUsd,
+  naiveMicroUsd: microUsd,
+  cheapestMicroUsd: microUsd,
+});
+export type Head = z.infer<typeof head>;
+
+/** "I am about to submit this." */
+export const intent = z.object({
+  ...name,
+  round: z.int(),
+  /** Tells our own write from somebody else's. */
+  nonce: z.string(),
+  at: z.int(),
+  reserved: microUsd,
+  day: z.string(),
+  /** Which variants are asked for: those of the plan that were not made by then. */
+  indices: z.array(z.int().min(0)).min(1),
+});
+export type Intent = z.infer<typeof intent>;
+
+/** Whose request fal's id is. */
+export const idTaken = z.object({ ...name, round: z.int(), requestId: z.string(), at: z.int() });
+export type IdTaken = z.infer<typeof idTaken>;
+
+export const COST_SOURCES = ['billing-event', 'billable-units', 'price-rule', 'assumed'] as const;
+
+/** What fal answered, and what it costs: decided once, by whoever writes it first. */
+export const result = z.object({
+  ...name,
+  round: z.int(),
+  requestId: z.string(),
+  at: z.int(),
+  day: z.string(),
+  cost: microUsd,
+  source: z.enum(COST_SOURCES),
+  units: z.number().optional(),
+  /** One a picture, in the order of the answer. No `url` where it was signed: fal's answer is read again then. */
+  images: z.array(z.object({ url: z.string().optional(), fileName: z.string().optional() })),
+  failure: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+export type Result = z.infer<typeof result>;
+
+/** What one request cost. */
+export const ledgerEntry = z.object({
+  ...name,
+  ts: z.string(),
+  shot: z.string(),
+  requestId: z.string(),
+  model: z.string(),
+  quality: z.string(),
+  imageSize: z.string(),
+  numImages: z.int(),
+  costMicroUsd: microUsd,
+  source: z.enum(COST_SOURCES),
+  simulated: z.boolean().optional(),
+});
+export type LedgerEntry = z.infer<typeof ledgerEntry>;
+
+export const failure = z.object({
+  ...name,
+  round: z.int(),
+  at: z.int(),
+  code: z.string(),
+  message: z.string(),
+});
+export type Failure = z.infer<typeof failure>;
+
+export const delivery = z.object({
+  ...name,
+  at: z.int(),
+  costMicroUsd: microUsd,
+  images: z.array(deliveredImage),
+});
+export type Delivery = z.infer<typeof delivery>;
+
+const ofRound = { row: name.row, part: name.part, round: z.int() };
+
+/** An operation that changes what may be spent, written before Redis acts on it. */
+export const event = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('cap'), at: z.int(), cap: microUsd }),
+  z.object({ kind: z.literal('pause'), at: z.int() }),
+  z.object({ kind: z.literal('resume'), at: z.int() }),
+  z.object({ kind: z.literal('cancel'), at: z.int() }),
+  // Which failures are to be tried again, each as `<row>.<part>-<round>`.
+  z.object({ kind: z.literal('retry'), at: z.int(), failed: z.array(z.string()) }),
+  // What a person knows of a submit whose answer was lost: fal's id, or that it never arrived.
+  z.object({ kind: z.literal('adopt'), at: z.int(), ...ofRound, requestId: z.string() }),
+  z.object({ kind: z.literal('absent'), at: z.int(), ...ofRound }),
+]);
+export type BatchEvent = z.infer<typeof event>;
+
+/** What a person did to all submits of all batches. */
+export const houseEvent = z.object({ kind: z.enum(['pause', 'resume']), at: z.int() });
+export type HouseEvent = z.infer<typeof houseEvent>;
+
+/** One life of the Redis that works on this store. */
+export const life = z.object({ life: z.string(), at: z.int(), by: z.enum(['start', 'rebuild']) });
+export type Life = z.infer<typeof life>;
+
+export const mark = z.object({ tick: z.int() });
+
+/** What `listLedger` knows without reading an entry. */
+export interface LedgerKey {
+  readonly key: string;
+  readonly day: string;
+  readonly batchSegment: string;
+  readonly costMicroUsd: MicroUsd;
+  readonly numImages: number;
+}
+
+/** And whose it is, which a rebuild asks for. */
+export interface LedgerTrace extends LedgerKey {
+  /** `<row>.<part>` */
+  readonly member: string;
+  /** fal's id as it stands in keys. */
+  readonly idSegment: string;
+  /** By the store's clock, ms since 1970. */
+  readonly writtenAtMs: number;
+}

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import type { RequestRecord } from '../../src/shared/records/records.ts';
+import type { RequestRecord } from '../../src/shared/records/record.ts';
 import {
   allows,
   holdsClaims,

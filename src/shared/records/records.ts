@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { MalformedError } from '../errors.ts';
-import { parseRequestKey, type RequestName } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
-import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_WITHDRAWAL, RECALL, TRANSITION } from './scripts.ts';
+import { nameOf, parseRecord, type RequestRecord, type Withdrawal } from './record.ts';
+import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_WITHDRAWAL, RECALL } from './scripts.ts';
 import {
   holdsClaims,
   isAtRest,
@@ -16,33 +16,7 @@ import {
   type TransitionName,
   WORKED_ON,
 } from './states.ts';
-
-/** What is known of one request. Absent fields are undefined; numbers are integers. */
-export interface RequestRecord {
-  readonly request: string;
-  readonly name: RequestName;
-  readonly state: State;
-  readonly epoch: number;
-  readonly round: number;
-  /** Micro-dollars reserved and not yet booked or released. */
-  readonly reserved: MicroUsd | undefined;
-  /** fal's id, once known. */
-  readonly requestId: string | undefined;
-  /** When the intent was written, ms since 1970: what an unknown submit is searched from. */
-  readonly intentAtMs: number | undefined;
-  /** Runs that failed and used an attempt. */
-  readonly attempts: number;
-  /** Render children that started on it. */
-  readonly renderStarts: number;
-  /** Booked cost. */
-  readonly booked: MicroUsd | undefined;
-  readonly failure: string | undefined;
-  /** How far the cancelling of its request at fal has come. */
-  readonly withdrawal: Withdrawal | undefined;
-}
-
-/** `asked` (ms since 1970): the call may be under way. `queued`: fal said that it took it out of its queue. */
-export type Withdrawal = { readonly kind: 'asked'; readonly atMs: number } | { readonly kind: 'queued' };
+import { TRANSITION } from './transition-script.ts';
 
 /** What a transition answered. */
 export type Outcome =
@@ -141,7 +115,7 @@ const jobless = z.array(
   z.object({ request: z.string(), round: z.int(), queue: z.enum(['generate', 'collect', 'render']) }),
 );
 
-/** The records of requests in Redis. Every write is one Lua script; see `scripts.ts` for the keys. */
+/** The records of requests in Redis. Every write is one Lua script; see `transition-script.ts` for the keys. */
 export class Records {
   readonly #deps: RecordsDeps;
 
@@ -364,53 +338,6 @@ function recordedFields({ takeId, rival }: Step): Partial<Record<RecordField, st
   return {
     ...(takeId === undefined ? {} : { requestId: takeId }),
     ...(rival === undefined ? {} : { intentAtMs: rival.intentAtMs }),
-  };
-}
-
-function nameOf(request: string): RequestName {
-  const name = parseRequestKey(request);
-  if (name === undefined) throw new MalformedError(`not a request key: ${JSON.stringify(request)}`);
-  return name;
-}
-
-const integer = z.coerce.number().int();
-
-const storedRecord = z.object({
-  s: state,
-  e: integer,
-  n: integer,
-  m: integer.optional(),
-  id: z.string().optional(),
-  at: integer.optional(),
-  a: integer.default(0),
-  k: integer.default(0),
-  b: integer.optional(),
-  x: z.string().optional(),
-  wd: z.union([z.literal('queued'), integer]).optional(),
-});
-
-/** Throws a MalformedError when what stands in Redis is no record of ours. */
-function parseRecord(request: string, fields: Record<string, string>): RequestRecord | undefined {
-  if (Object.keys(fields).length === 0) return undefined;
-  const parsed = storedRecord.safeParse(fields);
-  if (!parsed.success)
-    throw new MalformedError(`The record of ${request} in Redis is damaged.`, { cause: parsed.error });
-  const { s, e, n, m, id, at, a, k, b, x, wd } = parsed.data;
-  return {
-    request,
-    name: nameOf(request),
-    state: s,
-    epoch: e,
-    round: n,
-    reserved: m,
-    requestId: id,
-    intentAtMs: at,
-    attempts: a,
-    renderStarts: k,
-    booked: b,
-    failure: x,
-    withdrawal:
-      wd === undefined ? undefined : wd === 'queued' ? { kind: 'queued' } : { kind: 'asked', atMs: wd },
   };
 }
 

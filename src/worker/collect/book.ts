@@ -3,7 +3,7 @@ import type { Result } from '../../shared/journal-objects.ts';
 import type { Logger } from '../../shared/log.ts';
 import { priceOf } from '../../shared/models/price.ts';
 import { formatUsd, fromUsd, type MicroUsd } from '../../shared/money.ts';
-import type { RequestRecord } from '../../shared/records/records.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
 import type { House, Work } from '../house.ts';
 
 export interface Cost {

@@ -1,7 +1,8 @@
 import type { Journal } from '../../shared/journal.ts';
 import type { Result } from '../../shared/journal-objects.ts';
 import type { Logger } from '../../shared/log.ts';
-import type { Records, RequestRecord } from '../../shared/records/records.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
+import type { Records } from '../../shared/records/records.ts';
 import { backoffMs, type Clock, dayOf } from '../../shared/time.ts';
 import type { FalOutput, FalQueue } from '../generate/fal.ts';
 import { FalError, type FalFault } from '../generate/fal-error.ts';

@@ -1,7 +1,8 @@
 import type { Journal } from '../../shared/journal.ts';
 import { inputHashOf, isSameRound } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
-import type { Records, RequestRecord } from '../../shared/records/records.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
+import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import type { Logger } from '../../shared/log.ts';
-import type { Records, RequestRecord } from '../../shared/records/records.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
+import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';

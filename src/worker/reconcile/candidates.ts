@@ -1,7 +1,8 @@
 import type { Journal } from '../../shared/journal.ts';
 import { inputHashOf, type RequestName } from '../../shared/keys.ts';
 import type { Batches } from '../../shared/records/batches.ts';
-import type { Records, RequestRecord } from '../../shared/records/records.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
+import type { Records } from '../../shared/records/records.ts';
 import type { State } from '../../shared/records/states.ts';
 import { inputOf } from '../generate/input.ts';
 import type { House, Work } from '../house.ts';

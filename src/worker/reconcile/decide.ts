@@ -2,7 +2,8 @@ import { UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import { isSameRound, parseRequestKey } from '../../shared/keys.ts';
 import type { Queues } from '../../shared/queues.ts';
-import type { Records, RequestRecord } from '../../shared/records/records.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
+import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House } from '../house.ts';
 

@@ -1,0 +1,236 @@
+/**
+ * The Lua of the records. Each script is one atomic step. They hold no rule of their own about states: the allowed
+ * predecessors and the effect on money come in as arguments, from the pure table in `states.ts`.
+ *
+ * Keys, all under one hash-tagged prefix `P` so that they share a slot:
+ *
+ * | key | what |
+ * |---|---|
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; and the fields a step sets (`wd`: how far its cancelling at fal has come) |
+ * | `P:open:<batch>` | set of the batch's requests that are not at rest |
+ * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap` |
+ * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
+ * | `P:claim:<shot key>` | image index → request that may be paying for it |
+ * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
+ * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
+ * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
+ * | `P:memory` | `life`, `tick` (steps of all), and for each worker the steps that it took: see `redis-memory.ts` |
+ * | `P:stop` | set while all submits are stopped: `code`, `reason` |
+ */
+
+export const COMMON = `
+local P = ARGV[1]
+local a = cjson.decode(ARGV[2])
+local function int(x) return string.format('%.0f', x) end
+local function num(x) return tonumber(x or '0') or 0 end
+
+-- Room may have come: hands the next few waiting requests to the caller, who gives them jobs. A round that is raised
+-- but gets no job (the caller died) is found by the sweep.
+local function wake(scope, most, woken)
+  for _, request in ipairs(redis.call('SPOP', P .. ':wait:' .. scope, most)) do
+    local key = P .. ':rec:' .. request
+    if redis.call('HGET', key, 's') == 'planned' then
+      redis.call('HDEL', key, 'w')
+      local round = redis.call('HINCRBY', key, 'n', 1)
+      woken[#woken + 1] = { request = request, round = round }
+    end
+  end
+end
+
+local function scopesOf(batch, day)
+  return { 'batch:' .. batch, 'day:' .. day, 'month:' .. string.sub(day, 1, 7) }
+end
+
+local function finishIfEnded(batch)
+  local key = P .. ':batch:' .. batch
+  if redis.call('SCARD', P .. ':open:' .. batch) == 0 and redis.call('HGET', key, 'enq') == '1' then
+    if redis.call('HSETNX', key, 'done', a.at) == 1 then return true end
+  end
+  return false
+end
+`;
+
+/**
+ * One transition of one record. Answers a JSON object: `code` is `ok`, `absent`, `stale` (a later run took over),
+ * `state` (not an allowed predecessor), `taken` (somebody has the id), `lost` (Redis forgot something), `stopped`, `word` (the batch is not running), `claimed`, `wait` or `held`.
+ */
+export const TRANSITION = `${COMMON}
+local rec = P .. ':rec:' .. a.request
+local bat = P .. ':batch:' .. a.batch
+local woken = {}
+
+local function answer(code, more)
+  local out = more or {}
+  out.code = code
+  out.state = redis.call('HGET', rec, 's') or nil
+  out.round = num(redis.call('HGET', rec, 'n'))
+  if #woken > 0 then out.woken = woken end
+  return cjson.encode(out)
+end
+
+local function move(from, to)
+  redis.call('HSET', rec, 's', to)
+  if from ~= to then
+    redis.call('HINCRBY', bat, 'c.' .. from, -1)
+    redis.call('HINCRBY', bat, 'c.' .. to, 1)
+  end
+end
+
+local memory = P .. ':memory'
+if a.worker and a.needs == 'running' then
+  local known = redis.call('HMGET', memory, 'life', a.worker)
+  if known[1] ~= a.life or num(known[2]) < a.seen then return cjson.encode({ code = 'lost' }) end
+end
+
+local state = redis.call('HGET', rec, 's')
+if not state then return answer('absent') end
+-- The answer to this very step was lost and the command was sent again: it has happened.
+if redis.call('HGET', rec, 'op') == a.op then return answer('ok', { repeated = true }) end
+if a.epoch and num(redis.call('HGET', rec, 'e')) ~= a.epoch then return answer('stale') end
+local allowed = false
+for _, from in ipairs(a.from) do if from == state then allowed = true end end
+if not allowed then return answer('state') end
+if a.needs == 'booked' and redis.call('HEXISTS', rec, 'm') == 1 then return answer('state') end
+if a.needs == 'unbooked' and redis.call('HEXISTS', rec, 'b') == 1 then return answer('state') end
+
+if a.needs == 'running' then
+  local stop = redis.call('HGET', P .. ':stop', 'reason')
+  if stop then return answer('stopped', { reason = stop }) end
+  local word = redis.call('HGET', bat, 'word')
+  if word ~= 'running' then return answer('word', { reason = word or 'absent' }) end
+end
+
+-- fal's id is taken in this same step: taken outside of it, a superseded run could take one that nobody then uses.
+local idKey = a.takeId and P .. ':id:' .. a.takeId
+local idOwner = a.request .. '-' .. int(num(redis.call('HGET', rec, 'n')))
+local idHolder = idKey and redis.call('GET', idKey)
+if idHolder and idHolder ~= idOwner then return answer('taken') end
+
+if a.money == 'take' then
+  local claims = P .. ':claim:' .. a.shotKey
+  for _, index in ipairs(a.indices) do
+    local owner = redis.call('HGET', claims, int(index))
+    if owner and owner ~= a.request and redis.call('EXISTS', P .. ':rec:' .. owner) == 1 then
+      local scope = 'claim:' .. a.shotKey
+      redis.call('SADD', P .. ':wait:' .. scope, a.request)
+      redis.call('HSET', rec, 'w', scope)
+      return answer('claimed', { reason = owner })
+    end
+  end
+  local scopes = scopesOf(a.batch, a.day)
+  local limits = { redis.call('HGET', bat, 'cap'), a.dayLimit, a.monthLimit }
+  for i = 1, 3 do
+    local limit = limits[i]
+    -- What leads to no POST has been charged already: it counts on every cap, and none can refuse it.
+    if limit and a.needs == 'running' then
+      local money = P .. ':money:' .. scopes[i]
+      local reserved, spent = num(redis.call('HGET', money, 'r')), num(redis.call('HGET', money, 's'))
+      if reserved + spent + a.price > tonumber(limit) then
+        local out = { scope = scopes[i], limit = tonumber(limit), spent = spent, reserved = reserved }
+        if spent + a.price <= tonumber(limit) then
+          redis.call('SADD', P .. ':wait:' .. scopes[i], a.request)
+          redis.call('HSET', rec, 'w', scopes[i])
+          return answer('wait', out)
+        end
+        move(state, 'held')
+        redis.call('HSET', rec, 'op', a.op)
+        redis.call('HSET', bat, 'hs', scopes[i], 'hl', limit)
+        -- Not even the cheapest of the batch fits: all of it is held in this one step, whatever its size.
+        local cheapest = num(redis.call('HGET', bat, 'cheapest'))
+        if spent + cheapest > tonumber(limit) then
+          redis.call('HSET', bat, 'word', 'held')
+          out.whole = true
+        else
+          wake(scopes[i], 5, woken)
+        end
+        return answer('held', out)
+      end
+    end
+  end
+  for i = 1, 3 do redis.call('HINCRBY', P .. ':money:' .. scopes[i], 'r', a.price) end
+  for _, index in ipairs(a.indices) do redis.call('HSET', claims, int(index), a.request) end
+  local named = {}
+  for i, index in ipairs(a.indices) do named[i] = int(index) end
+  redis.call('HSET', rec, 'm', int(a.price), 'd', a.day, 'sk', a.shotKey, 'ix', table.concat(named, ','))
+  for i = 1, 3 do wake(scopes[i], 1, woken) end
+end
+
+if idKey and not idHolder then redis.call('SET', idKey, idOwner, 'EX', a.ttlS) end
+
+if a.money == 'release' or a.money == 'book' then
+  local reserved = redis.call('HGET', rec, 'm')
+  if reserved then
+    local day = redis.call('HGET', rec, 'd')
+    local scopes = scopesOf(a.batch, day)
+    for i = 1, 3 do
+      local money = P .. ':money:' .. scopes[i]
+      redis.call('HINCRBY', money, 'r', '-' .. reserved)
+      if a.money == 'book' then redis.call('HINCRBY', money, 's', int(a.cost)) end
+      -- The counters of a day outlive its month, those of a month its year.
+      if i > 1 then redis.call('EXPIRE', money, 400 * 86400) end
+    end
+    redis.call('HDEL', rec, 'm', 'd')
+    if a.money == 'book' then
+      redis.call('HSET', rec, 'b', int(a.cost))
+      redis.call('HINCRBY', bat, 'images', int(a.images))
+    end
+    for i = 1, 3 do wake(scopes[i], 5, woken) end
+  end
+end
+
+if not a.claims then
+  local shotKey = redis.call('HGET', rec, 'sk')
+  if shotKey then
+    local claims = P .. ':claim:' .. shotKey
+    for index in string.gmatch(redis.call('HGET', rec, 'ix') or '', '%d+') do
+      if redis.call('HGET', claims, index) == a.request then redis.call('HDEL', claims, index) end
+    end
+    redis.call('HDEL', rec, 'sk', 'ix')
+    wake('claim:' .. shotKey, 1000, woken)
+  end
+end
+
+if a.inputHash then
+  redis.call('HSET', rec, 'ih', a.inputHash)
+  redis.call('ZADD', P .. ':rivals:' .. a.inputHash, a.intentAtMs, a.request)
+elseif a.to ~= 'submitting' and a.to ~= 'unknown' then
+  local hash = redis.call('HGET', rec, 'ih')
+  if hash then
+    redis.call('ZREM', P .. ':rivals:' .. hash, a.request)
+    redis.call('HDEL', rec, 'ih')
+  end
+end
+
+move(state, a.to)
+redis.call('HSET', rec, 'op', a.op)
+if a.revives then
+  -- It is under way again, and its batch with it: neither has an end, nor a time to be forgotten at.
+  redis.call('SADD', P .. ':open:' .. a.batch, a.member)
+  redis.call('PERSIST', rec)
+  redis.call('HDEL', rec, 'x', 'a', 'k')
+  redis.call('HDEL', bat, 'done', 'sum')
+  redis.call('PERSIST', bat)
+  redis.call('PERSIST', P .. ':money:batch:' .. a.batch)
+  -- What returns to planned is counted up below.
+  if a.to ~= 'planned' then redis.call('HINCRBY', rec, 'n', 1) end
+end
+if a.to == 'planned' then
+  redis.call('HINCRBY', rec, 'n', 1)
+  redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd')
+end
+for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
+local ended = false
+if a.rest then
+  redis.call('SREM', P .. ':open:' .. a.batch, a.member)
+  redis.call('EXPIRE', rec, a.ttlS)
+  ended = finishIfEnded(a.batch)
+end
+redis.call('HINCRBY', memory, 'tick', 1)
+local seen
+if a.worker and redis.call('HGET', memory, 'life') == a.life then
+  seen = redis.call('HINCRBY', memory, a.worker, 1)
+end
+-- Planned again after its batch was cancelled: the caller cancels it, since no job would be let go on with it.
+local over = a.to == 'planned' and redis.call('HGET', bat, 'word') == 'cancelled'
+return answer('ok', { ended = ended, seen = seen, over = over or nil })
+`;

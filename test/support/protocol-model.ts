@@ -3,7 +3,7 @@ import type { Mutation } from './protocol/mutations.ts';
 import { type Choice, play } from './protocol/scheduler.ts';
 import { POISON, priceMicroUsd, type RequestPlan, type Scenario, type World } from './protocol/world.ts';
 
-export { MUTATIONS, type Mutation } from './protocol/mutations.ts';
+export { MUTATIONS } from './protocol/mutations.ts';
 
 export interface Exploration {
   readonly runs: number;
@@ -22,7 +22,7 @@ export interface Finding {
 
 /**
  * Plays `runs` schedules over small lists: several requests of equal input, the same shots in two batches, in part and in
- * whole, caps from generous to too tight. Deterministic by its seed.
+ * whole, caps from generous to too tight, a Redis that forgets in half of them. Deterministic by its seed.
  */
 export function explore({ runs, seed, mutation, onWorld }: Exploration): Finding | undefined {
   const details = fc.check(
@@ -71,6 +71,7 @@ const scenarios: fc.Arbitrary<Scenario> = fc
     caps: fc.constantFrom('wide', 'wide', 'month', 'batch', 'day', 'none'),
     falAheadS: fc.constantFrom(0, -60, 60),
     lossy: fc.boolean(),
+    forgetful: fc.boolean(),
   })
   .map(({ requests, caps, ...line }) => {
     const dearest = Math.max(...requests.map(({ indices }) => priceMicroUsd(indices.length)));

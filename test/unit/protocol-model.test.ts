@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { TRANSITIONS } from '../../src/shared/records/states.ts';
-import { explore, MUTATIONS, type Mutation } from '../support/protocol-model.ts';
+import { explore, MUTATIONS } from '../support/protocol-model.ts';
 
 /** Fixed, so that a red run is red again, and one by which each break shows early. */
 const SEED = 7;
@@ -13,20 +13,17 @@ const TIME_LIMIT_MS = runs > 5_000 ? 3_600_000 : 30_000;
 
 /** Steps of the table that no schedule of the model can take, and why. */
 const OUTSIDE_THE_MODEL = [
-  // Only after Redis was lost and rebuilt can the durable copy of an id name somebody else.
+  // The durable copy of an id names somebody else only where a run of before a rebuild writes it late (docs/states.md).
   'lose submitted',
   // Reads fal's bill, which the model has as the judge of all others.
   'attach planned',
   'attach held',
-  // A person's word, given after the end: what follows is the way of any request that is planned or generated.
-  'retry failed',
-  'rerender failed',
   // What ends a request here is fal's word or a render that never ends; other reasons change nothing in the money.
   'fail planned',
   'fail generated',
 ];
 
-const isMutation = (name: string): name is Mutation => name in MUTATIONS;
+const isMutation = (name: string): name is keyof typeof MUTATIONS => name in MUTATIONS;
 
 describe('the money protocol', () => {
   it(
@@ -68,6 +65,6 @@ describe('the money protocol', () => {
   it.each(Object.entries(MUTATIONS))('is found broken when %s: %s', (mutation) => {
     if (!isMutation(mutation)) throw new Error(`${mutation} is no mutation.`);
     const finding = explore({ runs: MUTANT_RUNS, seed: SEED, mutation });
-    expect(finding?.report).toMatch(/bill|ledger|charged|cap|lost|reserved|submitted/);
+    expect(finding?.report).toMatch(/bill|ledger|charged|cap|lost|paid|reserved|submitted/);
   });
 });

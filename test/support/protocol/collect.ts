@@ -1,5 +1,5 @@
 import { cancelAtFal, status } from './fal-world.ts';
-import { change, type InHand } from './in-hand.ts';
+import { change, fail, type InHand } from './in-hand.ts';
 import type { Run } from './steps.ts';
 import { repeated, step } from './steps.ts';
 import { createOnce, imageKey, intentKey, MAX_RERUNS, type RequestRecord } from './world.ts';
@@ -12,7 +12,13 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   if (falId === undefined) return;
   // The durable copy of who has the id, for a Redis that has to be rebuilt. Someone else's can only be from before one.
   const wanted = { request: plan.id, round };
-  const owner = yield* repeated('id', () => createOnce(world.idObjects, falId, wanted));
+  const owner = yield* repeated('id', () => {
+    const isOurs = world.records.get(plan.id)?.epoch === inHand.epoch;
+    // Taken for granted, not kept by the code: docs/states.md.
+    if (world.rebuilds > inHand.rebuilds && !isOurs && world.mutation !== 'late-id-object') return undefined;
+    return createOnce(world.idObjects, falId, wanted);
+  });
+  if (owner === undefined) return;
   const unasked = world.mutation === 'ids-without-round' || world.mutation === 'adopt-without-create-once';
   if (!unasked && (owner.request !== plan.id || owner.round !== round)) {
     yield* change(inHand, 'lose');
@@ -24,7 +30,8 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   if (seen === 'running') return;
   if (seen.outcome === 'failed-free' || seen.outcome === 'never-started') {
     const again = seen.outcome === 'never-started' || record.reruns < MAX_RERUNS;
-    yield* change(inHand, again ? 'rerun' : 'fail');
+    if (again) yield* change(inHand, 'rerun');
+    else yield* fail(inHand);
     return;
   }
 
@@ -36,16 +43,16 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   const result = yield* repeated('result', () =>
     createOnce(world.results, falId, { costMicroUsd: seen.costMicroUsd }),
   );
-  const entry = { falId, request: plan.id, costMicroUsd: result.costMicroUsd };
   yield* repeated('ledger', () => {
     const key = world.mutation === 'book-without-create-once' ? `${falId}#${world.ledger.size}` : falId;
-    createOnce(world.ledger, key, entry);
+    const { costMicroUsd } = result;
+    createOnce(world.ledger, key, { falId, request: plan.id, costMicroUsd, atS: world.nowS });
   });
   if (world.mutation === 'store-before-book') yield* change(inHand, 'store');
   const booked = yield* change(inHand, 'book', { costMicroUsd: result.costMicroUsd });
   if (booked !== 'ok') return;
   if (seen.outcome === 'failed-billed') {
-    yield* change(inHand, 'fail');
+    yield* fail(inHand);
     return;
   }
 

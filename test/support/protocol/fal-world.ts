@@ -120,12 +120,12 @@ export function exposureMicroUsd(world: World): number {
   );
 }
 
-/** The images each successful request of fal was charged for, by who took its id. */
+/** The images each successful request of fal was charged for, by who took its id: in the store, or in Redis as yet. */
 export function chargedImages(world: World): readonly string[] {
   return world.submissions.flatMap((each) => {
-    const taken = world.ids.get(each.id);
+    const taken = world.idObjects.get(each.id) ?? world.ids.get(each.id);
     if (each.outcome !== 'ok' || each.endsAtS > world.nowS || taken === undefined) return [];
-    const plan = world.records.get(taken.request)?.plan;
+    const plan = world.plans.get(taken.request);
     const indices = world.intents.get(intentKey(taken.request, taken.round))?.indices ?? [];
     return plan === undefined ? [] : indices.map((index) => imageKey(plan, index));
   });

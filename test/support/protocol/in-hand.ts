@@ -1,4 +1,5 @@
 import type { TransitionName } from '../../../src/shared/records/states.ts';
+import { note } from './memory.ts';
 import { type Outcome, transition } from './redis-world.ts';
 import { type Run, repeated, step } from './steps.ts';
 import { createOnce, type RequestPlan, type World } from './world.ts';
@@ -7,6 +8,10 @@ import { createOnce, type RequestPlan, type World } from './world.ts';
 export interface InHand {
   readonly world: World;
   readonly plan: RequestPlan;
+  /** The process it runs in. */
+  readonly worker: number;
+  /** How often Redis had been rebuilt when it began. */
+  readonly rebuilds: number;
   readonly epoch: number;
   readonly round: number;
 }
@@ -17,8 +22,32 @@ export function* change(
   name: TransitionName,
   more: { readonly falId?: string; readonly costMicroUsd?: number; readonly intentAtS?: number } = {},
 ): Run<Outcome> {
-  const { world, plan, epoch } = inHand;
-  return yield* step(name, () => transition(world, { name, request: plan.id, epoch, ...more }));
+  return (yield* changed(inHand, name, more)).outcome;
+}
+
+/** The same, with the round that the record is in then. */
+export function* changed(
+  inHand: InHand,
+  name: TransitionName,
+  more: Parameters<typeof change>[2] = {},
+): Run<{ readonly outcome: Outcome; readonly round: number }> {
+  const { world, plan, epoch, worker } = inHand;
+  const { life, count, ...answer } = yield* step(name, () => {
+    const outcome = transition(world, { name, request: plan.id, epoch, worker, ...more });
+    const { life, counts } = world.memory;
+    return { outcome, round: world.records.get(plan.id)?.round ?? 0, life, count: counts[worker] ?? 0 };
+  });
+  if (answer.outcome === 'ok') note(world, worker, life, count);
+  return answer;
+}
+
+/** Final: the store learns of it first. */
+export function* fail(inHand: InHand): Run<void> {
+  const { world, plan, round } = inHand;
+  yield* repeated('failure', () => {
+    world.failures.set(plan.id, Math.max(round, world.failures.get(plan.id) ?? 0));
+  });
+  yield* change(inHand, 'fail');
 }
 
 /** Takes fal's id for this round of this request; `taken` when anybody has it, an earlier round of ours included. */

@@ -1,43 +1,61 @@
 import { allows, holdsClaims, TRANSITIONS, type TransitionName } from '../../../src/shared/records/states.ts';
+import { hasForgotten } from './memory.ts';
 import {
-  DAY_S,
   imageKey,
   priceMicroUsd,
   type RequestRecord,
   type Reservation,
-  recordOf,
   type ScopeKind,
+  scopesAt,
   type World,
 } from './world.ts';
 
-export type Outcome = 'ok' | 'stale' | 'not-allowed' | 'stopped' | 'claimed' | 'taken' | 'wait' | 'no-room';
+export type Outcome =
+  | 'absent'
+  | 'lost'
+  | 'ok'
+  | 'stale'
+  | 'not-allowed'
+  | 'stopped'
+  | 'claimed'
+  | 'taken'
+  | 'wait'
+  | 'no-room';
 
 interface Change {
   readonly name: TransitionName;
   readonly request: string;
   /** The epoch of the run that asks; a person has none. */
   readonly epoch: number | 'person';
+  readonly worker?: number;
   readonly falId?: string;
   readonly costMicroUsd?: number;
   readonly intentAtS?: number;
 }
 
 /** A run takes the record in hand: every older run's changes are refused from here on. */
-export function activate(world: World, request: string): Readonly<RequestRecord> {
-  const record = recordOf(world, request);
+export function activate(world: World, request: string): Readonly<RequestRecord> | undefined {
+  const record = world.records.get(request);
+  if (record === undefined) return undefined;
   record.epoch += 1;
   return { ...record };
 }
 
 /** One atomic step, as the Lua script is: who may, from where, the batch's word, then money and claims together. */
 export function transition(world: World, change: Change): Outcome {
-  const record = recordOf(world, change.request);
-  const { name } = change;
+  const { name, worker } = change;
   const row = TRANSITIONS[name];
+  if (worker !== undefined && isWitnessed(world, name) && hasForgotten(world, worker)) {
+    world.memory.stop = 'redis_lost';
+    return 'lost';
+  }
+  const record = world.records.get(change.request);
+  if (record === undefined) return 'absent';
   if (world.mutation !== 'no-epoch-check' && change.epoch !== 'person' && change.epoch !== record.epoch) {
     return 'stale';
   }
   if (!allows(name, record.state) || !moneyAllows(world, record, name)) return 'not-allowed';
+  if (row.needs === 'running' && world.memory.stop !== undefined) return 'stopped';
   if (row.needs === 'running' && world.batches.get(record.plan.batch) !== 'running') return 'stopped';
   if (change.falId !== undefined && !takeId(world, record, change.falId)) return 'taken';
   if (row.money === 'take') {
@@ -47,9 +65,15 @@ export function transition(world: World, change: Change): Outcome {
   world.used.add(`${name} ${record.state}`);
   moveMoney(world, record, change);
   if (row.to === 'planned' && name !== 'unhold') {
-    record.round += 1;
+    if (name !== 'retry' || world.mutation !== 'retry-in-the-same-round') record.round += 1;
     record.falId = undefined;
     record.intentAtS = undefined;
+    record.isBooked = false;
+  }
+  if (name === 'rerender') record.round += 1;
+  if (name === 'retry' || name === 'rerender') {
+    record.reruns = 0;
+    record.renderStarts = 0;
   }
   if (name === 'render') record.renderStarts += 1;
   if (name === 'rerun') record.reruns += 1;
@@ -57,7 +81,14 @@ export function transition(world: World, change: Change): Outcome {
   if (change.intentAtS !== undefined) record.intentAtS = change.intentAtS;
   record.state = row.to;
   moveClaims(world, record);
+  if (worker !== undefined) world.memory.counts[worker] = (world.memory.counts[worker] ?? 0) + 1;
   return 'ok';
+}
+
+/** Whether a step is refused by a Redis that is known to have forgotten something. */
+function isWitnessed({ mutation }: World, name: TransitionName): boolean {
+  if (mutation === 'no-witness') return false;
+  return mutation !== 'witness-at-submits-only' || TRANSITIONS[name].needs === 'running';
 }
 
 /**
@@ -77,7 +108,8 @@ export function hasLaterRivals(world: World, request: string, prompt: string, at
 
 /** `held` is left only when what is spent leaves room: what is reserved comes and goes. */
 export function couldFit(world: World, request: string): boolean {
-  const record = recordOf(world, request);
+  const record = world.records.get(request);
+  if (record === undefined) return false;
   const price = priceMicroUsd(record.plan.indices.length);
   return scopesOf(world, record).every(
     (scope) => counterOf(world, scope).spent + price <= capOf(world, scope),
@@ -92,7 +124,7 @@ export function capOf(world: World, scope: string): number {
 /** What the table leaves to the script (docs/states.md): no way past `submitted` unbooked, no way back once booked. */
 function moneyAllows(world: World, record: RequestRecord, name: TransitionName): boolean {
   if (name === 'store') return record.reservation === undefined || world.mutation === 'store-before-book';
-  if (name === 'rerun' || name === 'lose' || name === 'withdraw') return record.booked === undefined;
+  if (name === 'rerun' || name === 'lose' || name === 'withdraw') return !record.isBooked;
   return true;
 }
 
@@ -103,7 +135,8 @@ function takeId(world: World, record: RequestRecord, falId: string): boolean {
     world.mutation === 'adopt-without-create-once' ||
     world.mutation === 'take-in-store-first' ||
     (world.mutation === 'ids-without-round' && owner?.request === record.plan.id);
-  if (owner !== undefined && !unasked) return false;
+  const isOurs = owner?.request === record.plan.id && owner.round === record.round;
+  if (owner !== undefined && !isOurs && !unasked) return false;
   world.ids.set(falId, { request: record.plan.id, round: record.round });
   return true;
 }
@@ -143,10 +176,12 @@ function moveMoney(world: World, record: RequestRecord, change: Change): void {
   if (money !== 'book') return;
   const microUsd = change.costMicroUsd ?? reservation.microUsd;
   for (const scope of reservation.scopes) counterOf(world, scope).spent += microUsd;
-  record.booked = { microUsd, scopes: reservation.scopes };
+  record.bookings.push({ microUsd, scopes: reservation.scopes });
+  record.isBooked = true;
 }
 
-function moveClaims(world: World, record: RequestRecord): void {
+/** A request has the claims on its images while a POST of its own may be paid for, and no longer. */
+export function moveClaims(world: World, record: RequestRecord): void {
   for (const image of imagesOf(record)) {
     const owner = world.claims.get(image);
     if (holdsClaims(record.state)) {
@@ -160,7 +195,7 @@ function imagesOf(record: RequestRecord): readonly string[] {
 }
 
 function scopesOf(world: World, record: RequestRecord): readonly string[] {
-  return [`batch:${record.plan.batch}`, `day:${Math.floor(world.nowS / DAY_S)}`, 'month'];
+  return scopesAt(record.plan.batch, world.nowS);
 }
 
 function counterOf(world: World, scope: string): { reserved: number; spent: number } {

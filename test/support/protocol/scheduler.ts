@@ -1,9 +1,21 @@
 import { isAtRest } from '../../../src/shared/records/states.ts';
 import { checkAlways, checkEnd } from './invariants.ts';
+import { EMPTY, goBack, type Snapshot, takeSnapshot } from './memory.ts';
 import type { Mutation } from './mutations.ts';
+import { retry, say } from './person.ts';
+import { rebuild } from './rebuild.ts';
 import { CallFailed, type Run, type Step } from './steps.ts';
 import { work } from './worker.ts';
 import { openWorld, type Scenario, type World } from './world.ts';
+
+/** What is played with, besides the world. */
+interface Stage {
+  readonly world: World;
+  readonly scenario: Scenario;
+  readonly alive: Alive[];
+  /** Since Redis was last rebuilt or went back. */
+  readonly snapshots: Snapshot[];
+}
 
 interface Alive {
   readonly name: string;
@@ -19,6 +31,9 @@ export type Choice = number;
 const MAX_ALIVE = 6;
 const BURSTS = [1, 1, 2, 3, 5, 8, 13] as const;
 const TICKS_S = [1, 5, 12, 31, 90, 300, 931] as const;
+const REBUILD = 'rebuild';
+/** Choices below are of forgetting, where the line has it; above, of advancing. */
+const FORGETTING = 72;
 /** Enough for every request to be lost, proven absent and made again. */
 const LAST_ROUNDS = 60;
 
@@ -29,19 +44,25 @@ const LAST_ROUNDS = 60;
 export function play(scenario: Scenario, choices: readonly Choice[], mutation?: Mutation): World {
   const world = openWorld(scenario, mutation);
   const alive: Alive[] = [];
-  for (const choice of choices) decide(world, scenario, alive, choice);
+  const stage = { world, scenario, alive, snapshots: [] };
+  for (const choice of choices) decide(stage, choice);
   settle(world, scenario, alive);
   checkEnd(world);
   return world;
 }
 
-function decide(world: World, scenario: Scenario, alive: Alive[], choice: Choice): void {
+function decide(stage: Stage, choice: Choice): void {
+  const { world, scenario, alive } = stage;
   const what = choice & 255;
   const whom = (choice >> 8) & 255;
   const much = (choice >> 16) & 255;
   if (what < 60 || alive.length === 0) {
     const plan = scenario.requests[whom % scenario.requests.length];
     if (plan !== undefined && alive.length < MAX_ALIVE) start(world, alive, plan.id, () => much);
+    return;
+  }
+  if (scenario.forgetful && what < FORGETTING) {
+    forget(stage, what, whom);
     return;
   }
   const chosen = alive[whom % alive.length];
@@ -56,21 +77,51 @@ function decide(world: World, scenario: Scenario, alive: Alive[], choice: Choice
   else if (what < 202) advance(world, alive, chosen, 'after');
   else if (what < 212) crash(world, alive, chosen);
   else if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
-  else if (what < 246) {
+  else if (what < 244) {
     world.listUp = !world.listUp;
     world.trace.push(`fal's list is ${world.listUp ? 'up' : 'down'}`);
-  } else person(world, scenario, whom, much);
+  } else if (what < 249) person(world, scenario, whom, much);
+  else {
+    const failed = scenario.requests.filter(({ id }) => world.records.get(id)?.state === 'failed');
+    const plan = failed[whom % failed.length];
+    if (plan !== undefined) retry(world, plan, much < 40 ? 'breaksOff' : 'whole');
+  }
   checkAlways(world);
 }
 
+/** A moment to go back to, the going back, and a rebuild. */
+function forget({ world, alive, snapshots }: Stage, what: number, whom: number): void {
+  if (alive.some(isRebuild)) return;
+  if (what < FORGETTING - 4) {
+    if (!world.goneBack) snapshots.push(takeSnapshot(world));
+    return;
+  }
+  if (what >= FORGETTING - 2) {
+    snapshots.length = 0;
+    begin(world, alive, REBUILD, rebuild(world));
+    return;
+  }
+  const snapshot = whom < 50 ? EMPTY : (snapshots[whom % Math.max(1, snapshots.length)] ?? EMPTY);
+  snapshots.length = 0;
+  goBack(world, snapshot);
+  world.goneBack = true;
+  world.trace.push(`${world.nowS} Redis ${snapshot === EMPTY ? 'is emptied' : 'goes back in time'}`);
+  checkAlways(world);
+}
+
+const isRebuild = ({ name }: Alive): boolean => name.startsWith(REBUILD);
+
 function start(world: World, alive: Alive[], request: string, fate: () => number): void {
-  const plan = world.records.get(request)?.plan;
+  const plan = world.plans.get(request);
   if (plan === undefined) return;
-  const run = work(world, plan, fate);
+  begin(world, alive, request, work(world, plan, 0, fate));
+}
+
+function begin(world: World, alive: Alive[], name: string, run: Run<void>): void {
   const first = run.next();
   if (first.done === true) return;
   world.nonces += 1;
-  alive.push({ name: `${request}@${world.nonces}`, run, next: first.value });
+  alive.push({ name: `${name}@${world.nonces}`, run, next: first.value });
 }
 
 /** `before`: the call fails and has no effect; `after`: it has its effect, and the answer is lost. */
@@ -102,16 +153,21 @@ function tick(world: World, seconds: number): void {
 /** Pauses, resumes or cancels a batch. */
 function person(world: World, scenario: Scenario, whom: number, much: number): void {
   const batch = scenario.requests[whom % scenario.requests.length]?.batch;
-  if (batch === undefined || world.batches.get(batch) === 'cancelled') return;
-  const word = much < 100 ? 'paused' : much < 235 ? 'running' : 'cancelled';
-  world.batches.set(batch, word);
-  world.trace.push(`${world.nowS} ${batch} is ${word}`);
+  if (batch === undefined || world.events.get(batch)?.some(({ kind }) => kind === 'cancel')) return;
+  say(world, batch, much < 100 ? 'paused' : much < 235 ? 'running' : 'cancelled');
 }
 
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
-  for (const [batch, word] of world.batches) if (word === 'paused') world.batches.set(batch, 'running');
   world.trace.push(`${world.nowS} faults end`);
+  if (world.goneBack) {
+    for (const each of alive.filter(isRebuild)) remove(alive, each);
+    begin(world, alive, REBUILD, rebuild(world));
+  }
+  for (let each = alive.find(isRebuild); each !== undefined; each = alive.find(isRebuild)) {
+    advance(world, alive, each, 'well');
+  }
+  for (const [batch, word] of world.batches) if (word === 'paused') say(world, batch, 'running');
   for (let round = 0; round < LAST_ROUNDS; round += 1) {
     while (alive[0] !== undefined) advance(world, alive, alive[0], 'well');
     const open = scenario.requests.filter(({ id }) => !isAtRest(world.records.get(id)?.state ?? 'failed'));

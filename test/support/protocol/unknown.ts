@@ -1,5 +1,6 @@
 import { list, type Submission } from './fal-world.ts';
 import { accept, change, type InHand } from './in-hand.ts';
+import type { Mutation } from './mutations.ts';
 import { hasLaterRivals } from './redis-world.ts';
 import { type Run, repeated, step } from './steps.ts';
 import { type Intent, intentKey, MARGIN_S, POST_WINDOW_S, SKEW_S, START_TIMEOUT_S } from './world.ts';
@@ -25,10 +26,19 @@ export function* resolveUnknown(inHand: InHand): Run<void> {
     if (yield* step('rivals', () => hasLaterRivals(world, plan.id, plan.prompt, intent.atS))) return;
   }
   for (const entry of candidates(listed, intent)) {
+    // The store knows of ids that Redis has forgotten.
+    const owner = yield* repeated('read id', () => world.idObjects.get(entry.id));
+    const isOurs = owner?.request === plan.id && owner.round === round;
+    if (owner !== undefined && !isOurs && !isUnasked(world.mutation)) continue;
     const accepted = yield* accept(inHand, entry.id);
     if (accepted !== 'taken') return;
   }
   if (isTime || world.mutation === 'absent-before-time') yield* change(inHand, 'absent');
+}
+
+/** Breaks that take ids without asking the store either. */
+function isUnasked(mutation: Mutation | undefined): boolean {
+  return mutation === 'adopt-without-create-once' || mutation === 'ids-without-round';
 }
 
 function candidates(listed: readonly Submission[], intent: Intent): readonly Submission[] {

@@ -1,6 +1,6 @@
 import { collect } from './collect.ts';
 import { post } from './fal-world.ts';
-import { accept, change, type InHand } from './in-hand.ts';
+import { accept, change, changed, fail, type InHand } from './in-hand.ts';
 import { activate, couldFit } from './redis-world.ts';
 import { CallFailed, type Run, repeated, step } from './steps.ts';
 import { resolveUnknown } from './unknown.ts';
@@ -20,9 +20,17 @@ import {
  * What a worker does with a request, whatever its state: the job is the doorbell, the record the truth. Ends when the
  * next step is somebody else's or has to wait; the scheduler starts it again. `fate` chooses what fal does with a POST.
  */
-export function* work(world: World, plan: RequestPlan, fate: () => number): Run<void> {
+export function* work(world: World, plan: RequestPlan, worker: number, fate: () => number): Run<void> {
   const record = yield* step('activate', () => activate(world, plan.id));
-  const inHand: InHand = { world, plan, epoch: record.epoch, round: record.round };
+  if (record === undefined) return;
+  const inHand: InHand = {
+    world,
+    plan,
+    worker,
+    rebuilds: world.rebuilds,
+    epoch: record.epoch,
+    round: record.round,
+  };
   switch (record.state) {
     case 'planned':
       return yield* submit(inHand, fate);
@@ -105,7 +113,7 @@ function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
       yield* change(inHand, 'release');
       return;
     case 'never':
-      yield* change(inHand, 'fail');
+      yield* fail(inHand);
       return;
     case 'accepted': {
       const accepted = yield* accept(inHand, answer.falId);
@@ -124,8 +132,8 @@ function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
     yield* change(inHand, 'lose', { intentAtS: intent.atS });
     return;
   }
-  const released = yield* change(inHand, 'release');
-  if (released === 'ok') yield* submit({ ...inHand, round: round + 1 }, fate);
+  const released = yield* changed(inHand, 'release');
+  if (released.outcome === 'ok') yield* submit({ ...inHand, round: released.round }, fate);
 }
 
 function* missingImages({ world, plan }: InHand): Run<readonly number[]> {
@@ -150,12 +158,15 @@ function* wake(inHand: InHand): Run<void> {
 }
 
 function* render(inHand: InHand, starts: number): Run<void> {
+  const { world, plan } = inHand;
   if (starts >= MAX_RENDER_STARTS) {
-    yield* change(inHand, 'fail');
+    yield* fail(inHand);
     return;
   }
   const started = yield* change(inHand, 'render');
-  if (started === 'ok' && inHand.plan.prompt !== POISON) yield* change(inHand, 'deliver');
+  if (started !== 'ok' || plan.prompt === POISON) return;
+  yield* repeated('delivery', () => world.deliveries.add(plan.id));
+  yield* change(inHand, 'deliver');
 }
 
 /** The answer, or nothing when it was lost. */

@@ -1,5 +1,7 @@
+import type { BatchEvent } from '../../../src/shared/journal-objects.ts';
 import type { State, TransitionName } from '../../../src/shared/records/states.ts';
 import type { Submission } from './fal-world.ts';
+import type { WorkerMemory } from './memory.ts';
 import type { Mutation } from './mutations.ts';
 
 /** All times in seconds. */
@@ -40,7 +42,10 @@ export interface RequestRecord {
   reruns: number;
   renderStarts: number;
   reservation: Reservation | undefined;
-  booked: Reservation | undefined;
+  /** The cost of this round is among the bookings. */
+  isBooked: boolean;
+  /** What this request has cost, in all its rounds. */
+  readonly bookings: Reservation[];
   falId: string | undefined;
   /** Of the intent whose POST may be under way or unresolved. */
   intentAtS: number | undefined;
@@ -79,20 +84,41 @@ export interface World {
   readonly claims: Map<string, string>;
   /** Who has fal's id; set in the same step as the record. */
   readonly ids: Map<string, Taken>;
+  memory: {
+    life: number | undefined;
+    /** Of each worker, the steps it took. */
+    readonly counts: number[];
+    stop: 'rebuild' | 'redis_lost' | undefined;
+  };
+  /** Redis has forgotten something, and was not rebuilt since. */
+  goneBack: boolean;
+  rebuilds: number;
   readonly used: Set<`${TransitionName} ${State}`>;
+  /** What each process of workers knows of Redis. */
+  readonly workers: WorkerMemory[];
   // the object store
+  readonly plans: ReadonlyMap<string, RequestPlan>;
+  readonly events: ReadonlyMap<string, BatchEvent[]>;
+  newestLife: number;
+  /** The last round of each request that failed in the end. */
+  readonly failures: Map<string, number>;
+  readonly deliveries: Set<string>;
   readonly intents: Map<string, Intent>;
   /** The durable copy of `ids`. */
   readonly idObjects: Map<string, Taken>;
   readonly results: Map<string, { readonly costMicroUsd: number }>;
-  readonly ledger: Map<
-    string,
-    { readonly falId: string; readonly request: string; readonly costMicroUsd: number }
-  >;
+  readonly ledger: Map<string, LedgerEntry>;
   readonly originals: Map<string, string>;
   // fal
   readonly submissions: Submission[];
   readonly postsByIntent: Map<string, number>;
+}
+
+export interface LedgerEntry {
+  readonly falId: string;
+  readonly request: string;
+  readonly costMicroUsd: number;
+  readonly atS: number;
 }
 
 export type ScopeKind = 'batch' | 'day' | 'month';
@@ -103,24 +129,12 @@ export interface Scenario {
   readonly falAheadS: number;
   /** A line on which half of the answers to POSTs get lost. */
   readonly lossy: boolean;
+  /** A Redis that may be emptied or go back in time, and is rebuilt then. */
+  readonly forgetful: boolean;
 }
 
 export function openWorld(scenario: Scenario, mutation: Mutation | undefined): World {
-  const records = scenario.requests.map((plan): [string, RequestRecord] => [
-    plan.id,
-    {
-      plan,
-      state: 'planned',
-      epoch: 0,
-      round: 1,
-      reruns: 0,
-      renderStarts: 0,
-      reservation: undefined,
-      booked: undefined,
-      falId: undefined,
-      intentAtS: undefined,
-    },
-  ]);
+  const records = scenario.requests.map((plan): [string, RequestRecord] => [plan.id, newRecord(plan)]);
   return {
     mutation,
     // Ten minutes before midnight, so that schedules cross the end of a day.
@@ -134,7 +148,16 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
     caps: scenario.caps,
     counters: new Map(),
     claims: new Map(),
+    memory: { life: 1, counts: [], stop: undefined },
+    goneBack: false,
+    rebuilds: 0,
     used: new Set(),
+    workers: [{ life: 1, seen: 0 }],
+    plans: new Map(scenario.requests.map((plan) => [plan.id, plan])),
+    events: new Map(scenario.requests.map((plan) => [plan.batch, []])),
+    newestLife: 1,
+    failures: new Map(),
+    deliveries: new Set(),
     intents: new Map(),
     ids: new Map(),
     idObjects: new Map(),
@@ -146,11 +169,28 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
   };
 }
 
-export function recordOf(world: World, id: string): RequestRecord {
-  const record = world.records.get(id);
-  if (record === undefined) throw new Error(`The model has no request ${id}.`);
-  return record;
+export function newRecord(plan: RequestPlan): RequestRecord {
+  return {
+    plan,
+    state: 'planned',
+    epoch: 0,
+    round: 1,
+    reruns: 0,
+    renderStarts: 0,
+    reservation: undefined,
+    isBooked: false,
+    bookings: [],
+    falId: undefined,
+    intentAtS: undefined,
+  };
 }
+
+/** The scopes that count what is reserved or booked at this time. */
+export const scopesAt = (batch: string, atS: number): readonly string[] => [
+  `batch:${batch}`,
+  `day:${Math.floor(atS / DAY_S)}`,
+  'month',
+];
 
 export const imageKey = (plan: RequestPlan, index: number): string => `${plan.shotKey}/${index}`;
 

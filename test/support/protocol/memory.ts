@@ -1,0 +1,64 @@
+import type { World } from './world.ts';
+
+/** What Redis held at some moment, for a failover or a backup to bring back. */
+export type Snapshot = Pick<World, 'records' | 'batches' | 'counters' | 'claims' | 'ids' | 'memory'>;
+
+/** One process: what it knows of Redis (`src/shared/redis-memory.ts`). */
+export interface WorkerMemory {
+  life: number;
+  /** Its own steps that it knows Redis to have counted; `Infinity` once it has found one forgotten. */
+  seen: number;
+}
+
+export function takeSnapshot({ records, batches, counters, claims, ids, memory }: World): Snapshot {
+  return structuredClone({ records, batches, counters, claims, ids, memory });
+}
+
+/** A Redis that holds nothing; the store is as it was. */
+export const EMPTY: Snapshot = {
+  records: new Map(),
+  batches: new Map(),
+  counters: new Map(),
+  claims: new Map(),
+  ids: new Map(),
+  memory: { life: undefined, counts: [], stop: undefined },
+};
+
+/** Redis holds what it held then, and nothing else. */
+export function goBack(world: World, snapshot: Snapshot): void {
+  const then = structuredClone(snapshot);
+  refill(world.records, then.records);
+  refill(world.batches, then.batches);
+  refill(world.counters, then.counters);
+  refill(world.claims, then.claims);
+  refill(world.ids, then.ids);
+  world.memory = then.memory;
+}
+
+/** Asked in the very step that allows a submit: whether Redis is known to have forgotten something. */
+export function hasForgotten(world: World, worker: number): boolean {
+  const known = memoryOf(world, worker);
+  const { life, counts } = world.memory;
+  if (life === known.life) return (counts[worker] ?? 0) < known.seen;
+  if (life === undefined || life < known.life || life !== world.newestLife) return true;
+  // Rebuilt meanwhile: this process goes on with it, and its runs of before are refused by their epochs.
+  world.workers[worker] = { life, seen: 0 };
+  return false;
+}
+
+/** What Redis counted of this worker's own steps, as the answer to one says. */
+export function note(world: World, worker: number, life: number | undefined, count: number): void {
+  const known = memoryOf(world, worker);
+  if (known.life === life) known.seen = count > known.seen ? count : Number.POSITIVE_INFINITY;
+}
+
+function memoryOf(world: World, worker: number): WorkerMemory {
+  const known = world.workers[worker];
+  if (known === undefined) throw new Error(`The model has no worker ${worker}.`);
+  return known;
+}
+
+function refill<V>(map: Map<string, V>, from: ReadonlyMap<string, V>): void {
+  map.clear();
+  for (const [key, value] of from) map.set(key, value);
+}

@@ -1,0 +1,207 @@
+import {
+  type Evidence,
+  nextRound,
+  retriedRounds,
+  settleDoubt,
+  standingByNames,
+  wordAndCap,
+} from '../../../src/shared/rebuild/derive.ts';
+import type { State } from '../../../src/shared/records/states.ts';
+import { EMPTY, goBack } from './memory.ts';
+import { moveClaims } from './redis-world.ts';
+import { type Run, step } from './steps.ts';
+import {
+  DAY_S,
+  intentKey,
+  type LedgerEntry,
+  newRecord,
+  priceMicroUsd,
+  type RequestPlan,
+  type RequestRecord,
+  type Reservation,
+  scopesAt,
+  type World,
+} from './world.ts';
+
+/**
+ * Restores Redis from the store alone, in the order of `src/shared/rebuild/rebuild.ts` and by its own pure rules, one
+ * effect at a time: workers of before run on meanwhile, and it may break off anywhere.
+ */
+export function* rebuild(world: World): Run<void> {
+  yield* step('stop', () => {
+    world.memory.stop = 'rebuild';
+    world.goneBack = true;
+    // It is of another second than the last one was.
+    world.nowS += 1;
+  });
+  yield* step('wipe', () => goBack(world, { ...EMPTY, memory: { ...EMPTY.memory, stop: 'rebuild' } }));
+  const ledger = yield* step('sum the ledger', () => [...world.ledger.values()]);
+  yield* step('spent', () => {
+    for (const entry of ledger) addTo(world, bookingOf(world, entry), 'spent');
+  });
+  const epoch = yield* step('clock', () =>
+    world.mutation === 'rebuild-reuses-epochs' ? 0 : world.nowS * 1_000,
+  );
+  const inDoubt: RequestRecord[] = [];
+  for (const batch of new Set([...world.plans.values()].map((plan) => plan.batch))) {
+    inDoubt.push(...(yield* restoreBatch(world, batch, epoch, ledger)));
+  }
+  // Of two that want the same picture, the one that was sent last: the other must have come to its end before.
+  const known = (record: RequestRecord) =>
+    world.mutation === 'rebuild-claims-by-id' && record.state === 'submitted' ? 1 : 0;
+  inDoubt.sort((a, b) => known(b) - known(a) || draftOf(world, b) - draftOf(world, a));
+  for (const record of inDoubt) yield* step(`restore ${record.plan.id}`, () => restore(world, record));
+  yield* step('life', () => {
+    world.newestLife += 1;
+  });
+  yield* step('begin', () => {
+    world.memory.life = world.newestLife;
+    world.rebuilds += 1;
+  });
+  yield* step('go', () => {
+    world.memory.stop = undefined;
+    world.goneBack = false;
+  });
+}
+
+/** Restores all records but those in doubt, which are answered. */
+function* restoreBatch(
+  world: World,
+  batch: string,
+  epoch: number,
+  ledger: readonly LedgerEntry[],
+): Run<readonly RequestRecord[]> {
+  const plans = [...world.plans.values()].filter((plan) => plan.batch === batch);
+  const traces = yield* step(`list ${batch}`, () =>
+    plans.map((plan) => ({ plan, ...tracesOf(world, plan) })),
+  );
+  const events = yield* step(`events of ${batch}`, () => [...(world.events.get(batch) ?? [])]);
+  const { word } = wordAndCap(events, undefined);
+  const retried = retriedRounds(events);
+  yield* step(`restore ${batch}`, () => world.batches.set(batch, word === 'held' ? 'running' : word));
+  const inDoubt: RequestRecord[] = [];
+  for (const { plan, delivered, failedRound, sentRound } of traces) {
+    const names = { kind: 'pay', delivered, failedRound, sentRound } as const;
+    const standing = standingByNames(names, word, retried.get(memberOf(world, plan)));
+    const bookings = ledger
+      .filter(({ request }) => request === plan.id)
+      .map((entry) => bookingOf(world, entry));
+    if (standing.state === 'doubt' && world.mutation !== 'rebuild-plans-anew') {
+      inDoubt.push(yield* readDoubt(world, plan, { round: standing.round, epoch, bookings, ledger }));
+      continue;
+    }
+    const seen = Math.max(failedRound ?? -1, sentRound ?? -1);
+    const round =
+      world.mutation === 'rebuild-reuses-rounds' ? Math.max(seen, 1) : nextRound(seen, world.nowS * 1_000);
+    const state: State = standing.state === 'doubt' ? 'planned' : standing.state;
+    yield* step(`restore ${plan.id}`, () =>
+      restore(world, { ...newRecord(plan), state, epoch, round, bookings: [...bookings] }),
+    );
+  }
+  return inDoubt;
+}
+
+function* readDoubt(
+  world: World,
+  plan: RequestPlan,
+  found: {
+    readonly round: number;
+    readonly epoch: number;
+    readonly bookings: readonly Reservation[];
+    readonly ledger: readonly LedgerEntry[];
+  },
+): Run<RequestRecord> {
+  const { round, epoch, bookings } = found;
+  const name = nameOf(world, plan.id);
+  const evidence = yield* step(`evidence of ${plan.id}`, (): Evidence & { readonly atS: number } => {
+    const intent = world.intents.get(intentKey(plan.id, round));
+    if (intent === undefined) throw new Error(`${plan.id} is lost: it is in doubt without an intent.`);
+    const ids = [...world.idObjects].map(([requestId, owner]) => ({
+      requestId,
+      segment: requestId,
+      owner: { ...nameOf(world, owner.request), round: owner.round },
+      named: owner.request === plan.id && owner.round === round,
+    }));
+    const entries = found.ledger
+      .filter(({ request }) => request === plan.id)
+      .map(({ falId, costMicroUsd }) => ({ idSegment: falId, costMicroUsd }));
+    const reserved = priceMicroUsd(plan.indices.length);
+    return {
+      intent: { round, reserved, day: String(Math.floor(intent.atS / DAY_S)) },
+      ids,
+      entries,
+      atS: intent.atS,
+    };
+  });
+  const doubt = settleDoubt(name, evidence);
+  const record = {
+    ...newRecord(plan),
+    state: doubt.state,
+    epoch,
+    round,
+    intentAtS: evidence.atS,
+    bookings: [...bookings],
+  };
+  const reservation = { microUsd: evidence.intent.reserved, scopes: scopesAt(plan.batch, evidence.atS) };
+  if (doubt.state === 'unknown') {
+    return world.mutation === 'rebuild-forgets-reservations' ? record : { ...record, reservation };
+  }
+  const falId = doubt.requestId;
+  if (doubt.money.kind === 'reserved') return { ...record, falId, reservation };
+  return { ...record, falId, isBooked: true };
+}
+
+/** One record whole, with its reservation, claims and id. */
+function restore(world: World, record: RequestRecord): void {
+  const { plan, reservation, falId, round } = record;
+  world.records.set(plan.id, record);
+  if (reservation !== undefined) addTo(world, reservation, 'reserved');
+  if (falId !== undefined) world.ids.set(falId, { request: plan.id, round });
+  moveClaims(world, record);
+}
+
+/** The order in which intents were drawn up: the model's seconds are too coarse to tell it. */
+function draftOf(world: World, { plan, round }: RequestRecord): number {
+  return Number(world.intents.get(intentKey(plan.id, round))?.nonce.slice(1) ?? 0);
+}
+
+/** What the names in the store say of one request. */
+function tracesOf(world: World, plan: RequestPlan) {
+  const sent = [...world.intents.keys()]
+    .filter((key) => key.startsWith(`${plan.id}/`))
+    .map((key) => Number(key.slice(plan.id.length + 1)));
+  const got = [...world.idObjects.values()]
+    .filter(({ request }) => request === plan.id)
+    .map(({ round }) => round);
+  const rounds = [...sent, ...got];
+  return {
+    delivered: world.deliveries.has(plan.id),
+    failedRound: world.failures.get(plan.id),
+    sentRound: rounds.length === 0 ? undefined : Math.max(...rounds),
+  };
+}
+
+/** On the ledger's day, whatever the day of the reservation was. */
+function bookingOf(world: World, { request, costMicroUsd, atS }: LedgerEntry): Reservation {
+  return { microUsd: costMicroUsd, scopes: scopesAt(world.plans.get(request)?.batch ?? '', atS) };
+}
+
+function addTo(world: World, { microUsd, scopes }: Reservation, what: 'spent' | 'reserved'): void {
+  for (const scope of scopes) {
+    const counter = world.counters.get(scope) ?? { reserved: 0, spent: 0 };
+    counter[what] += microUsd;
+    world.counters.set(scope, counter);
+  }
+}
+
+/** The name by which the real rules know a request: its place in the list. */
+function nameOf(world: World, request: string) {
+  const row = [...world.plans.keys()].indexOf(request);
+  return { batch: world.plans.get(request)?.batch ?? '', row, part: 0 };
+}
+
+/** `<row>.<part>` */
+export function memberOf(world: World, plan: RequestPlan): string {
+  const { row, part } = nameOf(world, plan.id);
+  return `${row}.${part}`;
+}

@@ -22,8 +22,7 @@ export const MUTATIONS = {
   'rebuild-reuses-rounds': 'a rebuild goes on in the last round that it sees',
   'rebuild-reuses-epochs': 'a rebuild counts epochs from zero',
   'rebuild-forgets-reservations': 'a rebuild reserves nothing for what may have been sent',
-  'rebuild-claims-by-id':
-    'of two requests in doubt that want one picture, the one whose id is known gets the claim, not the one sent last',
+  'rebuild-claims-for-one': 'of two requests in doubt that want one picture, one alone has it claimed',
   'retry-in-the-same-round': 'what a person wants tried again goes on in the round that failed',
   'pay-for-existing': 'a request whose images exist in part asks for all of them',
 } as const;

@@ -46,10 +46,11 @@ export function* rebuild(world: World): Run<void> {
   for (const batch of new Set([...world.plans.values()].map((plan) => plan.batch))) {
     inDoubt.push(...(yield* restoreBatch(world, batch, epoch, ledger)));
   }
-  // Of two that want the same picture, the one that was sent last: the other must have come to its end before.
-  const known = (record: RequestRecord) =>
-    world.mutation === 'rebuild-claims-by-id' && record.state === 'submitted' ? 1 : 0;
-  inDoubt.sort((a, b) => known(b) - known(a) || draftOf(world, b) - draftOf(world, a));
+  inDoubt.sort(
+    (a, b) =>
+      Number(b.state === 'submitted') - Number(a.state === 'submitted') ||
+      (b.intentAtS ?? 0) - (a.intentAtS ?? 0),
+  );
   for (const record of inDoubt) yield* step(`restore ${record.plan.id}`, () => restore(world, record));
   yield* step('life', () => {
     world.newestLife += 1;
@@ -158,11 +159,6 @@ function restore(world: World, record: RequestRecord): void {
   if (reservation !== undefined) addTo(world, reservation, 'reserved');
   if (falId !== undefined) world.ids.set(falId, { request: plan.id, round });
   moveClaims(world, record);
-}
-
-/** The order in which intents were drawn up: the model's seconds are too coarse to tell it. */
-function draftOf(world: World, { plan, round }: RequestRecord): number {
-  return Number(world.intents.get(intentKey(plan.id, round))?.nonce.slice(1) ?? 0);
 }
 
 /** What the names in the store say of one request. */

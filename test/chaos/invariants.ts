@@ -171,9 +171,7 @@ async function checkEnds(
     for (const { part } of row.requests) {
       const name = `${row.row}.${part}`;
       const state = await redis.hget(`${prefix}:rec:${batch}.${name}`, 's');
-      const end = delivered.has(name)
-        ? 'delivered'
-        : (failures.get(name)?.code ?? (isHeld(state, word) ? 'held' : `nowhere (${state})`));
+      const end = delivered.has(name) ? 'delivered' : (failures.get(name)?.code ?? restOf(state, word));
       const delivery = delivered.has(name)
         ? await journal.readDelivery({ batch, row: row.row, part })
         : undefined;
@@ -181,6 +179,8 @@ async function checkEnds(
       counted[end] = (counted[end] ?? 0) + 1;
       const should = ends.get(id) ?? 'delivered';
       const isEnd = !end.startsWith('nowhere');
+      // Nothing but a person's cancelling ends a request so, and it may meet any.
+      if (end === 'cancelled' && word === 'cancelled') continue;
       if (isEnd && (should === 'ended' || should.split('|').includes(end))) continue;
       lost += 1;
       violations.push(`lost: ${batch}.${name} (${id}) ended ${end} where ${should} is due`);
@@ -188,6 +188,12 @@ async function checkEnds(
     await checkPictures(stage, { batch, row, prompt, deliveries }, violations);
   }
   return lost;
+}
+
+/** What only Redis tells. */
+function restOf(state: string | null, word: string | null): string {
+  if (state === 'cancelled') return 'cancelled';
+  return isHeld(state, word) ? 'held' : `nowhere (${state})`;
 }
 
 /** A batch of which not even the cheapest request fits under a cap is held as a whole, its records as they were. */

@@ -81,7 +81,10 @@ export async function runNemesis({
     await produce({ ...direct, list, operations: 'none' }, tapOf([]), silentLogger);
   }
   await operator.resumeAll();
-  for (const { batch } of run.lists) await operator.resume(batch);
+  for (const { batch } of run.lists) {
+    // Nothing takes a cancelling back.
+    if ((await stage.batches.read(batch))?.word !== 'cancelled') await operator.resume(batch);
+  }
   const batches = run.lists.map(({ batch }) => batch);
   const rested = await untilAtRest(stage, batches, REST_LIMIT_MS);
   const recoveryMs = performance.now() - healedMs;
@@ -197,6 +200,9 @@ class Nemesis {
         await operator.pause(action.batch);
         await delay(action.forMs);
         await operator.resume(action.batch);
+        return;
+      case 'cancel':
+        await operator.cancel(action.batch);
         return;
       case 'enqueue':
       case 'enqueue-killed': {

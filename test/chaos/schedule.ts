@@ -15,7 +15,8 @@ export type Action =
     }
   | { readonly kind: 'fal'; readonly fault: Fault }
   | { readonly kind: 'enqueue' | 'enqueue-killed'; readonly list: List; readonly wanted: Wanted }
-  | { readonly kind: 'pause'; readonly batch: string; readonly forMs: number };
+  | { readonly kind: 'pause'; readonly batch: string; readonly forMs: number }
+  | { readonly kind: 'cancel'; readonly batch: string };
 
 export interface Planned {
   readonly atMs: number;
@@ -61,6 +62,7 @@ function actionOf(lists: readonly List[], random: Random, hangs: boolean): Actio
   if (draw < 0.54) {
     return { kind: 'pause', batch: pick(lists, random).batch, forMs: between(500, 3_000) };
   }
+  if (draw < 0.57) return { kind: 'cancel', batch: pick(lists, random).batch };
   if (hangs && random() < 0.05) {
     const fault = pick(
       [

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Journal, type LedgerTrace } from '../../src/shared/journal.ts';
+import { Journal } from '../../src/shared/journal.ts';
+import type { LedgerTrace } from '../../src/shared/journal-objects.ts';
 import type { ObjectStore } from '../../src/shared/object-store.ts';
 import type { PlannedRequest, PlanRow } from '../../src/shared/plan-row.ts';
 import { nextRound, standingByNames } from '../../src/shared/rebuild/derive.ts';

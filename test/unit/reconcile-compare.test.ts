@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { LedgerTrace } from '../../src/shared/journal.ts';
+import type { LedgerTrace } from '../../src/shared/journal-objects.ts';
 import { encodeSegment } from '../../src/shared/keys.ts';
 import { type BookEvent, summed } from '../../src/worker/reconcile/billing.ts';
 import { compare, driftOf } from '../../src/worker/reconcile/compare.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Clock } from '../time.ts';
-import { COMPLETE, SET_CAP, SUMMARIZED } from './scripts.ts';
+import { COMPLETE, SET_CAP, SET_WORD, SUMMARIZED } from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
 
 /** The word of a batch: what its requests may do. */
@@ -167,12 +167,10 @@ export class Batches {
     return await redis.zrevrange(`${prefix}:batches`, 0, -1);
   }
 
+  /** A cancelled batch stays cancelled, whoever pauses or resumes it in the same moment. */
   async setWord(batch: string, word: Word): Promise<void> {
-    const { redis } = this.#deps;
-    const key = this.#key(batch);
-    if ((await redis.exists(key)) === 0) return;
-    await redis.hset(key, { word });
-    if (word === 'running') await redis.hdel(key, 'hs', 'hl');
+    const { redis, prefix } = this.#deps;
+    await redis.eval(SET_WORD, 0, prefix, JSON.stringify({ batch, word }));
   }
 
   /** The new total that the batch may spend. Resolves to false, and changes nothing, where more is spent or reserved. */

@@ -3,6 +3,7 @@ import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Word } from './batches.ts';
 import { isAtRest, type State } from './states.ts';
+import { UNCLAIM } from './transition-script.ts';
 
 /** A record as a rebuild knows it; the fields are those of `RequestRecord`. */
 export interface RestoredRecord {
@@ -14,7 +15,7 @@ export interface RestoredRecord {
   readonly booked?: MicroUsd;
   readonly intentAtMs?: number;
   readonly reservation?: { readonly price: MicroUsd; readonly day: string };
-  /** Whoever is restored first has the claim. */
+  /** Every request in doubt keeps its claim beside the others': the image is free when the last lets go. */
   readonly claim?: { readonly shotKey: string; readonly indices: readonly number[] };
   /** The input whose POST is unresolved. */
   readonly inputHash?: string;
@@ -29,7 +30,7 @@ export interface RestoreDeps {
 const MONTH = 7;
 
 /** One chunk of records, each written whole, with its counters, reservation, claims and search marks. */
-const RESTORE = `
+const RESTORE = `${UNCLAIM}
 local P = ARGV[1]
 local a = cjson.decode(ARGV[2])
 local function int(x) return string.format('%.0f', x) end
@@ -59,7 +60,10 @@ for _, item in ipairs(a.items) do
     local named = {}
     for i, index in ipairs(item.claim.indices) do
       named[i] = int(index)
-      redis.call('HSETNX', P .. ':claim:' .. item.claim.shotKey, named[i], request)
+      local key = P .. ':claim:' .. item.claim.shotKey
+      unclaim(key, named[i], request)
+      local others = redis.call('HGET', key, named[i])
+      redis.call('HSET', key, named[i], others and others .. ' ' .. request or request)
     end
     redis.call('HSET', rec, 'sk', item.claim.shotKey, 'ix', table.concat(named, ','))
   end
@@ -74,7 +78,7 @@ end
  * Takes all of a batch's open records out, with what they reserved and claimed, so that nobody who still holds one can
  * take a step of it.
  */
-const DETACH = `
+const DETACH = `${UNCLAIM}
 local P = ARGV[1]
 local a = cjson.decode(ARGV[2])
 for _, member in ipairs(a.members) do
@@ -90,7 +94,7 @@ for _, member in ipairs(a.members) do
   if shotKey then
     for index in string.gmatch(indices or '', '%d+') do
       local key = P .. ':claim:' .. shotKey
-      if redis.call('HGET', key, index) == request then redis.call('HDEL', key, index) end
+      unclaim(key, index, request)
     end
   end
   if hash then redis.call('ZREM', P .. ':rivals:' .. hash, request) end

@@ -106,6 +106,16 @@ redis.call('EXPIRE', money, ARGV[3])
 return 1
 `;
 
+/** Looked at and set in one step: a resume that races a cancel must not let the batch spend again. */
+export const SET_WORD = `${COMMON}
+local bat = P .. ':batch:' .. a.batch
+local word = redis.call('HGET', bat, 'word')
+if not word or word == 'cancelled' then return 0 end
+redis.call('HSET', bat, 'word', a.word)
+if a.word == 'running' then redis.call('HDEL', bat, 'hs', 'hl') end
+return 1
+`;
+
 /** Checked and set in one step, or a reservation in between could stand above a lowered cap. */
 export const SET_CAP = `${COMMON}
 local money = P .. ':money:batch:' .. a.batch

@@ -10,7 +10,7 @@
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap` |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
- * | `P:claim:<shot key>` | image index → request that may be paying for it |
+ * | `P:claim:<shot key>` | image index → the request that may be paying for it; after a rebuild, all that may, with a space between |
  * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
  * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
  * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
@@ -18,7 +18,18 @@
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  */
 
-export const COMMON = `
+/** Takes a request off those that may be paying for an image; the last one frees it. For every script that lets go. */
+export const UNCLAIM = `
+local function unclaim(key, index, request)
+  local left = {}
+  for owner in string.gmatch(redis.call('HGET', key, index) or '', '%S+') do
+    if owner ~= request then left[#left + 1] = owner end
+  end
+  if #left == 0 then redis.call('HDEL', key, index) else redis.call('HSET', key, index, table.concat(left, ' ')) end
+end
+`;
+
+export const COMMON = `${UNCLAIM}
 local P = ARGV[1]
 local a = cjson.decode(ARGV[2])
 local function int(x) return string.format('%.0f', x) end
@@ -77,7 +88,7 @@ local function move(from, to)
 end
 
 local memory = P .. ':memory'
-if a.worker and a.needs == 'running' then
+if a.worker then
   local known = redis.call('HMGET', memory, 'life', a.worker)
   if known[1] ~= a.life or num(known[2]) < a.seen then return cjson.encode({ code = 'lost' }) end
 end
@@ -109,12 +120,13 @@ if idHolder and idHolder ~= idOwner then return answer('taken') end
 if a.money == 'take' then
   local claims = P .. ':claim:' .. a.shotKey
   for _, index in ipairs(a.indices) do
-    local owner = redis.call('HGET', claims, int(index))
-    if owner and owner ~= a.request and redis.call('EXISTS', P .. ':rec:' .. owner) == 1 then
-      local scope = 'claim:' .. a.shotKey
-      redis.call('SADD', P .. ':wait:' .. scope, a.request)
-      redis.call('HSET', rec, 'w', scope)
-      return answer('claimed', { reason = owner })
+    for owner in string.gmatch(redis.call('HGET', claims, int(index)) or '', '%S+') do
+      if owner ~= a.request and redis.call('EXISTS', P .. ':rec:' .. owner) == 1 then
+        local scope = 'claim:' .. a.shotKey
+        redis.call('SADD', P .. ':wait:' .. scope, a.request)
+        redis.call('HSET', rec, 'w', scope)
+        return answer('claimed', { reason = owner })
+      end
     end
   end
   local scopes = scopesOf(a.batch, a.day)
@@ -183,7 +195,7 @@ if not a.claims then
   if shotKey then
     local claims = P .. ':claim:' .. shotKey
     for index in string.gmatch(redis.call('HGET', rec, 'ix') or '', '%d+') do
-      if redis.call('HGET', claims, index) == a.request then redis.call('HDEL', claims, index) end
+      unclaim(claims, index, a.request)
     end
     redis.call('HDEL', rec, 'sk', 'ix')
     wake('claim:' .. shotKey, 1000, woken)

@@ -201,6 +201,9 @@ function isHeld(state: string | null, word: string | null): boolean {
   return state === 'held' || (state === 'planned' && word === 'held');
 }
 
+/** Of 256, in which a flat colour may differ after a lossy format. */
+const LOSSY_STEPS = 6;
+
 /** The files of a shot are those that its deliveries name, each once, and their pixels are those of its prompt. */
 async function checkPictures(
   { store }: Stage,
@@ -224,7 +227,9 @@ async function checkPictures(
   for (const { images } of deliveries) {
     for (const { original, renditions } of images) {
       const [r, g] = await middleOf(store, original.key);
-      if (r !== red || g !== green)
+      // fal may answer another format than the one asked for, and a JPEG does not keep a colour to the last step.
+      const apart = original.format === 'png' ? 0 : LOSSY_STEPS;
+      if (Math.abs(r - Number(red)) > apart || Math.abs(g - Number(green)) > apart)
         violations.push(`pixels: ${original.key} is not the picture of ${batch}/${row.shot}`);
       for (const { key } of renditions) {
         const [rr = -99, gg = -99] = await middleOf(store, key);

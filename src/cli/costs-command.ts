@@ -3,12 +3,11 @@ import { NO_BATCH_SEGMENT } from '../shared/corrections.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { LedgerKey } from '../shared/journal-objects.ts';
 import { formatUsd } from '../shared/money.ts';
-import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { CostSums, costsJson, type Grouping, groupOf, ORPHANS, totalOf } from './costs.ts';
 import { type DayRange, refuseBackwards } from './days.ts';
-import { ledgerKeys } from './ledger-keys.ts';
-import { type OperatorArguments, simulatedElsewhere, unknownBatch, withStore } from './operator.ts';
+import { askedLedgerKeys } from './ledger-keys.ts';
+import { type OperatorArguments, simulatedElsewhere, withStore } from './operator.ts';
 import { tableOf } from './tables.ts';
 
 export interface CostsArguments extends OperatorArguments, DayRange {
@@ -24,11 +23,8 @@ export async function costsCommand(context: Context, args: CostsArguments): Prom
   refuseBackwards(args);
   const { signal } = context;
   return await withStore(context, args, async (opened) => {
-    const { store, journal, stack } = opened;
-    const head = args.batch === undefined ? undefined : await journal.readHead(args.batch, signal);
-    if (args.batch !== undefined && head === undefined)
-      throw await unknownBatch(context, args, args.batch, opened);
-    const keys = ledgerKeys({ journal, store, clock: systemClock }, { ...args, batch: head }, signal);
+    const { journal, stack } = opened;
+    const keys = await askedLedgerKeys(context, args, opened);
     const rows = (await sum(keys, args.by, journal, signal)).rows(args.by);
     if (args.json === true) {
       printJson(context, costsJson(rows));

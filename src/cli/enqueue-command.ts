@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
+import { stackOptions } from './operator.ts';
 import { count, planFromArguments, planJson, planSentence } from './plan-list.ts';
 import { queueList } from './queue-list.ts';
 import { openShop } from './shop.ts';
@@ -16,14 +17,7 @@ export async function enqueueCommand(
 ): Promise<Exit> {
   if (args.dryRun === true) return await dryRun(context, list, args);
   const config = configOf(context);
-  await using stack = await openStack({
-    config,
-    simulate: args.simulate === true,
-    redis: 'needed',
-    embedded: 'allowed',
-    cwd: context.cwd,
-    signal: context.signal,
-  });
+  await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
   const { batch, outcome, totals } = await queueList(context, { stack, shop, config, list, args });
@@ -40,14 +34,7 @@ const QUEUED = {
 /** Needs no Redis and no key; looks at the store only to see what is made already. */
 export async function dryRun(context: Context, list: string | undefined, args: ListArguments): Promise<Exit> {
   const config = configOf(context);
-  await using stack = await openStack({
-    config,
-    simulate: args.simulate === true,
-    redis: 'not-needed',
-    embedded: 'allowed',
-    cwd: context.cwd,
-    signal: context.signal,
-  });
+  await using stack = await openStack(stackOptions(context, args, config, 'not-needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
   // Opening a folder makes it, and a dry run leaves nothing behind.
   const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);

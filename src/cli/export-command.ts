@@ -8,7 +8,13 @@ import { jsonArray, jsonLines, printLines, writeLines } from './lines-out.ts';
 import type { ManifestLine } from './manifest.ts';
 import { manifestCsv } from './manifest-csv.ts';
 import { manifestLines } from './manifest-lines.ts';
-import { type OpenedStore, type OperatorArguments, unknownBatch, withStore } from './operator.ts';
+import {
+  type OpenedStore,
+  type OperatorArguments,
+  stackOptions,
+  unknownBatch,
+  withStore,
+} from './operator.ts';
 import { count } from './plan-list.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack } from './stack.ts';
@@ -93,21 +99,12 @@ class LiveShop implements AsyncDisposable {
 
 async function openLive(
   context: Context,
-  { simulate }: OperatorArguments,
+  args: OperatorArguments,
   { config, log }: OpenedStore,
   closers: Closers,
 ): Promise<Shop | undefined> {
   try {
-    const stack = closers.use(
-      await openStack({
-        config,
-        simulate: simulate === true,
-        redis: 'needed',
-        embedded: 'allowed',
-        cwd: context.cwd,
-        signal: context.signal,
-      }),
-    );
+    const stack = closers.use(await openStack(stackOptions(context, args, config, 'needed')));
     return closers.use(await openShop(stack, config, log));
   } catch (error) {
     if (!(error instanceof UserError)) throw error;

@@ -4,13 +4,13 @@ import type { Journal } from '../shared/journal.ts';
 import type { LedgerEntry, LedgerKey } from '../shared/journal-objects.ts';
 import { byDay } from '../shared/merged-ledger.ts';
 import { toUsd } from '../shared/money.ts';
-import { dayOf, systemClock } from '../shared/time.ts';
+import { dayOf } from '../shared/time.ts';
 import { type Context, EXIT, type Exit } from './context.ts';
 import { csvLine } from './csv-line.ts';
 import { type DayRange, refuseBackwards } from './days.ts';
-import { ledgerKeys } from './ledger-keys.ts';
+import { askedLedgerKeys } from './ledger-keys.ts';
 import { jsonArray, jsonLines, printLines } from './lines-out.ts';
-import { type OperatorArguments, unknownBatch, withStore } from './operator.ts';
+import { type OperatorArguments, withStore } from './operator.ts';
 
 export interface LedgerArguments extends OperatorArguments, DayRange {
   readonly batch?: string;
@@ -24,11 +24,8 @@ export async function ledgerCommand(context: Context, args: LedgerArguments): Pr
   refuseBackwards(args);
   const { signal } = context;
   return await withStore(context, args, async (opened) => {
-    const { store, journal, stack } = opened;
-    const head = args.batch === undefined ? undefined : await journal.readHead(args.batch, signal);
-    if (args.batch !== undefined && head === undefined)
-      throw await unknownBatch(context, args, args.batch, opened);
-    const keys = ledgerKeys({ journal, store, clock: systemClock }, { ...args, batch: head }, signal);
+    const { journal, stack } = opened;
+    const keys = await askedLedgerKeys(context, args, opened);
     const entries = inOrderOfTime(keys, journal, signal);
     const lines = mapped(entries, ledgerLine);
     if (args.json === true) await printLines(context, jsonArray(lines));

@@ -52,9 +52,10 @@ export async function withShop<T>(
   return await use({ shop, stack });
 }
 
-function stackOptions(
+/** Where a person's command finds things: told by the settings, or brought along. */
+export function stackOptions(
   { cwd, signal }: Context,
-  { simulate }: OperatorArguments,
+  { simulate }: Pick<OperatorArguments, 'simulate'>,
   config: Config,
   redis: 'needed' | 'not-needed',
 ): Parameters<typeof openStack>[0] {

@@ -11,6 +11,7 @@ import { assertUsable } from '../worker/preflight.ts';
 import { type Context, configOf, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
 import type { ListArguments } from './list-arguments.ts';
+import { stackOptions } from './operator.ts';
 import { count } from './plan-list.ts';
 import { queueList } from './queue-list.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -32,14 +33,7 @@ export async function runCommand(
       'Set FAL_KEY to make the pictures for real, or add --simulate to try it without paying.',
     );
   }
-  await using stack = await openStack({
-    config,
-    simulate: args.simulate === true,
-    redis: 'needed',
-    embedded: 'allowed',
-    cwd: context.cwd,
-    signal: context.signal,
-  });
+  await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
   for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);

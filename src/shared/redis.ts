@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { errorCodes, UnavailableError, UserError } from './errors.ts';
+import { errorCodes, UserError } from './errors.ts';
 
 /** The only importer of ioredis; BullMQ opens its own connections from `redisOptions`. */
 
@@ -77,13 +77,4 @@ function redisFault(url: string, error: unknown): UserError {
       cause: error,
     },
   );
-}
-
-/** Whether an error of a Redis command means that Redis is away, and not that the command was wrong. */
-export function asRedisUnavailable(error: unknown): UnavailableError | undefined {
-  const away = errorCodes(error).some((code) => /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|MaxRetries)/.test(code));
-  const busy =
-    error instanceof Error &&
-    /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|OOM|Connection is closed)/.test(error.message);
-  return away || busy ? new UnavailableError('redis', 'Redis is away.', { cause: error }) : undefined;
 }

@@ -7,7 +7,7 @@ import { loadRecipes, shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { createHouse } from '../../src/worker/house.ts';
 import { createRenderDeps } from '../../src/worker/render/deps.ts';
-import { createRenderProcessor } from '../../src/worker/render/processor.ts';
+import { createRenderProcessor, type RenderProcessor } from '../../src/worker/render/processor.ts';
 import type { Watchdog } from '../../src/worker/render/watchdog.ts';
 
 export interface RenderingDeps {
@@ -22,6 +22,21 @@ export interface RenderingDeps {
  * same records. The children have tests of their own (`render-sandbox.test.ts`).
  */
 export async function startRendering({ shop, url, prefix, log }: RenderingDeps): Promise<AsyncDisposable> {
+  const render = await renderProcessorOf(shop, log);
+  const worker = new Worker('render', (job, token) => render(job, token), {
+    connection: connectionOf(url),
+    prefix,
+    concurrency: 4,
+    settings: { backoffStrategy: () => 200 },
+  });
+  worker.on('error', (error) => log.warn({ error: error.message }, 'render worker error'));
+  worker.on('failed', (job, error) => log.error({ jobId: job?.id, error: error.message }, 'render failed'));
+  await worker.waitUntilReady();
+  return { [Symbol.asyncDispose]: () => worker.close() };
+}
+
+/** The shipped processor over a shop, in this very process. */
+export async function renderProcessorOf(shop: Shop, log: Logger): Promise<RenderProcessor> {
   const { records, batches, journal, store, queues, ended } = shop;
   const house = createHouse({
     records,
@@ -48,17 +63,7 @@ export async function startRendering({ shop, url, prefix, log }: RenderingDeps):
       throw new Error('a render was over its time limit');
     },
   });
-  const render = createRenderProcessor(deps, NO_WATCHDOG);
-  const worker = new Worker('render', (job, token) => render(job, token), {
-    connection: connectionOf(url),
-    prefix,
-    concurrency: 4,
-    settings: { backoffStrategy: () => 200 },
-  });
-  worker.on('error', (error) => log.warn({ error: error.message }, 'render worker error'));
-  worker.on('failed', (job, error) => log.error({ jobId: job?.id, error: error.message }, 'render failed'));
-  await worker.waitUntilReady();
-  return { [Symbol.asyncDispose]: () => worker.close() };
+  return createRenderProcessor(deps, NO_WATCHDOG);
 }
 
 const NO_WATCHDOG: Watchdog = {

@@ -19,12 +19,12 @@ describe('what finished batches leave in Redis', () => {
     // Before any has ended: from then on their time runs.
     const full = await usedBytes(desk);
     await finish(desk, 'b-0', first);
-    await forgotten(desk, 1);
+    await forgotten(desk);
     const afterOne = await usedBytes(desk);
     for (let at = 1; at < 10; at += 1) {
       await finish(desk, `b-${at}`, await desk.open(`b-${at}`, REQUESTS));
     }
-    await forgotten(desk, 10);
+    await forgotten(desk);
     const afterTen = await usedBytes(desk);
 
     expect(afterTen).toBeLessThanOrEqual(afterOne * 1.02);
@@ -48,7 +48,7 @@ async function finish(desk: Desk, batch: string, requests: readonly string[]): P
 }
 
 /** Redis lets go of the records by itself; the sweep drops the names of the batches that went with them. */
-async function forgotten(desk: Desk, batches: number): Promise<void> {
+async function forgotten(desk: Desk): Promise<void> {
   const { batches: known, records, redis } = desk;
   const deps = {
     redis: redis.client,
@@ -62,11 +62,12 @@ async function forgotten(desk: Desk, batches: number): Promise<void> {
   await until(
     async () => {
       await sweep(deps);
-      return (await keysOf(desk)).filter((key) => /:(rec|id|batch|claim|wait|rivals|open):/.test(key));
+      const keys = (await keysOf(desk)).filter((key) => /:(rec|id|batch|claim|wait|rivals|open):/.test(key));
+      // A batch whose time is up just after a sweep has read it is dropped by the next one.
+      return { keys, known: await known.list() };
     },
-    (keys) => keys.length === 0,
+    ({ keys, known }) => keys.length === 0 && known.length === 0,
   );
-  expect({ batches, known: await known.list() }).toEqual({ batches, known: [] });
 }
 
 async function usedBytes(desk: Desk): Promise<number> {

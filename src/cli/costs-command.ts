@@ -1,11 +1,12 @@
 import { pMapIterable } from 'p-map';
+import type { DayRange } from '../shared/batch-days.ts';
 import { NO_BATCH_SEGMENT } from '../shared/corrections.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { LedgerKey } from '../shared/journal-objects.ts';
 import { formatUsd } from '../shared/money.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { CostSums, costsJson, type Grouping, groupOf, ORPHANS, totalOf } from './costs.ts';
-import { type DayRange, refuseBackwards } from './days.ts';
+import { refuseBackwards } from './days.ts';
 import { askedLedgerKeys } from './ledger-keys.ts';
 import { type OperatorArguments, simulatedElsewhere, withStore } from './operator.ts';
 import { tableOf } from './tables.ts';

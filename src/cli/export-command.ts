@@ -1,13 +1,12 @@
 import { resolve } from 'node:path';
 import { Closers } from '../shared/closers.ts';
 import { UserError } from '../shared/errors.ts';
+import { batchManifest } from '../shared/manifest/batch-manifest.ts';
+import type { ManifestLine } from '../shared/manifest/manifest.ts';
+import { manifestCsv } from '../shared/manifest/manifest-csv.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, say } from './context.ts';
-import { costsByRow } from './ledger-keys.ts';
 import { jsonArray, jsonLines, printLines, writeLines } from './lines-out.ts';
-import type { ManifestLine } from './manifest.ts';
-import { manifestCsv } from './manifest-csv.ts';
-import { manifestLines } from './manifest-lines.ts';
 import {
   type OpenedStore,
   type OperatorArguments,
@@ -18,7 +17,6 @@ import {
 import { count } from './plan-list.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack } from './stack.ts';
-import { createStanding } from './standing.ts';
 
 export interface ExportArguments extends OperatorArguments {
   readonly format: 'jsonl' | 'csv';
@@ -35,9 +33,8 @@ export async function exportCommand(context: Context, batch: string, args: Expor
     const head = await journal.readHead(batch, signal);
     if (head === undefined) throw await unknownBatch(context, args, batch, opened);
     await using liveShop = new LiveShop((closers) => openLive(context, args, opened, closers));
-    const clock = systemClock;
-    const standing = createStanding({
-      batch,
+    const manifest = await batchManifest(head, {
+      store,
       journal,
       live: async () => {
         const shop = await liveShop.get();
@@ -45,17 +42,16 @@ export async function exportCommand(context: Context, batch: string, args: Expor
           ? undefined
           : { view: await shop.batches.read(batch), records: shop.records };
       },
-      clock,
+      clock: systemClock,
+      signal,
     });
-    const urlOf = (key: string) => store.urlOf(key);
-    const costOfRow = await costsByRow({ store, clock }, head, signal);
     const tally = { shots: 0, open: 0 };
-    const lines = tallied(manifestLines(head, { journal, urlOf, costOfRow, standing, signal }), tally);
+    const lines = tallied(manifest, tally);
     const text =
       args.json === true
         ? jsonArray(lines)
         : args.format === 'csv'
-          ? manifestCsv(lines, urlOf)
+          ? manifestCsv(lines, (key) => store.urlOf(key))
           : jsonLines(lines);
     if (args.out === undefined) await printLines(context, text);
     else await writeLines(resolve(context.cwd, args.out), text);

@@ -1,13 +1,14 @@
 import pMap from 'p-map';
+import type { DayRange } from '../shared/batch-days.ts';
 import { MalformedError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { LedgerEntry, LedgerKey } from '../shared/journal-objects.ts';
+import { csvLine } from '../shared/manifest/csv-line.ts';
 import { byDay } from '../shared/merged-ledger.ts';
 import { toUsd } from '../shared/money.ts';
 import { dayOf } from '../shared/time.ts';
 import { type Context, EXIT, type Exit } from './context.ts';
-import { csvLine } from './csv-line.ts';
-import { type DayRange, refuseBackwards } from './days.ts';
+import { refuseBackwards } from './days.ts';
 import { askedLedgerKeys } from './ledger-keys.ts';
 import { jsonArray, jsonLines, printLines } from './lines-out.ts';
 import { type OperatorArguments, withStore } from './operator.ts';

@@ -1,3 +1,4 @@
+import { batchDays, type DayRange } from '../shared/batch-days.ts';
 import { Corrections } from '../shared/corrections.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Head, LedgerKey } from '../shared/journal-objects.ts';
@@ -5,7 +6,6 @@ import { mergedBatchDay, mergedLedger } from '../shared/merged-ledger.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { type Clock, systemClock } from '../shared/time.ts';
 import type { Context } from './context.ts';
-import { type DayRange, daysBetween, utcDay } from './days.ts';
 import { type OpenedStore, type OperatorArguments, unknownBatch } from './operator.ts';
 
 export interface LedgerKeysDeps {
@@ -39,40 +39,6 @@ export async function* ledgerKeys(
     yield* mergedLedger({ journal, corrections }, range, signal);
     return;
   }
-  for (const day of daysOf(batch, range, clock()))
+  for (const day of batchDays(batch, range, clock()))
     yield* await mergedBatchDay({ store, corrections }, batch.batch, day, signal);
-}
-
-/** What each row of a batch cost, in micro-dollars, by its place in the list. */
-export async function costsByRow(
-  { store, clock }: Omit<LedgerKeysDeps, 'journal'>,
-  head: Head,
-  signal: AbortSignal,
-): Promise<(row: number) => number> {
-  // Eight bytes a row, whatever the list.
-  const costs = new Float64Array(head.shots);
-  const corrections = new Corrections({ store });
-  for (const day of daysOf(head, {}, clock())) {
-    for (const { member, costMicroUsd } of await mergedBatchDay(
-      { store, corrections },
-      head.batch,
-      day,
-      signal,
-    )) {
-      const row = Number.parseInt(member, 10);
-      costs[row] = (costs[row] ?? 0) + costMicroUsd;
-    }
-  }
-  return (row) => costs[row] ?? 0;
-}
-
-/** The ledger lies by day, and so a batch's entries lie in any day since it began: one short listing each. */
-function daysOf({ createdAt }: Head, { from, to }: DayRange, nowMs: number): string[] {
-  // A day more at both ends: days are local to whoever wrote them.
-  const first = utcDay(Date.parse(createdAt), -1);
-  const last = utcDay(nowMs, 1);
-  return daysBetween(
-    from === undefined || from < first ? first : from,
-    to === undefined || to > last ? last : to,
-  );
 }

@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { csvLine, harmless } from '../../src/cli/csv-line.ts';
-import { manifestLine, type RequestEnd, type ShotStatus, statusOfShot } from '../../src/cli/manifest.ts';
-import { ManifestColumns } from '../../src/cli/manifest-csv.ts';
+import { csvLine, harmless } from '../../src/shared/manifest/csv-line.ts';
+import {
+  manifestLine,
+  type RequestEnd,
+  type ShotStatus,
+  statusOfShot,
+} from '../../src/shared/manifest/manifest.ts';
+import { ManifestColumns } from '../../src/shared/manifest/manifest-csv.ts';
 import { anImage, aRow } from '../support/filled-store.ts';
 
 const ends: Record<ShotStatus, RequestEnd> = {

@@ -1,6 +1,6 @@
-import type { DeliveredImage } from '../shared/media.ts';
-import { type MicroUsd, toUsd } from '../shared/money.ts';
-import type { PlanRow } from '../shared/plan-row.ts';
+import type { DeliveredImage } from '../media.ts';
+import { type MicroUsd, toUsd } from '../money.ts';
+import type { PlanRow } from '../plan-row.ts';
 
 /** How one request of a shot stands. */
 export type RequestEnd =

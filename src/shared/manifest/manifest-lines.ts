@@ -1,9 +1,9 @@
 import { pMapIterable } from 'p-map';
-import type { Journal } from '../shared/journal.ts';
-import type { Head } from '../shared/journal-objects.ts';
-import { type RequestName, requestKeyOf } from '../shared/keys.ts';
-import type { MicroUsd } from '../shared/money.ts';
-import type { PlanRow } from '../shared/plan-row.ts';
+import type { Journal } from '../journal.ts';
+import type { Head } from '../journal-objects.ts';
+import { type RequestName, requestKeyOf } from '../keys.ts';
+import type { MicroUsd } from '../money.ts';
+import type { PlanRow } from '../plan-row.ts';
 import { type ManifestLine, manifestLine, type RequestEnd } from './manifest.ts';
 
 export interface ManifestDeps {

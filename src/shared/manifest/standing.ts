@@ -1,8 +1,8 @@
-import type { Journal } from '../shared/journal.ts';
-import type { BatchView } from '../shared/records/batches.ts';
-import type { Records } from '../shared/records/records.ts';
-import { batchStatus, statusOf } from '../shared/status.ts';
-import type { Clock } from '../shared/time.ts';
+import type { Journal } from '../journal.ts';
+import type { BatchView } from '../records/batches.ts';
+import type { Records } from '../records/records.ts';
+import { batchStatus, statusOf } from '../status.ts';
+import type { Clock } from '../time.ts';
 import type { RequestEnd } from './manifest.ts';
 
 export interface StandingDeps {

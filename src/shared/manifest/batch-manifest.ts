@@ -1,0 +1,30 @@
+import type { Journal } from '../journal.ts';
+import type { Head } from '../journal-objects.ts';
+import type { ObjectStore } from '../object-store.ts';
+import type { Clock } from '../time.ts';
+import type { ManifestLine } from './manifest.ts';
+import { type ManifestDeps, manifestLines } from './manifest-lines.ts';
+import { costsByRow } from './row-costs.ts';
+import { createStanding, type StandingDeps } from './standing.ts';
+
+export interface BatchManifestDeps {
+  readonly store: ObjectStore;
+  readonly journal: ManifestDeps['journal'] & Pick<Journal, 'readSummary'>;
+  readonly live: StandingDeps['live'];
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** What `export` prints and what an ended batch leaves in the bucket: one line a shot, in the order of the list. */
+export async function batchManifest(
+  head: Head,
+  { store, journal, live, clock, signal }: BatchManifestDeps,
+): Promise<AsyncGenerator<ManifestLine>> {
+  return manifestLines(head, {
+    journal,
+    urlOf: (key) => store.urlOf(key),
+    costOfRow: await costsByRow({ store, clock }, head, signal),
+    standing: createStanding({ batch: head.batch, journal, live, clock }),
+    signal,
+  });
+}

@@ -12,10 +12,12 @@ import { planList } from '../src/producer/plan.ts';
 import { Journal } from '../src/shared/journal.ts';
 import { objectKeys } from '../src/shared/keys.ts';
 import { defaultRegistry } from '../src/shared/models/registry.ts';
+import { originalsOf } from '../src/shared/originals.ts';
 import { readPlanChunk } from '../src/shared/plan-row.ts';
 import { Batches } from '../src/shared/records/batches.ts';
 import { openRedis } from '../src/shared/redis.ts';
 import { sleep, systemClock } from '../src/shared/time.ts';
+import { xmpOf } from '../src/worker/render/provenance.ts';
 import { type BareRun, bareSharp } from './support/bare-sharp.ts';
 import { writeList } from './support/catalog-list.ts';
 import { bench } from './support/figures.ts';
@@ -36,14 +38,14 @@ await bench('render', async () => {
   const { folder, redis } = ground;
   const { pictures, from } = await photographs(PICTURES, values.photos);
   await writeList(join(folder, 'catalog.csv'), PICTURES);
-  await storeAsMade(folder, pictures);
+  const labels = await storeAsMade(folder, pictures);
 
   const files = await writeFiles(join(folder, 'originals'), pictures);
   await mkdir(join(folder, 'bare'));
   // Once before and once after, so that other work on the machine weighs on both ways alike.
-  const before = await bareSharp(files, join(folder, 'bare'), cores);
+  const before = await bareSharp({ files, labels, folder: join(folder, 'bare'), cores });
   const worker = await renderWithWorker(folder, redis.url, cores);
-  const after = await bareSharp(files, join(folder, 'bare'), cores);
+  const after = await bareSharp({ files, labels, folder: join(folder, 'bare'), cores });
   const bare: BareRun = { ...after, ms: (before.ms + after.ms) / 2 };
   const same = await countSame(folder, bare);
   return {
@@ -65,8 +67,12 @@ function perSecond(ms: number): number {
   return (PICTURES / ms) * 1_000;
 }
 
-/** Puts the pictures where the list's originals belong: so nothing is asked of fal, and all that is left is to render. */
-async function storeAsMade(folder: string, pictures: readonly Buffer[]): Promise<void> {
+/**
+ * Puts the pictures where the list's originals belong: so nothing is asked of fal, and all that is left is to render.
+ * Resolves to the label (XMP) of each picture's renditions.
+ */
+async function storeAsMade(folder: string, pictures: readonly Buffer[]): Promise<string[]> {
+  const labels: string[] = [];
   const registry = defaultRegistry();
   await using plan = await planList({
     rows: readList({ kind: 'file', path: join(folder, 'catalog.csv') }, {}),
@@ -81,12 +87,15 @@ async function storeAsMade(folder: string, pictures: readonly Buffer[]): Promise
   });
   await using store = await openFolderStore({ folder: storeFolder(folder) });
   for (let chunk = 0; chunk < plan.chunkCount; chunk += 1) {
-    for (const { row, shotKey } of readPlanChunk(await plan.chunk(chunk))) {
+    for (const { row, shotKey, model } of readPlanChunk(await plan.chunk(chunk))) {
       const picture = pictures[row];
       if (picture === undefined) throw new Error(`no picture for row ${row}`);
       await store.putOnce(objectKeys.original(shotKey, 0, 'png'), picture, { contentType: 'image/png' });
+      const [original] = await originalsOf(store, shotKey);
+      labels[row] = xmpOf({ model, madeAtMs: original?.storedAtMs ?? 0 });
     }
   }
+  return labels;
 }
 
 /** The built program, `run`; `renderMs` from the first record that is rendered to the last that is delivered. */

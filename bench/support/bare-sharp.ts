@@ -10,11 +10,19 @@ export interface BareRun {
   readonly sha256: ReadonlyMap<string, string>;
 }
 
+export interface BareLoop {
+  readonly files: readonly string[];
+  /** The XMP of each picture's files. */
+  readonly labels: readonly string[];
+  readonly folder: string;
+  readonly cores: number;
+}
+
 /**
  * The renditions of `recipes/catalog.json` as a plain loop in one process makes them: decode once, four outputs, files on
  * disk; as many pictures at once as there are cores. No queue, no record, no limits, no store.
  */
-export async function bareSharp(files: readonly string[], folder: string, cores: number): Promise<BareRun> {
+export async function bareSharp({ files, labels, folder, cores }: BareLoop): Promise<BareRun> {
   sharp.concurrency(1);
   sharp.cache(false);
   const sha256 = new Map<string, string>();
@@ -35,7 +43,7 @@ export async function bareSharp(files: readonly string[], folder: string, cores:
         ['thumb', pixels().resize(256, 256, { fit: 'contain', background: '#ffffff' }).jpeg({ quality: 82 })],
       ];
       for (const [name, image] of outputs) {
-        const bytes = await image.toBuffer();
+        const bytes = await image.withXmp(labels[number] ?? '').toBuffer();
         sha256.set(`${number}-${name}`, createHash('sha256').update(bytes).digest('hex'));
         await writeFile(join(folder, `${number}-${name}`), bytes);
       }

@@ -29,7 +29,12 @@ export const PICTURE_LIMITS: PictureLimits = {
   maxSide: MAX_PICTURE_SIDE,
 };
 
-export type PictureErrorCode = 'unreadable_picture' | 'too_many_pixels' | 'too_many_bytes' | 'wrong_format';
+export type PictureErrorCode =
+  | 'unreadable_picture'
+  | 'too_many_pixels'
+  | 'too_many_bytes'
+  | 'wrong_format'
+  | 'unlabelled';
 
 /** The picture itself is at fault: the same bytes fail again. */
 export class PictureError extends Error {

@@ -65,6 +65,8 @@ const recipeFile = z.strictObject({
   description: z.string().min(1),
   /** strip: no rendition carries metadata of the original. */
   metadata: z.enum(['strip']),
+  /** label: every file says in its XMP that a model made it. none is taken only with `--allow-unlabelled`. */
+  provenance: z.enum(['label', 'none']).default('label'),
   renditions: z
     .array(rendition)
     .max(32)
@@ -90,6 +92,7 @@ export interface Recipe {
   readonly name: string;
   readonly description: string;
   readonly metadata: 'strip';
+  readonly provenance: 'label' | 'none';
   readonly renditions: readonly Rendition[];
 }
 

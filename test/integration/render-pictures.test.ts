@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { PICTURE_LIMITS } from '../../src/shared/media.ts';
 import { loadRecipes, parseRecipe, type Recipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { inspect } from '../../src/worker/render/inspect.ts';
+import { xmpOf } from '../../src/worker/render/provenance.ts';
 import { type Rendered, renderAll } from '../../src/worker/render/render.ts';
 import {
   animatedWebp,
@@ -23,6 +24,15 @@ import {
 
 let catalog: Recipe;
 let bare: Recipe;
+
+const PROVENANCE = { model: 'fal-ai/gpt-image-1-mini', madeAtMs: Date.UTC(2026, 10, 24, 12) };
+
+async function render(original: Buffer, recipe: Recipe, signal?: AbortSignal): Promise<readonly Rendered[]> {
+  return await renderAll(original, recipe, {
+    provenance: PROVENANCE,
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
 
 beforeAll(async () => {
   const recipes = await loadRecipes(shippedRecipesFolder());
@@ -67,7 +77,8 @@ async function expectHonest(rendered: readonly Rendered[]): Promise<void> {
     );
     expect(contentType).toBe(`image/${format}`);
     expect(sha256).toBe(createHash('sha256').update(bytes).digest('hex'));
-    expect([header.exif, header.xmp, header.icc]).toEqual([undefined, undefined, undefined]);
+    expect([header.exif, header.icc]).toEqual([undefined, undefined]);
+    expect(header.xmpAsString).toBe(xmpOf(PROVENANCE));
     expect(header.space).toBe('srgb');
     expect(header.depth).toBe('uchar');
   }
@@ -75,7 +86,7 @@ async function expectHonest(rendered: readonly Rendered[]): Promise<void> {
 
 describe('the catalog recipe', () => {
   it('makes its four files of a transparent picture: alpha kept in webp, white and not black in the jpeg', async () => {
-    const rendered = await renderAll(await transparentPng({ width: 1024, height: 1024 }), catalog);
+    const rendered = await render(await transparentPng({ width: 1024, height: 1024 }), catalog);
     expect(rendered.map(({ name, format, width, height }) => [name, format, width, height])).toEqual([
       ['full', 'webp', 1024, 1024],
       ['800', 'webp', 800, 800],
@@ -93,7 +104,7 @@ describe('the catalog recipe', () => {
   });
 
   it('keeps the shape of a wide picture and centres its thumbnail on white', async () => {
-    const rendered = await renderAll(await opaquePicture({ width: 1536, height: 1024 }, 'png'), catalog);
+    const rendered = await render(await opaquePicture({ width: 1536, height: 1024 }, 'png'), catalog);
     expect(rendered.map(({ width, height }) => [width, height])).toEqual([
       [1536, 1024],
       [800, 533],
@@ -107,7 +118,7 @@ describe('the catalog recipe', () => {
   });
 
   it('never enlarges: a small picture keeps its size, also inside the square', async () => {
-    const rendered = await renderAll(await opaquePicture({ width: 100, height: 60 }, 'jpeg'), catalog);
+    const rendered = await render(await opaquePicture({ width: 100, height: 60 }, 'jpeg'), catalog);
     expect(rendered.map(({ width, height }) => [width, height])).toEqual([
       [100, 60],
       [100, 60],
@@ -121,14 +132,14 @@ describe('the catalog recipe', () => {
 
   it('makes the same bytes again, so that a repeated render changes nothing', async () => {
     const original = await noise({ width: 300, height: 300 }, 'png');
-    const hashes = async () => (await renderAll(original, catalog)).map(({ sha256 }) => sha256);
+    const hashes = async () => (await render(original, catalog)).map(({ sha256 }) => sha256);
     expect(await hashes()).toEqual(await hashes());
   });
 });
 
 describe('any recipe', () => {
   it('knows every format and fit', async () => {
-    const rendered = await renderAll(await transparentPng({ width: 200, height: 100 }), ALL_FORMATS);
+    const rendered = await render(await transparentPng({ width: 200, height: 100 }), ALL_FORMATS);
     await expectHonest(rendered);
     expect(rendered.map(({ name, width, height }) => [name, width, height])).toEqual([
       ['png', 200, 100],
@@ -146,7 +157,7 @@ describe('any recipe', () => {
 
   it('stops between two renditions when the signal aborts, with its reason', async () => {
     const signal = AbortSignal.abort(new Error('the worker stops'));
-    await expect(renderAll(await greyPng({ width: 8, height: 8 }), catalog, { signal })).rejects.toThrow(
+    await expect(render(await greyPng({ width: 8, height: 8 }), catalog, signal)).rejects.toThrow(
       'the worker stops',
     );
   });
@@ -163,7 +174,7 @@ describe('unusual originals become 8-bit sRGB', () => {
     ['an embedded Display P3 profile', () => p3Png(size), [200, 100, 50, 255], 4],
   ];
   it.each(cases)('%s', async (_, make, expected, by) => {
-    const rendered = await renderAll(await make(), catalog);
+    const rendered = await render(await make(), catalog);
     await expectHonest(rendered);
     expect(near(await pixelAt(byName(rendered, 'full').bytes, 150, 100), expected, by)).toBe(true);
   });
@@ -171,7 +182,7 @@ describe('unusual originals become 8-bit sRGB', () => {
   it('the EXIF orientation is applied, and the size named is the one that is seen', async () => {
     const original = await turnedJpeg({ width: 300, height: 200 });
     expect(await inspect(original, PICTURE_LIMITS)).toMatchObject({ width: 200, height: 300 });
-    const full = byName(await renderAll(original, catalog), 'full');
+    const full = byName(await render(original, catalog), 'full');
     expect([full.width, full.height]).toEqual([200, 300]);
     expect(near(await pixelAt(full.bytes, 100, 150), [ORANGE.r, ORANGE.g, ORANGE.b], 6)).toBe(true);
   });
@@ -179,7 +190,7 @@ describe('unusual originals become 8-bit sRGB', () => {
   it('of an animation the first frame is taken', async () => {
     const original = await animatedWebp({ width: 40, height: 30 });
     expect(await inspect(original, PICTURE_LIMITS)).toMatchObject({ width: 40, height: 30, frames: 2 });
-    const rendered = await renderAll(original, catalog);
+    const rendered = await render(original, catalog);
     const full = byName(rendered, 'full');
     expect([full.width, full.height]).toEqual([40, 30]);
     expect((await sharp(full.bytes).metadata()).pages ?? 1).toBe(1);
@@ -192,7 +203,7 @@ describe('bad pictures fail with a reason', () => {
     const whole = await noise({ width: 300, height: 300 }, format);
     const cut = whole.subarray(0, Math.floor(whole.length * 0.6));
     for (const recipe of [catalog, bare]) {
-      await expect(renderAll(cut, recipe)).rejects.toMatchObject({
+      await expect(render(cut, recipe)).rejects.toMatchObject({
         code: 'unreadable_picture',
         message: expect.stringMatching(/^The picture cannot be decoded to its end: .+\.$/),
       });
@@ -229,7 +240,7 @@ describe('bad pictures fail with a reason', () => {
       code: 'too_many_pixels',
       message: expect.stringContaining('8000×6000'),
     });
-    await expect(renderAll(bomb, bare)).rejects.toMatchObject({ code: 'too_many_pixels' });
+    await expect(render(bomb, bare)).rejects.toMatchObject({ code: 'too_many_pixels' });
   });
 
   it('a side that WebP cannot hold is refused before it is rendered', async () => {

@@ -37,7 +37,13 @@ async function memory(change: Partial<RenderDeps> = {}) {
         request,
         ...record,
         recipe: RECIPE,
-        images: [0, 2].map((index) => ({ index, requestId: 'r1', originalKey: `originals/k/${index}.png` })),
+        model: 'fal-ai/gpt-image-1-mini',
+        images: [0, 2].map((index) => ({
+          index,
+          requestId: 'r1',
+          originalKey: `originals/k/${index}.png`,
+          madeAtMs: 0,
+        })),
         renditionKey: (index, rendition, extension) => `b/s/${index}-${rendition}.${extension}`,
       };
     },

@@ -60,7 +60,8 @@ export function openFileDeps(): RenderDeps {
         epoch,
         starts,
         recipe,
-        images: [{ index: 0, requestId: undefined, originalKey: request }],
+        model: 'fal-ai/gpt-image-1-mini',
+        images: [{ index: 0, requestId: undefined, originalKey: request, madeAtMs: 0 }],
         renditionKey: (index, rendition, extension) => `${request}-${index}-${rendition}.${extension}`,
       };
     },

@@ -56,7 +56,12 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
         if (original === undefined) {
           throw new MalformedError(`Original ${index} of shot key ${row.shotKey} is missing from the store.`);
         }
-        return { index, requestId: record.requestId, originalKey: original.key };
+        return {
+          index,
+          requestId: record.requestId,
+          originalKey: original.key,
+          madeAtMs: original.storedAtMs,
+        };
       });
       const { epoch, round } = record;
       const starts = record.renderStarts + 1;
@@ -68,6 +73,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
         epoch,
         starts,
         recipe,
+        model: row.model,
         images,
         renditionKey: (index, rendition, extension) =>
           objectKeys.rendition(name.batch, row.shot, index, rendition, extension),

@@ -15,11 +15,15 @@ export interface RenderTask {
   /** This one included. */
   readonly starts: number;
   readonly recipe: Recipe;
+  /** The endpoint that made the pictures. */
+  readonly model: string;
   readonly images: readonly {
     readonly index: number;
     /** fal's id; undefined where it is not known. */
     readonly requestId: string | undefined;
     readonly originalKey: string;
+    /** When the original was stored, ms since 1970. */
+    readonly madeAtMs: number;
   }[];
   readonly renditionKey: (index: number, rendition: string, extension: string) => string;
 }
@@ -133,14 +137,17 @@ async function renderImages(
 }
 
 async function renderImage(
-  { index, requestId, originalKey }: RenderTask['images'][number],
-  { recipe, renditionKey }: RenderTask,
+  { index, requestId, originalKey, madeAtMs }: RenderTask['images'][number],
+  { recipe, model, renditionKey }: RenderTask,
   { readOriginal, writeRendition }: RenderDeps,
   signal: AbortSignal | undefined,
 ): Promise<DeliveredImage> {
   const { body } = await readOriginal(originalKey);
   const { format, width, height } = await inspect(body, PICTURE_LIMITS);
-  const rendered = await renderAll(body, recipe, signal === undefined ? {} : { signal });
+  const rendered = await renderAll(body, recipe, {
+    provenance: { model, madeAtMs },
+    ...(signal === undefined ? {} : { signal }),
+  });
   // Stored side by side: each write waits for a disk or a network, and the core would wait with it.
   const renditions = await Promise.all(
     rendered.map(async ({ name, extension, contentType, width, height, format, bytes, sha256 }) => {

@@ -4,6 +4,7 @@ import { messageOf } from '../../shared/errors.ts';
 import { PICTURE_LIMITS, PictureError, RENDITION_FILES } from '../../shared/media.ts';
 import type { Recipe, Rendition, RenditionFormat } from '../../shared/recipes.ts';
 import { type Layout, layOut } from './layout.ts';
+import { assertLabelled, type Provenance, xmpOf } from './provenance.ts';
 
 export interface Rendered {
   readonly name: string;
@@ -18,6 +19,12 @@ export interface Rendered {
   readonly sha256: string;
 }
 
+export interface RenderOptions {
+  /** Written into every file, unless the recipe says otherwise. */
+  readonly provenance: Provenance;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Every rendition of the recipe, in its order. The original is decoded once and whole, also for a recipe without
  * renditions: what does not decode is never delivered. Output is 8-bit sRGB; CMYK, 16-bit, grey, palette and embedded
@@ -29,14 +36,15 @@ export interface Rendered {
 export async function renderAll(
   original: Buffer,
   recipe: Recipe,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { provenance, signal }: RenderOptions,
 ): Promise<readonly Rendered[]> {
   tuneSharp();
   const pixels = await decode(original);
+  const xmp = recipe.provenance === 'label' ? xmpOf(provenance) : undefined;
   const rendered: Rendered[] = [];
   for (const rendition of recipe.renditions) {
     signal?.throwIfAborted();
-    rendered.push(await renderOne(pixels, rendition));
+    rendered.push(await renderOne(pixels, rendition, xmp));
   }
   return rendered;
 }
@@ -87,7 +95,7 @@ async function decode(original: Buffer): Promise<Pixels> {
   }
 }
 
-async function renderOne(pixels: Pixels, rendition: Rendition): Promise<Rendered> {
+async function renderOne(pixels: Pixels, rendition: Rendition, xmp: string | undefined): Promise<Rendered> {
   const { data, width, height, channels } = pixels;
   const image = place(
     sharp(data, { raw: { width, height, channels }, limitInputPixels: PICTURE_LIMITS.maxPixels }),
@@ -95,7 +103,9 @@ async function renderOne(pixels: Pixels, rendition: Rendition): Promise<Rendered
     rendition,
   );
   // No withMetadata, keepExif, keepXmp or keepIccProfile: the recipe's policy `strip`. Raw pixels carry none anyway.
+  if (xmp !== undefined) image.withXmp(xmp);
   const { data: bytes, info } = await encode(image, rendition).toBuffer({ resolveWithObject: true });
+  if (xmp !== undefined) await assertLabelled(bytes, xmp, rendition.name);
   return {
     name: rendition.name,
     format: rendition.format,

@@ -1,0 +1,93 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from '@jest/globals';
+import sharp from 'sharp';
+import { parseRecipe } from '../../src/shared/recipes.ts';
+import { assertLabelled, DIGITAL_SOURCE_TYPE, xmpOf } from '../../src/worker/render/provenance.ts';
+import { renderAll } from '../../src/worker/render/render.ts';
+import { transparentPng } from '../support/pictures.ts';
+
+const provenance = { model: 'fal-ai/gpt-image-1-mini', madeAtMs: Date.UTC(2026, 10, 24, 12, 30) };
+
+function recipeOf(rest: object) {
+  const renditions = [
+    { name: 'webp', format: 'webp', quality: 80 },
+    { name: 'avif', format: 'avif', quality: 50 },
+    { name: 'png', format: 'png' },
+    { name: 'jpeg', format: 'jpeg', quality: 80, background: '#ffffff' },
+  ];
+  return parseRecipe(
+    'all',
+    JSON.stringify({ description: 'x', metadata: 'strip', renditions, ...rest }),
+    'x',
+  );
+}
+
+/** The tool that people check it with; undefined where it is not installed (Debian: libimage-exiftool-perl). */
+async function exiftool(...args: string[]): Promise<unknown> {
+  try {
+    return JSON.parse((await promisify(execFile)('exiftool', ['-json', ...args])).stdout);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+const installed = (await exiftool('-ver').catch(() => 'there')) !== undefined;
+
+describe('what a rendition says of its making', () => {
+  (installed ? it : it.skip)('is read by exiftool in every format', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'shotlist-provenance-'));
+    try {
+      const rendered = await renderAll(await transparentPng({ width: 64, height: 48 }), recipeOf({}), {
+        provenance,
+      });
+      const files = rendered.map(({ name, extension }) => join(folder, `${name}.${extension}`));
+      await Promise.all(rendered.map(({ bytes }, at) => writeFile(files[at] ?? '', bytes)));
+      const read = await exiftool('-G1', '-n', ...files);
+      expect(read).toEqual(
+        files.map(() =>
+          expect.objectContaining({
+            'XMP-iptcExt:DigitalSourceType': DIGITAL_SOURCE_TYPE,
+            'XMP-iptcExt:AISystemUsed': 'fal-ai/gpt-image-1-mini',
+            'XMP-xmp:CreateDate': '2026:11:24 12:30:00Z',
+            'XMP-xmp:CreatorTool': 'Shotlist',
+          }),
+        ),
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('is left out only where the recipe says so', async () => {
+    const rendered = await renderAll(
+      await transparentPng({ width: 64, height: 48 }),
+      recipeOf({ provenance: 'none' }),
+      { provenance },
+    );
+    for (const { bytes } of rendered) expect((await sharp(bytes).metadata()).xmp).toBeUndefined();
+  });
+
+  it('is looked for in the written bytes: a file without it, or with another, is refused', async () => {
+    const bare = sharp(await transparentPng({ width: 8, height: 8 })).webp();
+    const other = bare.clone().withXmp(xmpOf({ ...provenance, model: 'another' }));
+    for (const image of [bare, other]) {
+      await expect(assertLabelled(await image.toBuffer(), xmpOf(provenance), 'web')).rejects.toMatchObject({
+        code: 'unlabelled',
+      });
+    }
+  });
+
+  it('is well-formed whatever a model is called', async () => {
+    const xmp = xmpOf({ ...provenance, model: 'a"b<c>&d' });
+    const labelled = await sharp(await transparentPng({ width: 8, height: 8 }))
+      .withXmp(xmp)
+      .png()
+      .toBuffer();
+    await assertLabelled(labelled, xmp, 'odd');
+    expect(xmp).toContain('AISystemUsed="a&quot;b&lt;c>&amp;d"');
+  });
+});

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
@@ -39,7 +38,7 @@ export async function dryRun(context: Context, list: string | undefined, args: L
   // Opening a folder makes it, and a dry run leaves nothing behind.
   const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);
   await using store = none ? undefined : await openStore(stack.store, log);
-  const { plan } = await planFromArguments(context, list, args, defaultRegistry(), store);
+  const { plan } = await planFromArguments(context, { list, args, config, store });
   await using _plan = plan;
   const batch = args.batch ?? plan.batchId;
   if (args.json === true) {

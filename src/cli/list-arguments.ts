@@ -1,7 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ListSource } from '../producer/list.ts';
 import type { ListOptions } from '../producer/list-options.ts';
-import { UserError } from '../shared/errors.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../shared/jobs.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { type MicroUsd, parseUsd } from '../shared/money.ts';
@@ -41,13 +39,16 @@ function priority(text: string): number {
 /** Adds the list argument and every option of `enqueue`; the models' inputs bring their own. */
 export function addListArguments(command: Command, registry: Registry): Command {
   command
-    .argument('[list]', 'a .csv or .jsonl file (.gz too), or - for standard input')
+    .argument('[list]', 'a .csv or .jsonl file (.gz too), s3://bucket/key, or - for standard input')
     .option('--prompt <text>', 'one picture of this prompt, instead of a list')
     .option(
       '--batch <id>',
       "the batch's id (default: the list's name and a hash of it, so the same list is the same batch)",
     )
-    .option('--template <text>', 'the prompt, from the columns of the list: "Studio photo of {{title}}"')
+    .option(
+      '--template <text>',
+      'the prompt, from the columns of the list: "Studio photo of {{title}}", or @FILE to read it from a file',
+    )
     .option('--model <id>', `the model (default: ${registry.defaultModel.alias})`)
     .option('--variants <n>', 'pictures of each row, 1 to 100 (default: 1)');
   for (const input of new Map(
@@ -68,24 +69,6 @@ export function addListArguments(command: Command, registry: Registry): Command 
     .option('--dry-run', 'say what it would make and cost, and stop')
     .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')
     .option('--simulate', 'try it without paying: a simulated fal, with a Redis and a store of its own');
-}
-
-export function sourceOf(
-  list: string | undefined,
-  { prompt }: ListArguments,
-  stdin: NodeJS.ReadStream,
-): ListSource {
-  if (prompt !== undefined && list !== undefined) {
-    throw new UserError('usage', 'Give either a list or --prompt, not both.');
-  }
-  if (prompt !== undefined) return { kind: 'prompt', prompt };
-  if (list === undefined) {
-    throw new UserError(
-      'usage',
-      'Name a list (a .csv or .jsonl file, or - for standard input), or give one --prompt.',
-    );
-  }
-  return list === '-' ? { kind: 'stdin', stream: stdin } : { kind: 'file', path: list };
 }
 
 export function listOptionsOf(args: ListArguments, registry: Registry): ListOptions {

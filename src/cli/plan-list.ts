@@ -8,39 +8,46 @@ import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
-import type { Registry } from '../shared/models/registry.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
 import { systemClock } from '../shared/time.ts';
-import { type Context, say } from './context.ts';
-import { type ListArguments, listOptionsOf, sourceOf } from './list-arguments.ts';
+import { type Context, openLog, say } from './context.ts';
+import { type ListArguments, listOptionsOf } from './list-arguments.ts';
+import { sourceOf, templateOf } from './list-source.ts';
 
-/**
- * Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already; undefined where there
- * is no store yet.
- */
+export interface PlanListDeps {
+  readonly list: string | undefined;
+  readonly args: ListArguments;
+  readonly config: Config;
+  /** undefined where there is no store yet. */
+  readonly store: ObjectStore | undefined;
+}
+
+/** Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. */
 export async function planFromArguments(
   context: Context,
-  list: string | undefined,
-  args: ListArguments,
-  registry: Registry,
-  store: ObjectStore | undefined,
+  { list, args, config, store }: PlanListDeps,
 ): Promise<{ readonly plan: Plan; readonly name: string }> {
-  const source = sourceOf(list, args, context.stdin);
+  const { signal, stdin, cwd } = context;
+  const registry = defaultRegistry();
+  const log = openLog(context, config, { detail: 'quiet', secrets: [] });
+  const source = sourceOf(list, args, { stdin, cwd, config, log });
+  const template = args.template === undefined ? {} : { template: await templateOf(args.template, cwd) };
   const recipes = await loadRecipes(shippedRecipesFolder());
   const name = listName(source);
   const plan = await planList({
-    rows: readList(source, { signal: context.signal }),
+    rows: readList(source, { signal }),
     listName: name,
-    options: listOptionsOf(args, registry),
+    options: { ...listOptionsOf(args, registry), ...template },
     registry,
     recipes: new Set(recipes.keys()),
-    made: store === undefined ? async () => [] : await createMade(store, context.signal),
+    made: store === undefined ? async () => [] : await createMade(store, signal),
     hashOf: hashOfImage,
     spoolFolder: tmpdir(),
     clock: systemClock,
-    signal: context.signal,
+    signal,
   });
   for (const warning of plan.warnings) say(context, `warning: ${warning}`);
   return { plan, name };

@@ -1,7 +1,6 @@
 import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { Config } from '../shared/config.ts';
-import { defaultRegistry } from '../shared/models/registry.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
@@ -22,7 +21,7 @@ export async function queueList(
   context: Context,
   { stack, shop, config, list, args }: QueueListOptions,
 ): Promise<Enqueued & { readonly totals: PlanTotals }> {
-  const { plan, name } = await planFromArguments(context, list, args, defaultRegistry(), shop.store);
+  const { plan, name } = await planFromArguments(context, { list, args, config, store: shop.store });
   await using _plan = plan;
   for (const note of stack.notes) say(context, `note: ${note}`);
   const batch = args.batch ?? plan.batchId;

@@ -19,18 +19,32 @@ export interface RawRow {
 export type ListSource =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'stdin'; readonly stream: AsyncIterable<Uint8Array> }
+  /** `open` is called when the list is read, once a reading. */
+  | {
+      readonly kind: 's3';
+      readonly address: string;
+      readonly open: (signal: AbortSignal | undefined) => AsyncIterable<Uint8Array>;
+    }
   | { readonly kind: 'prompt'; readonly prompt: string };
 
 const CHUNK_BYTES = 131_072;
 
 /** What the list is called in messages: its file name, `stdin` or `--prompt`. */
 export function listName(source: ListSource): string {
-  if (source.kind === 'file') return basename(source.path);
-  return source.kind === 'stdin' ? 'stdin' : '--prompt';
+  switch (source.kind) {
+    case 'file':
+      return basename(source.path);
+    case 's3':
+      return basename(source.address);
+    case 'stdin':
+      return 'stdin';
+    case 'prompt':
+      return '--prompt';
+  }
 }
 
 /**
- * Streams a list: CSV or JSONL from a file (`.gz` too) or stdin, or the one row of a prompt. A broken row comes as a
+ * Streams a list: CSV or JSONL from a file or an S3 object (`.gz` too) or stdin, or the one row of a prompt. A broken row comes as a
  * fault in its place. Throws a `UserError` where the list as a whole cannot be read: no such file, not UTF-8, an
  * unusable header, no row at all. Aborting ends it with the signal's reason and closes the file.
  */
@@ -59,7 +73,7 @@ async function* rowsOf(
   source: Exclude<ListSource, { kind: 'prompt' }>,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RawRow | RowFault> {
-  const named = source.kind === 'file' ? formatByName(source.path) : undefined;
+  const named = source.kind === 'stdin' ? undefined : formatByName(listName(source));
   const { first, chunks } = await opened(bytesOf(source, signal));
   const format = named ?? (first === '{' ? 'jsonl' : 'csv');
   if (format === 'jsonl') yield* jsonlRows(recordBlocks(chunks, { quotes: false }));
@@ -81,7 +95,7 @@ async function* bytesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   try {
-    const stream = source.kind === 'stdin' ? source.stream : fileStream(source.path);
+    const stream = streamOf(source, signal);
     // Otherwise an abort would wait for a terminal's next line.
     if (signal !== undefined && stream instanceof Readable) addAbortSignal(signal, stream);
     for await (const chunk of stream) {
@@ -94,11 +108,18 @@ async function* bytesOf(
   }
 }
 
-function fileStream(path: string): AsyncIterable<Buffer> {
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
-  if (!path.toLowerCase().endsWith('.gz')) return file;
+function streamOf(
+  source: Exclude<ListSource, { kind: 'prompt' }>,
+  signal: AbortSignal | undefined,
+): AsyncIterable<Uint8Array> {
+  if (source.kind === 'stdin') return source.stream;
+  const stream =
+    source.kind === 'file'
+      ? createReadStream(source.path, { highWaterMark: CHUNK_BYTES })
+      : Readable.from(source.open(signal));
+  if (!listName(source).toLowerCase().endsWith('.gz')) return stream;
   // The iteration reports the error: pipeline destroys the last stream with it, and the first when we stop early.
-  return pipeline(file, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
+  return pipeline(stream, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
 }
 
 function readFault(name: string, thrown: unknown): unknown {

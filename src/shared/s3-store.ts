@@ -209,7 +209,8 @@ export async function createBucketIfMissing(
   }
 }
 
-function openClient({ config, credentials, log }: S3StoreOptions): S3Client {
+/** For `s3-reader.ts` too; whoever opens it destroys it. */
+export function openClient({ config, credentials, log }: S3StoreOptions): S3Client {
   // Stores other than AWS mostly ignore the region, but the signature needs one.
   const region = config.region ?? (config.endpoint === undefined ? undefined : 'us-east-1');
   return new S3Client({

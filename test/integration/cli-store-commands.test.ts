@@ -192,8 +192,8 @@ describe('export', () => {
     );
     expect(out).toBe('');
     expect((await readFile(join(folder.path, 'spring.csv'), 'utf8')).split('\n')).toEqual([
-      'id,name,status,error,cost_usd,simulated,image_0,image_0_thumb',
-      `tee,'=1+1,delivered,,0,true,${store.urlOf('originals/shot/0.png')},${store.urlOf('b/shot/0-thumb.jpg')}`,
+      'id,name,prompt,status,error,cost_usd,simulated,image_0,image_0_thumb',
+      `tee,'=1+1,a picture of tee,delivered,,0,true,${store.urlOf('originals/shot/0.png')},${store.urlOf('b/shot/0-thumb.jpg')}`,
       '',
     ]);
   });

@@ -69,7 +69,7 @@ describe('docs/json.md', () => {
     const file = { key: 'k', width: 1, height: 1, bytes: 1, format: 'png', sha256 };
     const image = { index: 0, requestId: 'r', original: file, renditions: [{ name: 'thumb', ...file }] };
     const printed = manifestLine(
-      { shot: 'MUG-001', columns: { sku: 'MUG-001', price_eur: '18.00' } },
+      { shot: 'MUG-001', prompt: 'A mug', columns: { sku: 'MUG-001', price_eur: '18.00' } },
       [{ status: 'delivered', images: [image] }],
       { urlOf: (key) => key, costMicroUsd: 50_000, simulated: false },
     );

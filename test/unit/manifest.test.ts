@@ -86,6 +86,7 @@ describe('the manifest as CSV', () => {
       'id',
       'status',
       'colour',
+      'prompt',
       'shotlist_status',
       'error',
       'cost_usd',
@@ -98,6 +99,7 @@ describe('the manifest as CSV', () => {
       'tee',
       'new',
       undefined,
+      'a picture of tee',
       'delivered',
       undefined,
       0.03,
@@ -110,7 +112,13 @@ describe('the manifest as CSV', () => {
 
   it("has a column for the shot where the person's own columns do not name it", () => {
     const seen = new ManifestColumns();
-    seen.see(manifestLine({ shot: 'prompt-1', columns: { prompt: 'a mug' } }, [ends.pending], options));
+    seen.see(
+      manifestLine(
+        { shot: 'prompt-1', prompt: 'a mug', columns: { prompt: 'a mug' } },
+        [ends.pending],
+        options,
+      ),
+    );
     expect(seen.columns(options.urlOf).map(({ title }) => title)).toEqual([
       'prompt',
       'shot',

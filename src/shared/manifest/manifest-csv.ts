@@ -52,6 +52,8 @@ export class ManifestColumns {
       });
     const made: { title: string; cell: (line: ManifestLine) => Cell }[] = [
       ...(this.#shotIsThere ? [] : [{ title: 'shot', cell: ({ shot }: ManifestLine) => shot }]),
+      // The person's own may hold names of columns; its cell stays as it was written.
+      ...(this.#own.has('prompt') ? [] : [{ title: 'prompt', cell: ({ prompt }: ManifestLine) => prompt }]),
       { title: 'status', cell: ({ status }) => status },
       { title: 'error', cell: ({ error }) => error ?? undefined },
       { title: 'cost_usd', cell: ({ costUsd }) => costUsd },

@@ -20,7 +20,7 @@ export interface ManifestOptions {
 
 /** The public contract: one line a shot, merged over its requests. */
 export function manifestLine(
-  { shot, columns }: Pick<PlanRow, 'shot' | 'columns'>,
+  { shot, columns, prompt }: Pick<PlanRow, 'shot' | 'columns' | 'prompt'>,
   ends: readonly RequestEnd[],
   { urlOf, costMicroUsd, simulated }: ManifestOptions,
 ) {
@@ -30,6 +30,7 @@ export function manifestLine(
   return {
     shot,
     row: columns,
+    prompt,
     status: statusOfShot(ends),
     error: errorOf(ends),
     costUsd: toUsd(costMicroUsd),

@@ -5,6 +5,7 @@ import type { Journal } from '../shared/journal.ts';
 import type { Head } from '../shared/journal-objects.ts';
 import { batchIdFault } from '../shared/keys.ts';
 import type { MicroUsd } from '../shared/money.ts';
+import { proofOf, waitsForProof } from '../shared/proof.ts';
 import type { Batches } from '../shared/records/batches.ts';
 import type { Records } from '../shared/records/records.ts';
 import type { Clock } from '../shared/time.ts';
@@ -27,6 +28,8 @@ export interface EnqueueOptions {
   readonly priority: number;
   readonly cap: MicroUsd | undefined;
   readonly simulated: boolean;
+  /** Rows (from 0) that run first, while the others wait for a person's word on them. Default: all run. */
+  readonly proof?: readonly number[] | undefined;
   readonly signal?: AbortSignal;
   /** Rows whose requests are queued so far. */
   readonly onProgress?: (rows: number) => void;
@@ -94,7 +97,11 @@ export async function enqueue(plan: Plan, options: EnqueueOptions, deps: Enqueue
 
   const { wrote, head } = await journal.writeHead(headOf(plan, batch, options, deps.clock()), signal);
   assertSameList(head, plan.digest);
-  await batches.create(head);
+  // Of a batch that Redis lost before it was queued in full, only the store knows what a person said.
+  const events = wrote || head.proof === undefined ? [] : await journal.events(batch, signal);
+  const proof = proofOf(head, events);
+  await batches.create(head, proof);
+  const waits = waitsForProof(head, proof);
   let rows = 0;
   await pMap(
     Array.from({ length: head.chunks }, (_, chunk) => chunk),
@@ -105,6 +112,7 @@ export async function enqueue(plan: Plan, options: EnqueueOptions, deps: Enqueue
           row,
           part,
           state: kind === 'pay' ? ('planned' as const) : ('generated' as const),
+          waitsForProof: kind === 'pay' && waits(row),
         })),
       );
       const created = await records.create(batch, items);
@@ -147,5 +155,6 @@ function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: numbe
     maxMicroUsd: totals.maxMicroUsd,
     naiveMicroUsd: totals.naiveMicroUsd,
     cheapestMicroUsd: totals.cheapestMicroUsd ?? 0,
+    ...(options.proof === undefined ? {} : { proof: { rows: [...options.proof] } }),
   };
 }

@@ -7,6 +7,7 @@ import type { PlanRow } from '../shared/plan-row.ts';
 import type { Clock } from '../shared/time.ts';
 import { inputOf, requestsOf } from './plan-requests.ts';
 import { type PlanTotals, TotalsCounter } from './plan-totals.ts';
+import type { ProofSample } from './proof-sample.ts';
 import type { Shot } from './shot.ts';
 import type { Spool } from './spool.ts';
 
@@ -15,6 +16,8 @@ export interface PlanWriterDeps {
   readonly made: (shotKey: string, variants: number) => Promise<readonly number[]>;
   /** A hash of the bytes at an address: only asked for a model with image inputs. */
   readonly hashOf: (url: string) => Promise<string>;
+  /** Is told of every row, where a proof is to be made first. */
+  readonly sample?: Pick<ProofSample, 'add'>;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
 }
@@ -82,6 +85,7 @@ export class PlanWriter {
       variants: shot.variants,
       columns: shot.columns,
     };
+    this.#deps.sample?.add({ ...shot, row: this.#row, shotKey, requests });
     this.#row += 1;
     // What exists already changes from run to run; the batch id must not.
     const json = JSON.stringify(row);

@@ -25,6 +25,8 @@ export const head = z.object({
   maxMicroUsd: microUsd,
   naiveMicroUsd: microUsd,
   cheapestMicroUsd: microUsd,
+  // The rows that run first, where the others wait for a person's word on them.
+  proof: z.object({ rows: z.array(z.int().min(0)).min(1) }).optional(),
 });
 export type Head = z.infer<typeof head>;
 
@@ -105,6 +107,8 @@ export const event = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('pause'), at: z.int() }),
   z.object({ kind: z.literal('resume'), at: z.int() }),
   z.object({ kind: z.literal('cancel'), at: z.int() }),
+  // The proof is good: what waits for it may be made.
+  z.object({ kind: z.literal('approve'), at: z.int() }),
   // Which failures are to be tried again, each as `<row>.<part>-<round>`.
   z.object({ kind: z.literal('retry'), at: z.int(), failed: z.array(z.string()) }),
   // What a person knows of a submit whose answer was lost: fal's id, or that it never arrived.

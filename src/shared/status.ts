@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { forecastOf, waitingForProof } from './forecast.ts';
 import { formatUsd, toUsd } from './money.ts';
 import { type BatchView, type Stop, unfinished } from './records/batches.ts';
 import { STATES } from './records/states.ts';
@@ -37,13 +38,16 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
   const open = unfinished(view.counts);
   const ended = view.complete && open === 0;
   const inHand = open - view.counts.planned - view.counts.held - view.counts.unknown;
-  const capHolds =
-    view.word === 'held' || (view.counts.held > 0 && view.counts.planned === 0 && inHand === 0);
+  const waits = view.counts.held > 0 && view.counts.planned === 0 && inHand === 0;
+  const proofHolds = waits && view.proof === 'open' && view.heldBy === undefined;
+  const capHolds = view.word === 'held' || (waits && !proofHolds);
+  // The sample is not done while fal's answer to one of it is looked for, or the list is still being queued.
+  const proofWaits = proofHolds && view.complete && view.counts.unknown === 0;
   const state = ended
     ? view.word === 'cancelled'
       ? 'cancelled'
       : 'done'
-    : view.word !== 'cancelled' && (stop !== undefined || capHolds)
+    : view.word !== 'cancelled' && (stop !== undefined || capHolds || proofWaits)
       ? 'held'
       : view.word;
   const counts = Object.fromEntries(STATES.map((one) => [one, view.counts[one]])) as BatchStatus['counts'];
@@ -62,22 +66,15 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
       spentUsd: toUsd(view.spent),
       estimateUsd: toUsd(view.maxMicroUsd),
     },
-    etaSeconds: state === 'running' ? etaSeconds(view, open, nowMs) : state === 'done' ? 0 : null,
+    etaSeconds:
+      state === 'running' ? (forecastOf(view, nowMs).etaSeconds ?? null) : state === 'done' ? 0 : null,
     heldReason: state === 'held' ? heldReason(view, stop) : null,
   };
 }
 
-/** From the pace since the batch began; null until something has ended. */
-function etaSeconds(view: BatchView, open: number, nowMs: number): number | null {
-  const { delivered, failed } = view.counts;
-  const ended = delivered + failed;
-  if (ended === 0) return null;
-  return Math.ceil((open * Math.max(1, nowMs - view.createdAtMs)) / ended / 1_000);
-}
-
 function heldReason(view: BatchView, stop: Stop | undefined): string {
   if (stop !== undefined) return stop.reason;
-  if (view.heldBy === undefined) return 'held; run shotlist resume';
+  if (view.heldBy === undefined) return proofReason(view) ?? 'held; run shotlist resume';
   const { scope, limit } = view.heldBy;
   const [kind = ''] = scope.split(':');
   const spent = kind === 'batch' ? `, ${formatUsd(view.spent)} of it spent` : '';
@@ -86,4 +83,12 @@ function heldReason(view: BatchView, stop: Stop | undefined): string {
       ? `run shotlist resume ${view.batch} --cap with a higher total`
       : `wait for the next ${kind} or raise ${kind === 'day' ? 'DAILY_CAP_USD' : 'MONTHLY_CAP_USD'}, then run shotlist resume ${view.batch}`;
   return `the ${kind} cap of ${formatUsd(limit)} leaves no room for the next request${spent}; ${mend}`;
+}
+
+/** undefined where no proof waits. */
+function proofReason(view: BatchView): string | undefined {
+  const waiting = waitingForProof(view);
+  if (waiting === 0) return undefined;
+  const others = waiting === 1 ? '1 request waits' : `${waiting.toLocaleString('en')} requests wait`;
+  return `the proof is done, and ${others} for your word; look at it: shotlist sheet ${view.batch}; then make the rest: shotlist approve ${view.batch}; or drop it: shotlist cancel ${view.batch}`;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { proofOf, waitsForProof } from '../../src/shared/proof.ts';
 import {
   type Doubt,
   nextRound,
@@ -23,6 +24,31 @@ describe('how a request stands, by the names in the store', () => {
       { ...none, kind: 'reuse' },
       'running',
       { state: 'generated' },
+    ],
+    [
+      'nothing, of a row that waits for the proof',
+      { ...none, waitsForProof: true },
+      'running',
+      { state: 'held' },
+    ],
+    ['nothing, waiting for the proof, paused', { ...none, waitsForProof: true }, 'paused', { state: 'held' }],
+    [
+      'nothing, waiting for the proof, cancelled',
+      { ...none, waitsForProof: true },
+      'cancelled',
+      { state: 'cancelled' },
+    ],
+    [
+      'originals that existed, in a row of which other pictures wait for the proof',
+      { ...none, kind: 'reuse', waitsForProof: true },
+      'running',
+      { state: 'generated' },
+    ],
+    [
+      'an id of fal that its bill had, in a row that waits for the proof',
+      { ...none, sentRound: 0, waitsForProof: true },
+      'running',
+      doubt(0),
     ],
     ['an intent', { ...none, sentRound: 2 }, 'running', doubt(2)],
     ['an intent, cancelled: it may have been paid', { ...none, sentRound: 0 }, 'cancelled', doubt(0)],
@@ -123,6 +149,17 @@ describe('the words of a rebuild', () => {
         5,
       ).word,
     ).toBe('cancelled');
+  });
+
+  it('knows a proof by the head, and a word on it by the events', () => {
+    const at = 1;
+    const head = { proof: { rows: [2, 5] } };
+    expect(proofOf({}, [{ kind: 'approve', at }])).toBeUndefined();
+    expect(proofOf(head, [{ kind: 'resume', at }])).toBe('open');
+    expect(proofOf(head, [{ kind: 'approve', at }])).toBe('approved');
+    const waits = (proof: 'open' | 'approved') => [0, 2, 5, 6].filter(waitsForProof(head, proof));
+    expect(waits('open')).toEqual([0, 6]);
+    expect(waits('approved')).toEqual([]);
   });
 
   it('goes on in a round after all that were seen, and after all that could not be seen', () => {

@@ -74,6 +74,7 @@ async function readFrom(answers: readonly Answer[]) {
     booked: undefined,
     failure: undefined,
     withdrawal: undefined,
+    waitsForProof: false,
   };
   const work = { name, row, planned: request, model: defaultRegistry().get(MODEL) };
   return await read(record, work, 'X', AbortSignal.timeout(5_000));

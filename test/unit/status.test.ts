@@ -31,6 +31,10 @@ function view(counts: Partial<Record<State, number>>, more: Partial<BatchView> =
     spent: 0,
     imagesPaid: 0,
     heldBy: undefined,
+    proof: undefined,
+    booked: { requests: 0, estimate: 0 },
+    lastEndAtMs: undefined,
+    idleMs: 0,
     ...more,
   };
 }
@@ -46,6 +50,12 @@ describe('the state of a batch', () => {
     ['paused', view({ planned: 5 }, { word: 'paused' })],
     ['held', view({ held: 2, delivered: 8 }, CAP)],
     ['held', view({ planned: 9 }, { ...CAP, word: 'held' })],
+    ['held', view({ held: 7, delivered: 3 }, { proof: 'open' })],
+    ['running', view({ held: 7, delivered: 2, submitted: 1 }, { proof: 'open' })],
+    ['running', view({ held: 7, delivered: 2, unknown: 1 }, { proof: 'open' })],
+    ['running', view({ held: 5, delivered: 3 }, { proof: 'open', complete: false })],
+    ['held', view({ held: 7, delivered: 2, unknown: 1 }, { ...CAP, proof: 'open' })],
+    ['running', view({ planned: 7, delivered: 3 }, { proof: 'approved' })],
     ['done', view({ delivered: 8, failed: 2 })],
     ['cancelled', view({ delivered: 8, cancelled: 2 }, { word: 'cancelled' })],
   ] as const)('is %s', (state, batch) => {
@@ -85,6 +95,15 @@ describe('the state of a batch', () => {
     expect(statusOf(view({ held: 2 }, month), undefined, 0).heldReason).toContain('MONTHLY_CAP_USD');
   });
 
+  it('names the contact sheet and both ways on where a proof is done', () => {
+    const proof = view({ held: 7, delivered: 3 }, { proof: 'open' });
+    expect(statusOf(proof, undefined, 0).heldReason).toBe(
+      'the proof is done, and 7 requests wait for your word; look at it: shotlist sheet cups; then make the rest: shotlist approve cups; or drop it: shotlist cancel cups',
+    );
+    const full = view({ held: 7, delivered: 3 }, { ...CAP, proof: 'open' });
+    expect(statusOf(full, undefined, 0).heldReason).toContain('the batch cap');
+  });
+
   it('counts what is planned as held where the whole batch is', () => {
     const { counts } = statusOf(
       view({ planned: 7, held: 1, delivered: 2 }, { ...CAP, word: 'held' }),
@@ -96,6 +115,11 @@ describe('the state of a batch', () => {
 });
 
 describe('the rest of a status', () => {
+  it('tells the time that the proof takes, and not that of what waits for it', () => {
+    const proof = view({ held: 90, planned: 6, delivered: 4 }, { proof: 'open' });
+    expect(statusOf(proof, undefined, 20_000).etaSeconds).toBe(30);
+  });
+
   it('tells the time that is left by the pace so far', () => {
     expect(statusOf(view({ planned: 6, delivered: 3, failed: 1 }), undefined, 20_000).etaSeconds).toBe(30);
     expect(statusOf(view({ planned: 6 }), undefined, 20_000).etaSeconds).toBeNull();

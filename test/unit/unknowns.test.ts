@@ -137,6 +137,7 @@ const RECORD: RequestRecord = {
   booked: undefined,
   failure: undefined,
   withdrawal: undefined,
+  waitsForProof: false,
 };
 
 function workOf(syncMode: boolean): Work {

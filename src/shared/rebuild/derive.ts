@@ -11,11 +11,13 @@ export interface RequestTraces {
   readonly failedRound: number | undefined;
   /** The last round that wrote an intent, or got an id of fal's without one (attached from fal's bill). */
   readonly sentRound: number | undefined;
+  /** It is none of those that run first, and nobody has said yet that the others may (`waitsForProof`). */
+  readonly waitsForProof?: boolean;
 }
 
 /** `doubt`: something was, or may have been, sent in this round, and has no end yet. */
 export type Standing =
-  | { readonly state: 'delivered' | 'failed' | 'cancelled' | 'planned' | 'generated' }
+  | { readonly state: 'delivered' | 'failed' | 'cancelled' | 'planned' | 'generated' | 'held' }
   | { readonly state: 'doubt'; readonly round: number };
 
 /**
@@ -24,7 +26,7 @@ export type Standing =
  * a person wants tried again.
  */
 export function standingByNames(
-  { kind, delivered, failedRound, sentRound }: RequestTraces,
+  { kind, delivered, failedRound, sentRound, waitsForProof = false }: RequestTraces,
   word: Word,
   retriedRound?: number,
 ): Standing {
@@ -34,7 +36,9 @@ export function standingByNames(
   }
   if (failedRound !== undefined && failedRound > (retriedRound ?? -1)) return { state: 'failed' };
   if (kind === 'reuse') return { state: 'generated' };
-  return { state: word === 'cancelled' ? 'cancelled' : 'planned' };
+  if (word === 'cancelled') return { state: 'cancelled' };
+  // One that failed and is tried again is a person's own wish.
+  return { state: waitsForProof && failedRound === undefined ? 'held' : 'planned' };
 }
 
 /** What is read of a request in doubt: few of a batch are. */

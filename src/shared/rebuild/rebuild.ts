@@ -5,6 +5,7 @@ import { encodeSegment, objectKeys } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { ObjectStore } from '../object-store.ts';
 import type { PlanRow } from '../plan-row.ts';
+import { proofOf, waitsForProof } from '../proof.ts';
 import type { Batches, Stop } from '../records/batches.ts';
 import type { Restore, RestoredRecord } from '../records/restore.ts';
 import type { State } from '../records/states.ts';
@@ -215,24 +216,32 @@ async function restoreBatch(
   const events = await journal.events(batch, signal);
   const { word, cap } = wordAndCap(events, head.cap);
   const retried = retriedRounds(events);
+  const proof = proofOf(head, events);
+  const waits = waitsForProof(head, proof);
   await restore.batch(head, {
     word,
     cap,
+    proof,
     spent: money?.costMicroUsd ?? 0,
     images: money?.numImages ?? 0,
   });
   const inDoubt: InDoubt[] = [];
+  const booked = { requests: 0, estimate: 0 };
   for (const chunk of [...traces.chunks].sort((a, b) => a - b)) {
     const records: RestoredRecord[] = [];
     for (const row of await journal.readChunk(batch, chunk, signal)) {
       for (const request of row.requests) {
         const member = `${row.row}.${request.part}`;
+        const entries = money?.entries.get(member)?.length ?? 0;
+        booked.requests += entries;
+        booked.estimate += entries * request.maxMicroUsd;
         const standing = standingByNames(
           {
             kind: request.kind,
             delivered: traces.delivered.has(member),
             failedRound: traces.failed.get(member),
             sentRound: sentRoundOf(traces, member),
+            waitsForProof: waits(row.row),
           },
           word,
           retried.get(member),
@@ -244,12 +253,14 @@ async function restoreBatch(
         }
         const { state } = standing;
         const seen = Math.max(traces.failed.get(member) ?? -1, sentRoundOf(traces, member) ?? -1);
-        records.push({ member, state, round: nextRound(seen, epoch) });
+        const held = state === 'held' ? ({ waitsForProof: true } as const) : {};
+        records.push({ member, state, round: nextRound(seen, epoch), ...held });
         counts[state] = (counts[state] ?? 0) + 1;
       }
     }
     await restore.records(batch, epoch, records);
   }
+  await restore.booked(batch, booked);
   deps.say(`${batch}: ${word}, ${inDoubt.length} requests were under way`);
   return { inDoubt, chunks: traces.chunks.size };
 }

@@ -2,12 +2,16 @@ import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Clock } from '../time.ts';
-import { COMPLETE, SET_CAP, SET_WORD, SUMMARIZED } from './scripts.ts';
+import { APPROVE, COMPLETE, SET_CAP, SET_WORD, SUMMARIZED } from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
 
 /** The word of a batch: what its requests may do. */
 export const WORDS = ['running', 'paused', 'held', 'cancelled'] as const;
 export type Word = (typeof WORDS)[number];
+
+/** `open`: what is not of the proof waits for a person's word on it. */
+export const PROOFS = ['open', 'approved'] as const;
+export type Proof = (typeof PROOFS)[number];
 
 /** What is fixed when a batch is enqueued. */
 export interface NewBatch {
@@ -42,6 +46,14 @@ export interface BatchView extends NewBatch {
   readonly imagesPaid: number;
   /** The cap that holds it: `batch:…`, `day:…` or `month:…`, and its limit. */
   readonly heldBy: { readonly scope: string; readonly limit: MicroUsd } | undefined;
+  /** undefined: all of it may be made, and could from the beginning. */
+  readonly proof: Proof | undefined;
+  /** The requests whose cost is in `spent`, and what was reserved for them: by how much estimates miss. */
+  readonly booked: { readonly requests: number; readonly estimate: MicroUsd };
+  /** When a request last came to rest. */
+  readonly lastEndAtMs: number | undefined;
+  /** The time in which nothing could be done, since all waited for a person's word on the proof. */
+  readonly idleMs: number;
 }
 
 /** Why all submits are stopped, everywhere. */
@@ -73,6 +85,11 @@ const stored = z.object({
   images: integer.default(0),
   hs: z.string().optional(),
   hl: integer.optional(),
+  proof: z.enum(PROOFS).optional(),
+  bn: integer.default(0),
+  be: integer.default(0),
+  last: integer.optional(),
+  idle: integer.default(0),
 });
 
 export interface BatchesDeps {
@@ -89,8 +106,8 @@ export class Batches {
     this.#deps = deps;
   }
 
-  /** Creates the batch where there is none; a repeat changes nothing. */
-  async create(batch: NewBatch): Promise<void> {
+  /** Creates the batch where there is none; a repeat changes nothing. `proof`: how far its proof is, if it has one. */
+  async create(batch: NewBatch, proof?: Proof): Promise<void> {
     const { redis, clock } = this.#deps;
     const now = clock();
     const key = this.#key(batch.batch);
@@ -111,6 +128,7 @@ export class Batches {
           max: batch.maxMicroUsd,
           naive: batch.naiveMicroUsd,
           cheapest: batch.cheapestMicroUsd,
+          ...(proof === undefined ? {} : { proof }),
         })
         .hsetnx(key, 'at', String(now))
         .zadd(this.#deps.prefix.concat(':batches'), 'NX', now, batch.batch)
@@ -158,6 +176,10 @@ export class Batches {
       spent: Number(money['s'] ?? 0),
       imagesPaid: row.images,
       heldBy: row.hs === undefined ? undefined : { scope: row.hs, limit: row.hl ?? 0 },
+      proof: row.proof,
+      booked: { requests: row.bn, estimate: row.be },
+      lastEndAtMs: row.last,
+      idleMs: row.idle,
     };
   }
 
@@ -171,6 +193,12 @@ export class Batches {
   async setWord(batch: string, word: Word): Promise<void> {
     const { redis, prefix } = this.#deps;
     await redis.eval(SET_WORD, 0, prefix, JSON.stringify({ batch, word }));
+  }
+
+  /** A person's word on the proof. Resolves to whether it was still open. */
+  async approve(batch: string): Promise<boolean> {
+    const { redis, prefix, clock } = this.#deps;
+    return (await redis.eval(APPROVE, 0, prefix, JSON.stringify({ batch, at: clock() }))) === 1;
   }
 
   /** The new total that the batch may spend. Resolves to false, and changes nothing, where more is spent or reserved. */

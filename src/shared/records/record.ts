@@ -26,6 +26,8 @@ export interface RequestRecord {
   readonly failure: string | undefined;
   /** How far the cancelling of its request at fal has come. */
   readonly withdrawal: Withdrawal | undefined;
+  /** While `held`: it waits for a person's word on the batch's proof, and not for room on a cap. */
+  readonly waitsForProof: boolean;
 }
 
 /** `asked` (ms since 1970): the call may be under way. `queued`: fal said that it took it out of its queue. */
@@ -52,6 +54,7 @@ const storedRecord = z.object({
   b: integer.optional(),
   x: z.string().optional(),
   wd: z.union([z.literal('queued'), integer]).optional(),
+  p: z.literal('1').optional(),
 });
 
 /** Throws a MalformedError when what stands in Redis is no record of ours. */
@@ -60,7 +63,7 @@ export function parseRecord(request: string, fields: Record<string, string>): Re
   const parsed = storedRecord.safeParse(fields);
   if (!parsed.success)
     throw new MalformedError(`The record of ${request} in Redis is damaged.`, { cause: parsed.error });
-  const { s, e, n, m, id, at, a, k, b, x, wd } = parsed.data;
+  const { s, e, n, m, id, at, a, k, b, x, wd, p } = parsed.data;
   return {
     request,
     name: nameOf(request),
@@ -76,5 +79,6 @@ export function parseRecord(request: string, fields: Record<string, string>): Re
     failure: x,
     withdrawal:
       wd === undefined ? undefined : wd === 'queued' ? { kind: 'queued' } : { kind: 'asked', atMs: wd },
+    waitsForProof: p === '1',
   };
 }

@@ -237,11 +237,17 @@ export class Records {
       readonly row: number;
       readonly part: number;
       readonly state: 'planned' | 'generated';
+      /** Held, until a person's word on the proof of the batch; where that was said already, this counts for nothing. */
+      readonly waitsForProof?: boolean;
     }[],
   ): Promise<{ request: string; state: State; round: number }[] | undefined> {
     const { redis, prefix } = this.#deps;
     if (items.length === 0) return [];
-    const list = items.map((item) => [`${item.row}.${item.part}`, item.state]);
+    const list = items.map((item) => [
+      `${item.row}.${item.part}`,
+      item.state,
+      ...(item.waitsForProof === true ? [1] : []),
+    ]);
     const answer = created.parse(
       JSON.parse(String(await redis.eval(CREATE, 0, prefix, JSON.stringify({ batch, items: list })))),
     );
@@ -254,8 +260,8 @@ export class Records {
   }
 
   /**
-   * Walks the batch's requests that are not at rest and yields those that no job would take on. With `unhold` the held
-   * ones are planned again. Safe beside running work: a job too many finds the record in other hands and ends.
+   * Walks the batch's requests that are not at rest and yields those that no job would take on. What waited for a
+   * proof that is approved is planned first; with `unhold`, what a cap holds too. Safe beside running work: a job too many finds the record in other hands and ends.
    */
   async *jobless(batch: string, mode: 'sweep' | 'unhold'): AsyncGenerator<z.infer<typeof jobless>> {
     const { redis, prefix, clock } = this.#deps;

@@ -1,7 +1,7 @@
 import type { Head } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
-import type { Word } from './batches.ts';
+import type { BatchView, Proof, Word } from './batches.ts';
 import { isAtRest, type State } from './states.ts';
 import { UNCLAIM } from './transition-script.ts';
 
@@ -19,6 +19,8 @@ export interface RestoredRecord {
   readonly claim?: { readonly shotKey: string; readonly indices: readonly number[] };
   /** The input whose POST is unresolved. */
   readonly inputHash?: string;
+  /** Held for a person's word on the batch's proof. */
+  readonly waitsForProof?: true;
 }
 
 export interface RestoreDeps {
@@ -48,6 +50,7 @@ for _, item in ipairs(a.items) do
     redis.call('SET', P .. ':id:' .. item.requestId, request .. '-' .. int(item.round), 'EX', a.ttlS)
   end
   if item.intentAtMs then redis.call('HSET', rec, 'at', int(item.intentAtMs)) end
+  if item.waitsForProof then redis.call('HSET', rec, 'p', '1') end
   if item.booked then redis.call('HSET', rec, 'b', int(item.booked)) end
   if item.reservation then
     local day = item.reservation.day
@@ -140,7 +143,19 @@ export class Restore {
   /** The batch itself, without counts; they come with the records. */
   async batch(
     head: Head,
-    { word, cap, spent, images }: { word: Word; cap: MicroUsd | undefined; spent: MicroUsd; images: number },
+    {
+      word,
+      cap,
+      proof,
+      spent,
+      images,
+    }: {
+      word: Word;
+      cap: MicroUsd | undefined;
+      proof: Proof | undefined;
+      spent: MicroUsd;
+      images: number;
+    },
   ): Promise<void> {
     const { redis, prefix } = this.#deps;
     const at = Date.parse(head.createdAt);
@@ -151,6 +166,7 @@ export class Restore {
         word,
         priority: head.priority,
         ...(cap === undefined ? {} : { cap }),
+        ...(proof === undefined ? {} : { proof }),
         shots: head.shots,
         images0: head.images,
         reused: head.reusedImages,
@@ -165,6 +181,12 @@ export class Restore {
       .hset(`${prefix}:money:batch:${head.batch}`, { s: spent })
       .zadd(`${prefix}:batches`, at, head.batch)
       .exec();
+  }
+
+  /** The requests that the ledger has, and what they had been estimated at. */
+  async booked(batch: string, { requests, estimate }: BatchView['booked']): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis.hset(`${prefix}:batch:${batch}`, { bn: requests, be: estimate });
   }
 
   /** `epoch`: above any that a run of before can hold. At most a plan chunk's worth of records a call. */

@@ -67,12 +67,16 @@ export const CREATE = `${COMMON}
 local bat = P .. ':batch:' .. a.batch
 if redis.call('EXISTS', bat) == 0 then return cjson.encode({ code = 'absent' }) end
 local out = {}
+-- Looked at in this same step: a person's word may come while the list is still being queued.
+local proof = redis.call('HGET', bat, 'proof') == 'open'
 for i, item in ipairs(a.items) do
   local rec = P .. ':rec:' .. a.batch .. '.' .. item[1]
   local state = redis.call('HGET', rec, 's')
   if not state then
     state = item[2]
+    if item[3] and proof then state = 'held' end
     redis.call('HSET', rec, 's', state, 'e', 0, 'n', 0)
+    if state == 'held' then redis.call('HSET', rec, 'p', '1') end
     redis.call('SADD', P .. ':open:' .. a.batch, item[1])
     redis.call('HINCRBY', bat, 'c.' .. state, 1)
   end
@@ -116,6 +120,21 @@ if a.word == 'running' then redis.call('HDEL', bat, 'hs', 'hl') end
 return 1
 `;
 
+/**
+ * A person's word on the proof; 1 where it was still open. What the batch waited for it is noted, so that its pace is not
+ * measured over a night in which nothing was to be done.
+ */
+export const APPROVE = `${COMMON}
+local bat = P .. ':batch:' .. a.batch
+local fields = redis.call('HMGET', bat, 'proof', 'last', 'c.planned', 'c.submitting', 'c.submitted', 'c.generated', 'c.rendering')
+if fields[1] ~= 'open' then return 0 end
+local moving = 0
+for i = 3, 7 do moving = moving + num(fields[i]) end
+if moving == 0 and fields[2] then redis.call('HINCRBY', bat, 'idle', int(math.max(0, a.at - num(fields[2])))) end
+redis.call('HSET', bat, 'proof', 'approved')
+return 1
+`;
+
 /** Checked and set in one step, or a reservation in between could stand above a lowered cap. */
 export const SET_CAP = `${COMMON}
 local money = P .. ':money:batch:' .. a.batch
@@ -126,23 +145,27 @@ return 1
 
 /**
  * Which of these requests have no job that would take them on. `planned` ones that wait for a cap or a claim have none
- * on purpose, unless nothing is left that could wake them. With `unhold`, held requests are planned again first.
+ * on purpose, unless nothing is left that could wake them. Held requests are planned again first: those that waited for a
+ * proof once it is approved, those that a cap holds with `unhold`.
  */
 export const JOBLESS = `${COMMON}
 local out = {}
 local bat = P .. ':batch:' .. a.batch
-local running = redis.call('HGET', bat, 'word') == 'running'
+local word = redis.call('HGET', bat, 'word')
+local running = word == 'running'
+local approved = redis.call('HGET', bat, 'proof') ~= 'open' and word ~= 'cancelled'
 local function has(queue, id) return redis.call('EXISTS', P .. ':' .. queue .. ':' .. id) == 1 end
 for _, member in ipairs(a.members) do
   local request = a.batch .. '.' .. member
   local rec = P .. ':rec:' .. request
-  local fields = redis.call('HMGET', rec, 's', 'n', 'w')
-  local state, round, waits = fields[1], num(fields[2]), fields[3]
+  local fields = redis.call('HMGET', rec, 's', 'n', 'w', 'p')
+  local state, round, waits, byProof = fields[1], num(fields[2]), fields[3], fields[4]
   if not state then
     redis.call('SREM', P .. ':open:' .. a.batch, member)
   else
-    if state == 'held' and a.unhold then
+    if state == 'held' and ((byProof and approved) or (a.unhold and not byProof)) then
       redis.call('HSET', rec, 's', 'planned')
+      redis.call('HDEL', rec, 'p')
       redis.call('HINCRBY', bat, 'c.held', -1)
       redis.call('HINCRBY', bat, 'c.planned', 1)
       round = redis.call('HINCRBY', rec, 'n', 1)

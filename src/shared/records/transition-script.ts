@@ -6,9 +6,9 @@
  *
  * | key | what |
  * |---|---|
- * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; and the fields a step sets (`wd`: how far its cancelling at fal has come) |
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; and the fields a step sets (`wd`: how far its cancelling at fal has come) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
- * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap` |
+ * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
  * | `P:claim:<shot key>` | image index → the request that may be paying for it; after a rebuild, all that may, with a space between |
  * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
@@ -185,6 +185,9 @@ if a.money == 'release' or a.money == 'book' then
     if a.money == 'book' then
       redis.call('HSET', rec, 'b', int(a.cost))
       redis.call('HINCRBY', bat, 'images', int(a.images))
+      -- Beside what was spent: by how much estimates miss.
+      redis.call('HINCRBY', bat, 'bn', 1)
+      redis.call('HINCRBY', bat, 'be', reserved)
     end
     for i = 1, 3 do wake(scopes[i], 5, woken) end
   end
@@ -215,6 +218,7 @@ end
 
 move(state, a.to)
 redis.call('HSET', rec, 'op', a.op)
+if state == 'held' then redis.call('HDEL', rec, 'p') end
 if a.revives then
   -- It is under way again, and its batch with it: neither has an end, nor a time to be forgotten at.
   redis.call('SADD', P .. ':open:' .. a.batch, a.member)
@@ -235,6 +239,7 @@ local ended = false
 if a.rest then
   redis.call('SREM', P .. ':open:' .. a.batch, a.member)
   redis.call('EXPIRE', rec, a.ttlS)
+  redis.call('HSET', bat, 'last', int(a.at))
   ended = finishIfEnded(a.batch)
 end
 redis.call('HINCRBY', memory, 'tick', 1)

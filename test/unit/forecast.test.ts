@@ -1,0 +1,95 @@
+import { describe, expect, it } from '@jest/globals';
+import { forecastOf } from '../../src/shared/forecast.ts';
+import type { BatchView } from '../../src/shared/records/batches.ts';
+import { STATES, type State } from '../../src/shared/records/states.ts';
+
+type Seen = Parameters<typeof forecastOf>[0];
+
+function view(counts: Partial<Record<State, number>>, more: Partial<BatchView> = {}): Seen {
+  return {
+    batch: 'cups',
+    digest: '0'.repeat(64),
+    priority: 1_000,
+    cap: undefined,
+    shots: 100,
+    images: 100,
+    reusedImages: 0,
+    requests: 100,
+    minMicroUsd: 1_000_000,
+    maxMicroUsd: 2_000_000,
+    naiveMicroUsd: 2_000_000,
+    cheapestMicroUsd: 20_000,
+    word: 'running',
+    complete: true,
+    createdAtMs: 0,
+    doneAtMs: undefined,
+    summarized: false,
+    // The keys are STATES by construction.
+    counts: {
+      ...(Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number>),
+      ...counts,
+    },
+    reserved: 0,
+    spent: 0,
+    imagesPaid: 0,
+    heldBy: undefined,
+    proof: undefined,
+    booked: { requests: 0, estimate: 0 },
+    lastEndAtMs: undefined,
+    idleMs: 0,
+    ...more,
+  };
+}
+
+describe('the forecast of a batch', () => {
+  it('is the estimate while nothing is booked', () => {
+    expect(forecastOf(view({ planned: 100 }), 1_000)).toEqual({
+      projectedMicroUsd: 2_000_000,
+      restMicroUsd: 2_000_000,
+      measured: undefined,
+      imagesPerMinute: undefined,
+      etaSeconds: undefined,
+      waitingSeconds: undefined,
+    });
+  });
+
+  it('goes by what the booked requests cost beside their estimate', () => {
+    const half = { spent: 100_000, booked: { requests: 10, estimate: 200_000 }, imagesPaid: 10 };
+    const { projectedMicroUsd, restMicroUsd, measured } = forecastOf(
+      view({ planned: 90, delivered: 10 }, half),
+      60_000,
+    );
+    expect({ projectedMicroUsd, restMicroUsd }).toEqual({
+      projectedMicroUsd: 1_000_000,
+      restMicroUsd: 900_000,
+    });
+    expect(measured).toEqual({ requests: 10, costRatio: 0.5 });
+  });
+
+  it('is what was spent once all has ended', () => {
+    const all = { spent: 900_000, booked: { requests: 98, estimate: 1_960_000 } };
+    expect(forecastOf(view({ delivered: 98, failed: 2 }, all), 1_000)).toMatchObject({
+      projectedMicroUsd: 900_000,
+      restMicroUsd: 0,
+    });
+  });
+
+  it('does not count on what failed at no cost', () => {
+    const failed = { spent: 1_000_000, booked: { requests: 50, estimate: 1_000_000 } };
+    expect(forecastOf(view({ delivered: 50, failed: 25, planned: 25 }, failed), 1_000)).toMatchObject({
+      restMicroUsd: 500_000,
+    });
+  });
+
+  it('tells time apart for what runs and what waits for the proof, and leaves out the waiting itself', () => {
+    const sample = { proof: 'open', imagesPaid: 10, lastEndAtMs: 60_000 } as const;
+    const running = forecastOf(view({ held: 90, submitted: 2, delivered: 8 }, sample), 80_000);
+    expect(running).toMatchObject({ etaSeconds: 20, waitingSeconds: 900 });
+    // A night later.
+    const held = forecastOf(view({ held: 90, delivered: 10 }, sample), 36_000_000);
+    expect(held).toMatchObject({ imagesPerMinute: 10, etaSeconds: 0, waitingSeconds: 540 });
+    const approved = { ...sample, proof: 'approved', idleMs: 36_000_000, imagesPaid: 20 } as const;
+    const after = forecastOf(view({ planned: 80, delivered: 20 }, approved), 36_120_000);
+    expect(after).toMatchObject({ imagesPerMinute: 10, etaSeconds: 480, waitingSeconds: 0 });
+  });
+});

@@ -78,7 +78,7 @@ describe('docs/errors.md', () => {
       /\? '(rejected_input)' : [^']*'(bad_request)' : '(failed_run)'/g,
     ].flatMap((pattern) => [...sources.matchAll(pattern)].flatMap(([, ...codes]) => codes));
     const media = await readFile(join(ROOT, 'src/shared/media.ts'), 'utf8');
-    const [, picture = ''] = /type PictureErrorCode = ([^;]+);/.exec(media) ?? [];
+    const [, picture = ''] = /type PictureErrorCode =([^;]+);/.exec(media) ?? [];
     const coded = new Set([...found, ...[...picture.matchAll(/'(\w+)'/g)].map(([, code]) => code)]);
     expect(
       tableOf(page, 'code')

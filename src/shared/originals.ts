@@ -10,7 +10,7 @@ export interface Original {
 
 /** The pictures of a shot that are stored already, by the variant's number. What stands here was paid for. */
 export async function originalsOf(
-  store: ObjectStore,
+  store: Pick<ObjectStore, 'list'>,
   shotKey: string,
   signal?: AbortSignal,
 ): Promise<Original[]> {
@@ -24,7 +24,7 @@ export async function originalsOf(
 }
 
 export async function madeOf(
-  store: ObjectStore,
+  store: Pick<ObjectStore, 'list'>,
   shotKey: string,
   signal?: AbortSignal,
 ): Promise<ReadonlySet<number>> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { errorCodes, UnavailableError, UserError } from '../shared/errors.ts';
 
@@ -9,6 +10,8 @@ export interface FolderFiles {
   create(path: string, body: Uint8Array, signal?: AbortSignal): Promise<'created' | 'exists'>;
   /** Writes, in the place of a file that may be there. */
   replace(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** `replace` by a copy of another file. */
+  replaceByFile(path: string, file: string, signal?: AbortSignal): Promise<void>;
 }
 
 const STALE_MS = 3_600_000;
@@ -18,14 +21,14 @@ export function folderFiles({ root, temporary }: { root: string; temporary: stri
   const syncFolder = sharedFolderSync();
 
   async function withTemporary<T>(
-    body: Uint8Array,
+    fill: (path: string) => Promise<void>,
     signal: AbortSignal | undefined,
     use: (path: string) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
     const path = join(temporary, `${process.pid}-${randomUUID()}`);
     try {
-      await writeDurably(path, body);
+      await fill(path);
       // Last way out: from here on the object is becoming visible, and an abort would leave its outcome unknown.
       signal?.throwIfAborted();
       return await use(path);
@@ -60,21 +63,37 @@ export function folderFiles({ root, temporary }: { root: string; temporary: stri
   return {
     create: (path, body, signal) =>
       translated(root, () =>
-        withTemporary(body, signal, async (temporaryPath) => {
-          try {
-            await place(path, () => link(temporaryPath, path));
-            return 'created';
-          } catch (error) {
-            if (!errorCodes(error).includes('EEXIST')) throw error;
-            // The winner may not have synced yet; who hears `exists` may rely on it as well.
-            await syncFolder(dirname(path));
-            return 'exists';
-          }
-        }),
+        withTemporary(
+          (temporaryPath) => writeDurably(temporaryPath, body),
+          signal,
+          async (temporaryPath) => {
+            try {
+              await place(path, () => link(temporaryPath, path));
+              return 'created';
+            } catch (error) {
+              if (!errorCodes(error).includes('EEXIST')) throw error;
+              // The winner may not have synced yet; who hears `exists` may rely on it as well.
+              await syncFolder(dirname(path));
+              return 'exists';
+            }
+          },
+        ),
       ),
     replace: (path, body, signal) =>
       translated(root, () =>
-        withTemporary(body, signal, (temporaryPath) => place(path, () => rename(temporaryPath, path))),
+        withTemporary(
+          (temporaryPath) => writeDurably(temporaryPath, body),
+          signal,
+          (temporaryPath) => place(path, () => rename(temporaryPath, path)),
+        ),
+      ),
+    replaceByFile: (path, source, signal) =>
+      translated(root, () =>
+        withTemporary(
+          (temporaryPath) => copyDurably(temporaryPath, source),
+          signal,
+          (temporaryPath) => place(path, () => rename(temporaryPath, path)),
+        ),
       ),
   };
 }
@@ -149,6 +168,17 @@ async function writeDurably(path: string, body: Uint8Array): Promise<void> {
   const file = await open(path, 'wx', 0o644);
   try {
     await file.writeFile(body);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+async function copyDurably(path: string, source: string): Promise<void> {
+  // By reference where the disk can.
+  await copyFile(source, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  const file = await open(path, 'r+');
+  try {
     await file.sync();
   } finally {
     await file.close();

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { errorCodes, MalformedError } from '../shared/errors.ts';
 import type { FolderFiles } from './folder-files.ts';
@@ -22,9 +24,9 @@ export interface Description {
  */
 export interface Sidecars {
   /** Before the bytes become visible. Leaves one that is there already: it may describe a visible object. */
-  prepare(key: string, body: Uint8Array, description: Description): Promise<void>;
+  prepare(key: string, sha256: string, description: Description): Promise<void>;
   /** After they did: makes sure that the description is this writer's. */
-  settle(key: string, body: Uint8Array, description: Description): Promise<void>;
+  settle(key: string, sha256: string, description: Description): Promise<void>;
   read(key: string, body: Uint8Array): Promise<Description>;
 }
 
@@ -71,13 +73,11 @@ export function sidecars({ folder, files }: { folder: string; files: FolderFiles
   }
 
   return {
-    async prepare(key, body, description) {
+    async prepare(key, sha256, description) {
       if (same(description, impliedBy(key))) return;
-      const sha256 = sha256Of(body);
       await files.create(pathOf(key, sha256), textOf(key, sha256, description));
     },
-    async settle(key, body, description) {
-      const sha256 = sha256Of(body);
+    async settle(key, sha256, description) {
       const there = (await stored(key, sha256)) ?? impliedBy(key);
       if (!same(there, description))
         await files.replace(pathOf(key, sha256), textOf(key, sha256, description));
@@ -98,8 +98,14 @@ function same(a: Description, b: Description): boolean {
   return list(a) === list(b);
 }
 
-function sha256Of(content: string | Uint8Array): string {
+export function sha256Of(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
+}
+
+export async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
 }
 
 /** undefined where there is no such file. */

@@ -6,7 +6,7 @@ import { assertKey, assertMetadata, type ObjectStore, type PutOptions } from '..
 import { folderFiles, removeStaleFiles, translated } from './folder-files.ts';
 import { listFolder } from './folder-list.ts';
 import { fileNameOf, longHashOf, type NameKind } from './folder-names.ts';
-import { readTextIfAny, sidecars } from './folder-sidecars.ts';
+import { readTextIfAny, sha256Of, sha256OfFile, sidecars } from './folder-sidecars.ts';
 
 export interface FolderStoreOptions {
   readonly folder: string;
@@ -77,7 +77,7 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
 
   async function write<T>(
     key: string,
-    body: Uint8Array,
+    sha256: () => Promise<string>,
     { contentType, metadata = {}, signal }: PutOptions,
     commit: (path: string) => Promise<T>,
     isOurs: (outcome: T) => boolean,
@@ -88,9 +88,10 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
     return await translated(root, async () => {
       await assertThere();
       await keepLongNames(key);
-      await descriptions.prepare(key, body, { contentType, metadata });
+      const hash = await sha256();
+      await descriptions.prepare(key, hash, { contentType, metadata });
       const outcome = await commit(path);
-      if (isOurs(outcome)) await descriptions.settle(key, body, { contentType, metadata });
+      if (isOurs(outcome)) await descriptions.settle(key, hash, { contentType, metadata });
       return outcome;
     });
   }
@@ -101,9 +102,19 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
     async put(key, body, options) {
       await write(
         key,
-        body,
+        async () => sha256Of(body),
         options,
         (path) => files.replace(path, body, options.signal),
+        () => true,
+      );
+    },
+
+    async putFile(key, file, options) {
+      await write(
+        key,
+        () => sha256OfFile(file),
+        options,
+        (path) => files.replaceByFile(path, file, options.signal),
         () => true,
       );
     },
@@ -111,7 +122,7 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
     async putOnce(key, body, options) {
       return await write(
         key,
-        body,
+        async () => sha256Of(body),
         options,
         (path) => files.create(path, body, options.signal),
         (outcome) => outcome === 'created',
@@ -148,6 +159,13 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
       if (publicUrl === undefined) return path;
       const steps = path.slice(root.length + 1).split(sep);
       return `${publicUrl}/${steps.map(encodeURIComponent).join('/')}`;
+    },
+
+    async presign() {
+      throw new UserError(
+        'no_presign',
+        'A folder has no addresses that expire: leave --presign out, or set S3_BUCKET to keep the pictures in a bucket.',
+      );
     },
 
     async check(signal) {

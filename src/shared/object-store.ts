@@ -13,6 +13,9 @@ export interface ObjectStore {
   /** Writes, whether or not the key exists. Rejects with a RangeError on a key that `assertKey` refuses. */
   put(key: string, body: Uint8Array, options: PutOptions): Promise<void>;
 
+  /** `put` of a file's bytes, in flat memory whatever its size. The file must not change meanwhile. */
+  putFile(key: string, file: string, options: PutOptions): Promise<void>;
+
   /**
    * Writes only where nothing is: exactly one of any number of racing writers gets `created`. A repeat after a lost
    * answer (the SDK makes such repeats by itself) gets `exists` for its own object: read back and compare where it
@@ -28,6 +31,12 @@ export interface ObjectStore {
 
   /** The address under which a person or a shop finds the object: under `S3_PUBLIC_URL`, else its file's path or `s3://` name. */
   urlOf(key: string): string;
+
+  /**
+   * An address that gives the object to whoever has it, for `ttlS` seconds and no longer: a secret. Asks nobody, and so
+   * does not look whether the object is there. Rejects with a `UserError` where the store has no such addresses.
+   */
+  presign(key: string, ttlS: number): Promise<string>;
 
   /** Resolves when the store exists and answers; rejects with the sentence that says what is wrong. */
   check(signal?: AbortSignal): Promise<void>;

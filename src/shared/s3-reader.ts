@@ -1,7 +1,7 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { UserError } from './errors.ts';
+import { openS3Client, type S3ClientOptions } from './s3-client.ts';
 import { type S3Place, statusOf, toStoreError } from './s3-errors.ts';
-import { openClient, type S3StoreOptions } from './s3-store.ts';
 
 export interface S3Address {
   readonly bucket: string;
@@ -26,12 +26,12 @@ export function parseS3Address(text: string): S3Address | undefined {
  */
 export async function* readS3Object(
   { bucket, key }: S3Address,
-  options: S3StoreOptions,
+  options: S3ClientOptions,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   const address = `s3://${bucket}/${key}`;
   const place: S3Place = { location: address, bucket, endpoint: options.config.endpoint };
-  const client = openClient(options);
+  const client = openS3Client(options);
   try {
     const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), {
       ...(signal === undefined ? {} : { abortSignal: signal }),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import {
   CreateBucketCommand,
   GetObjectCommand,
@@ -7,11 +8,10 @@ import {
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import type { Config } from './config.ts';
 import { UserError } from './errors.ts';
-import type { Logger } from './log.ts';
 import {
   assertKey,
   assertMetadata,
@@ -22,25 +22,17 @@ import {
   type StoredObject,
 } from './object-store.ts';
 import { readBody } from './s3-body.ts';
+import { openS3Client, type S3ClientOptions } from './s3-client.ts';
 import { type S3Place, statusOf, toStoreError } from './s3-errors.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
+import { presignedGet } from './s3-presign.ts';
+import { uploadFile } from './s3-upload.ts';
 import { backoffMs, sleep, withTimeout } from './time.ts';
-
-export interface S3StoreOptions {
-  readonly config: Config['s3'];
-  /** Default: the AWS SDK's own chain (environment, profile, role). */
-  readonly credentials?: S3Credentials;
-  readonly log: Logger;
-}
-
-export interface S3Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
 
 /** For one call with all its repeats; the longest is a PUT of some megabytes to a slow store. */
 const OPERATION_LIMIT_MS = 120_000;
+/** And a millisecond more for each so many bytes of a file: 1 MB a second, at the least. */
+const FILE_BYTES_PER_MS = 1_000;
 /** `409 Conflict`: two create-once writes of one key met, and S3 asks for a repeat. */
 const CONFLICT_TRIES = 6;
 /** The SDK repeats a call, but not the reading of a body that breaks off. */
@@ -51,11 +43,11 @@ const BODY_TRIES = 3;
  * connection before the first call; disposing closes them. `S3_PREFIX` is put before every key here and taken off
  * again: callers never see it. Throws a `UserError` where no bucket is set.
  */
-export function openS3Store(options: S3StoreOptions): ObjectStore {
+export function openS3Store(options: S3ClientOptions): ObjectStore {
   const { config } = options;
   const bucket = bucketOf(config);
   const place = placeOf(config, bucket);
-  const client = openClient(options);
+  const client = openS3Client(options);
 
   async function put(
     key: string,
@@ -85,6 +77,21 @@ export function openS3Store(options: S3StoreOptions): ObjectStore {
     location: place.location,
 
     put: (key, body, putOptions) => put(key, body, putOptions, {}),
+
+    async putFile(key, file, { contentType, cacheControl = IMMUTABLE, metadata = {}, signal }) {
+      assertKey(key);
+      assertMetadata(metadata);
+      const { size } = await stat(file);
+      const params = {
+        Bucket: bucket,
+        Key: `${config.prefix}${key}`,
+        ContentType: contentType,
+        CacheControl: cacheControl,
+        Metadata: encodeMetadata(metadata),
+      };
+      const step = (limited: AbortSignal) => uploadFile(client, file, params, limited);
+      await translated(place, signal, step, OPERATION_LIMIT_MS + Math.ceil(size / FILE_BYTES_PER_MS));
+    },
 
     async putOnce(key, body, putOptions) {
       for (let attempt = 0; ; attempt += 1) {
@@ -143,6 +150,12 @@ export function openS3Store(options: S3StoreOptions): ObjectStore {
       return `${config.publicUrl}/${full.split('/').map(encodeURIComponent).join('/')}`;
     },
 
+    async presign(key, ttlS) {
+      assertKey(key);
+      const at = { bucket, fullKey: `${config.prefix}${key}` };
+      return await translated(place, undefined, () => presignedGet(client, at, ttlS));
+    },
+
     async check(signal) {
       // A listing, since HEAD answers carry no code that says what is wrong.
       await translated(place, signal, (limited) =>
@@ -182,11 +195,11 @@ export function openS3Store(options: S3StoreOptions): ObjectStore {
 
 /** Makes the bucket of `S3_BUCKET`. For setup alone: a worker whose bucket is missing must say so instead. */
 export async function createBucketIfMissing(
-  options: S3StoreOptions,
+  options: S3ClientOptions,
   signal?: AbortSignal,
 ): Promise<'created' | 'exists'> {
   const bucket = bucketOf(options.config);
-  const client = openClient(options);
+  const client = openS3Client(options);
   try {
     return await translated(placeOf(options.config, bucket), signal, async (limited) => {
       try {
@@ -209,42 +222,6 @@ export async function createBucketIfMissing(
   }
 }
 
-/** For `s3-reader.ts` too; whoever opens it destroys it. */
-export function openClient({ config, credentials, log }: S3StoreOptions): S3Client {
-  // Stores other than AWS mostly ignore the region, but the signature needs one.
-  const region = config.region ?? (config.endpoint === undefined ? undefined : 'us-east-1');
-  return new S3Client({
-    ...(region === undefined ? {} : { region }),
-    ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
-    ...(credentials === undefined ? {} : { credentials }),
-    forcePathStyle: config.forcePathStyle,
-    // Two quick repeats of 5xx, throttling and broken connections; longer outages are the callers' to wait out, who
-    // see an UnavailableError. A repeat of a create-once PUT is harmless: at worst it answers `exists`.
-    maxAttempts: 3,
-    retryMode: 'standard',
-    // It would open a connection of its own for every PUT above 2 MB and wait for stores that never answer it.
-    expectContinueHeader: false,
-    requestHandler: {
-      connectionTimeout: 5_000,
-      requestTimeout: 60_000,
-      throwOnRequestTimeout: true,
-      // Ends a connection on which nothing moves, also in the middle of a body.
-      socketTimeout: 30_000,
-      // Far above what a worker has in flight: a call that waits for a socket uses up its request time.
-      httpAgent: { keepAlive: true, maxSockets: 128 },
-      httpsAgent: { keepAlive: true, maxSockets: 128 },
-    },
-    // Below warn the SDK logs inputs, bodies included.
-    logger: {
-      trace: () => undefined,
-      debug: () => undefined,
-      info: () => undefined,
-      warn: (...parts: unknown[]) => log.warn({ detail: parts.map(String).join(' ') }, 'S3 client warns'),
-      error: (...parts: unknown[]) => log.debug({ detail: parts.map(String).join(' ') }, 'S3 client error'),
-    },
-  });
-}
-
 /**
  * SHA-256, computed once, also over the SDK's repeats; where it is given the SDK adds no checksum (and no trailer) of
  * its own. For stores that refuse `x-amz-checksum-*`, the SDK's own switch `AWS_REQUEST_CHECKSUM_CALCULATION=
@@ -260,10 +237,11 @@ async function translated<T>(
   place: S3Place,
   signal: AbortSignal | undefined,
   step: (limited: AbortSignal) => Promise<T>,
+  limitMs = OPERATION_LIMIT_MS,
 ): Promise<T> {
   signal?.throwIfAborted();
   try {
-    return await step(withTimeout(signal, OPERATION_LIMIT_MS));
+    return await step(withTimeout(signal, limitMs));
   } catch (error) {
     signal?.throwIfAborted();
     throw toStoreError(place, error);

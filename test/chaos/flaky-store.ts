@@ -11,7 +11,7 @@ export interface Flakiness {
   readonly untilMs: number;
 }
 
-const METHODS = new Set(['put', 'putOnce', 'get']);
+const METHODS = new Set(['put', 'putFile', 'putOnce', 'get']);
 
 /** A store that fails now and then, half of the time after the object was written: the reply is lost, not the effect. */
 export function flakyStore(store: ObjectStore, { seed, rate, untilMs }: Flakiness): ObjectStore {

@@ -64,7 +64,7 @@ const BATCHES = new Set([
   'forget',
 ]);
 const QUEUES = new Set(['slowDown', 'pauseGenerate', 'resumeGenerate', 'limitGenerate']);
-const STORE = new Set(['put', 'putOnce']);
+const STORE = new Set(['put', 'putFile', 'putOnce']);
 
 const named = (owner: string, methods: ReadonlySet<string>): NameOf => {
   return (method) => (methods.has(method) ? `${owner}.${method}` : undefined);

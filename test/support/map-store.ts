@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { ListedObject, ObjectStore } from '../../src/shared/object-store.ts';
 
 /** A store in memory, for the many little stores that a property needs; the real ones have a suite of their own. */
@@ -12,6 +13,9 @@ export function mapStore(): ObjectStore & { readonly keys: () => string[] } {
       objects.set(key, { body: Buffer.from(body), contentType });
       clock += 1;
       written.set(key, clock);
+    },
+    async putFile(key, file, options) {
+      await this.put(key, await readFile(file), options);
     },
     async putOnce(key, body, options) {
       if (objects.has(key)) return 'exists';
@@ -30,6 +34,9 @@ export function mapStore(): ObjectStore & { readonly keys: () => string[] } {
       }
     },
     urlOf: (key) => key,
+    async presign(key) {
+      return key;
+    },
     async check() {},
     async [Symbol.asyncDispose]() {},
   };

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   DeleteBucketCommand,
   DeleteObjectsCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -10,8 +13,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Config } from '../../src/shared/config.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import { IMMUTABLE, type ObjectStore } from '../../src/shared/object-store.ts';
-import { createBucketIfMissing, openS3Store, type S3Credentials } from '../../src/shared/s3-store.ts';
+import type { S3Credentials } from '../../src/shared/s3-client.ts';
+import { createBucketIfMissing, openS3Store } from '../../src/shared/s3-store.ts';
 import { keysOf, type OpenedStore, storeContract } from './store-contract.ts';
+import { tempFolder } from './temp-folder.ts';
 
 export interface S3Server {
   readonly endpoint: string;
@@ -81,6 +86,42 @@ export function s3Suite(name: string, { endpoint, credentials }: S3Server): void
       });
       expect(json).toMatchObject({ ContentType: 'application/json', CacheControl: 'no-store' });
       expect(opened.store.location).toBe(`s3://${bucket}/${opened.prefix}`);
+    });
+
+    it('gives out an address that hands the object to whoever has it, until it expires', async () => {
+      await using opened = await open();
+      const body = Buffer.from('picture');
+      await opened.store.put('a b/ü.png', body, { contentType: 'image/png' });
+      const address = await opened.store.presign('a b/ü.png', 60);
+      const answer = await fetch(address);
+      expect(answer.status).toBe(200);
+      expect(Buffer.from(await answer.arrayBuffer())).toEqual(body);
+      expect(new URL(address).searchParams.get('X-Amz-Expires')).toBe('60');
+      expect((await fetch(address.replace(/(X-Amz-Signature=.{4}).{4}/, '$1beef'))).status).toBe(403);
+      const { origin, pathname } = new URL(address);
+      expect((await fetch(`${origin}${pathname}`)).status).toBe(403);
+    });
+
+    it('writes a file with its type and cache header, in one piece and in several', async () => {
+      await using opened = await open();
+      await using folder = await tempFolder();
+      const client = rawClient({ endpoint, credentials });
+      for (const sizeBytes of [1_000, 11_000_000]) {
+        const file = join(folder.path, 'manifest.csv');
+        await writeFile(file, randomBytes(sizeBytes));
+        await opened.store.putFile('m.csv', file, { contentType: 'text/csv', cacheControl: 'no-cache' });
+        const head = await client.send(
+          new HeadObjectCommand({ Bucket: bucket, Key: `${opened.prefix}m.csv` }),
+        );
+        expect(head).toMatchObject({
+          ContentType: 'text/csv',
+          CacheControl: 'no-cache',
+          ContentLength: sizeBytes,
+        });
+      }
+      const left = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+      client.destroy();
+      expect(left.Uploads ?? []).toEqual([]);
     });
 
     it('neither sees nor lists what lies outside its prefix', async () => {

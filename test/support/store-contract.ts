@@ -1,7 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { assertCreateOnce } from '../../src/shared/create-once.ts';
 import type { ListOptions, ObjectStore } from '../../src/shared/object-store.ts';
+import { tempFolder } from './temp-folder.ts';
 
 /** An empty store of the test's own, gone after it. */
 export interface OpenedStore extends AsyncDisposable {
@@ -59,6 +62,25 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       await opened.store.put('k.json', Buffer.from('2'), { ...text, metadata: { b: '2' } });
       const third = await opened.store.get('k.json');
       expect(third).toEqual({ body: Buffer.from('2'), contentType: 'text/plain', metadata: { b: '2' } });
+    });
+
+    it.each([
+      ['of no bytes', 0],
+      ['small enough for one piece', 300_001],
+      ['that goes in several pieces', 12_000_000],
+    ])('stores a file %s, over what was there', async (_, sizeBytes) => {
+      await using opened = await open();
+      await using folder = await tempFolder();
+      const file = join(folder.path, 'manifest.jsonl');
+      const body = randomBytes(sizeBytes);
+      await writeFile(file, body);
+      await opened.store.put('b/manifest.jsonl', Buffer.from('before'), { ...text, metadata: { a: '1' } });
+      const options = { contentType: 'application/x-ndjson', metadata: { b: '2' }, cacheControl: 'no-cache' };
+      await opened.store.putFile('b/manifest.jsonl', file, options);
+      const got = await (await opened.another()).get('b/manifest.jsonl');
+      expect(hash(got?.body ?? Buffer.alloc(0))).toBe(hash(body));
+      expect(got).toMatchObject({ contentType: 'application/x-ndjson', metadata: { b: '2' } });
+      expect(hash(await readFile(file))).toBe(hash(body));
     });
 
     it('lets exactly one of 16 racing create-once writers win, and keeps what the winner wrote', async () => {
@@ -198,6 +220,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       await using opened = await open();
       await expect(opened.store.put(key, Buffer.from('x'), text)).rejects.toThrow(RangeError);
       await expect(opened.store.putOnce(key, Buffer.from('x'), text)).rejects.toThrow(RangeError);
+      await expect(opened.store.putFile(key, import.meta.filename, text)).rejects.toThrow(RangeError);
       await expect(opened.store.get(key)).rejects.toThrow(RangeError);
       expect(() => opened.store.urlOf(key)).toThrow(RangeError);
       expect(await keysOf(opened.store, '')).toEqual([]);
@@ -215,6 +238,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       await opened.store.put('there', Buffer.from('x'), text);
       await expect(opened.store.put('k', Buffer.from('x'), { ...text, signal })).rejects.toBe(reason);
       await expect(opened.store.putOnce('k', Buffer.from('x'), { ...text, signal })).rejects.toBe(reason);
+      await expect(opened.store.putFile('k', import.meta.filename, { ...text, signal })).rejects.toBe(reason);
       await expect(opened.store.get('there', signal)).rejects.toBe(reason);
       await expect(opened.store.check(signal)).rejects.toBe(reason);
       await expect(keysOf(opened.store, '', { signal })).rejects.toBe(reason);
@@ -229,6 +253,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       await expect(missing.check()).rejects.toMatchObject(fault);
       await expect(missing.put('k', Buffer.from('x'), text)).rejects.toMatchObject(fault);
       await expect(missing.putOnce('k', Buffer.from('x'), text)).rejects.toMatchObject(fault);
+      await expect(missing.putFile('k', import.meta.filename, text)).rejects.toMatchObject(fault);
       await expect(missing.get('k')).rejects.toMatchObject(fault);
       await expect(keysOf(missing, '')).rejects.toMatchObject(fault);
     });

@@ -3,6 +3,7 @@ import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from
 import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
 import { count, planFromArguments, planJson, planSentence } from './plan-list.ts';
+import { proofSentence } from './proof-words.ts';
 import { queueList } from './queue-list.ts';
 import { openShop } from './shop.ts';
 import { openStack, openStore } from './stack.ts';
@@ -38,7 +39,7 @@ export async function dryRun(context: Context, list: string | undefined, args: L
   // Opening a folder makes it, and a dry run leaves nothing behind.
   const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);
   await using store = none ? undefined : await openStore(stack.store, log);
-  const { plan } = await planFromArguments(context, { list, args, config, store });
+  const { plan, proof } = await planFromArguments(context, { list, args, config, store });
   await using _plan = plan;
   const batch = args.batch ?? plan.batchId;
   if (args.json === true) {
@@ -46,6 +47,7 @@ export async function dryRun(context: Context, list: string | undefined, args: L
     return EXIT.ok;
   }
   say(context, `${batch}: ${planSentence(plan.totals)}`);
+  if (proof !== undefined) say(context, proofSentence(batch, proof));
   for (const group of plan.totals.groups) {
     const options = group.options === undefined ? 'other options' : Object.values(group.options).join(', ');
     say(

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ListOptions } from '../producer/list-options.ts';
+import { MAX_PROOF_ROWS } from '../producer/proof-sample.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../shared/jobs.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { type MicroUsd, parseUsd } from '../shared/money.ts';
@@ -14,6 +15,8 @@ export interface ListArguments {
   readonly recipe?: string;
   readonly cap?: MicroUsd;
   readonly priority: number;
+  /** Rows that run first, while the others wait for a person's word on them. */
+  readonly proof?: number;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
@@ -34,6 +37,12 @@ function priority(text: string): number {
   const value = /^\d{1,7}$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= MAX_PRIORITY) return value;
   throw new InvalidArgumentError(`It must be a whole number from 1 (most urgent) to ${MAX_PRIORITY}.`);
+}
+
+function proofSize(text: string): number {
+  const size = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (size >= 1 && size <= MAX_PROOF_ROWS) return size;
+  throw new InvalidArgumentError(`It must be a whole number of rows from 1 to ${MAX_PROOF_ROWS}.`);
 }
 
 /** Adds the list argument and every option of `enqueue`; the models' inputs bring their own. */
@@ -65,6 +74,12 @@ export function addListArguments(command: Command, registry: Registry): Command 
     .addOption(new Option('--cap <usd>', 'never spend more than this on the batch').argParser(usd))
     .addOption(
       new Option('--priority <n>', '1 is the most urgent').argParser(priority).default(DEFAULT_PRIORITY),
+    )
+    .addOption(
+      new Option(
+        '--proof <n>',
+        'make this many rows first, spread over the options of the list, and hold the others for shotlist approve',
+      ).argParser(proofSize),
     )
     .option('--dry-run', 'say what it would make and cost, and stop')
     .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')

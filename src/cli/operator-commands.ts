@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { approveCommand } from './approve-command.ts';
 import { cancelCommand } from './cancel-command.ts';
 import type { Context, Exit } from './context.ts';
 import { GROUPINGS } from './costs.ts';
@@ -72,6 +73,14 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       '\nExamples:\n  shotlist resume spring-1a2b3c4d --cap 40\n  shotlist resume spring-1a2b3c4d\n  shotlist resume',
     )
     .action(async (batch, args) => done(await resumeCommand(context, batch, args)));
+
+  common(cli.command('approve').description('make what waits for the proof of a batch'))
+    .argument('<batch>', 'the batch, enqueued with --proof')
+    .addHelpText(
+      'after',
+      '\nSays what the rest will cost by what the proof cost. May be repeated. To drop the rest: shotlist cancel.\n\nExample:\n  shotlist approve spring-1a2b3c4d',
+    )
+    .action(async (batch, args) => done(await approveCommand(context, batch, args)));
 
   common(cli.command('cancel').description('drop what is left of a batch, for good'))
     .argument('<batch>', 'the batch; it cannot be resumed')

@@ -6,6 +6,7 @@ import { listName, readList } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
 import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
+import { type ChosenProof, ProofSample } from '../producer/proof-sample.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
@@ -29,7 +30,7 @@ export interface PlanListDeps {
 export async function planFromArguments(
   context: Context,
   { list, args, config, store }: PlanListDeps,
-): Promise<{ readonly plan: Plan; readonly name: string }> {
+): Promise<{ readonly plan: Plan; readonly name: string; readonly proof: ChosenProof | undefined }> {
   const { signal, stdin, cwd } = context;
   const registry = defaultRegistry();
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
@@ -37,6 +38,7 @@ export async function planFromArguments(
   const template = args.template === undefined ? {} : { template: await templateOf(args.template, cwd) };
   const recipes = await loadRecipes(shippedRecipesFolder());
   const name = listName(source);
+  const sample = args.proof === undefined ? undefined : new ProofSample(args.proof);
   const plan = await planList({
     rows: readList(source, { signal }),
     listName: name,
@@ -45,12 +47,13 @@ export async function planFromArguments(
     recipes: new Set(recipes.keys()),
     made: store === undefined ? async () => [] : await createMade(store, signal),
     hashOf: hashOfImage,
+    ...(sample === undefined ? {} : { sample }),
     spoolFolder: tmpdir(),
     clock: systemClock,
     signal,
   });
   for (const warning of plan.warnings) say(context, `warning: ${warning}`);
-  return { plan, name };
+  return { plan, name, proof: sample?.chosen() };
 }
 
 /** No shipped model takes images yet; a file of one would be read from here. */

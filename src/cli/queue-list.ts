@@ -1,10 +1,12 @@
 import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { Config } from '../shared/config.ts';
+import { waitingForProof } from '../shared/forecast.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
-import { confirmSpending, planFromArguments, planSentence } from './plan-list.ts';
+import { confirmSpending, count, planFromArguments, planSentence } from './plan-list.ts';
+import { proofSentence, rowsOfProof } from './proof-words.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
 
@@ -21,7 +23,7 @@ export async function queueList(
   context: Context,
   { stack, shop, config, list, args }: QueueListOptions,
 ): Promise<Enqueued & { readonly totals: PlanTotals }> {
-  const { plan, name } = await planFromArguments(context, { list, args, config, store: shop.store });
+  const { plan, name, proof } = await planFromArguments(context, { list, args, config, store: shop.store });
   await using _plan = plan;
   for (const note of stack.notes) say(context, `note: ${note}`);
   const batch = args.batch ?? plan.batchId;
@@ -32,6 +34,7 @@ export async function queueList(
     return { batch, outcome: 'ended', totals: nothingToPay(plan.totals) };
   }
   say(context, planSentence(plan.totals));
+  if (proof !== undefined && standing === 'unknown') say(context, proofSentence(batch, proof));
   await confirmSpending(context, plan.totals, args, config);
   const enqueued = await enqueue(
     plan,
@@ -41,11 +44,31 @@ export async function queueList(
       priority: args.priority,
       cap: args.cap,
       simulated: stack.simulated,
+      proof: rowsOfProof(proof),
       signal: context.signal,
     },
     { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
   );
+  if (standing !== 'unknown') await sayStandingProof(context, shop, batch, args);
   return { ...enqueued, totals: plan.totals };
+}
+
+/** The head of a batch is written once, and says for good what is of its proof. */
+async function sayStandingProof(
+  context: Context,
+  { batches }: Shop,
+  batch: string,
+  { proof: asked }: ListArguments,
+): Promise<void> {
+  const view = await batches.read(batch);
+  if (view?.proof === 'open' && view.counts.held > 0) {
+    say(
+      context,
+      `note: ${count(waitingForProof(view), 'request')} of ${batch} wait for your word on its proof: shotlist approve ${batch}`,
+    );
+  } else if (view?.proof === undefined && asked !== undefined) {
+    say(context, `note: ${batch} was queued before without a proof, so --proof holds nothing of it back`);
+  }
 }
 
 /** What has failed for good in a batch is not asked for again by queueing its list again. */

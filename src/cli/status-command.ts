@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import { UserError } from '../shared/errors.ts';
+import { type Forecast, forecastOf } from '../shared/forecast.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
@@ -29,7 +30,7 @@ export async function statusCommand(
       throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
     if (args.watch !== true) {
       if (args.json === true) printJson(context, status);
-      else context.stdout.write(`${statusView(status)}\n`);
+      else context.stdout.write(`${statusView(status, await forecast(shop, batch))}\n`);
       return EXIT.ok;
     }
     const followed = await followBatch(context, shop, batch, stack.lost);
@@ -37,6 +38,12 @@ export async function statusCommand(
     else say(context, endSentence(followed.status, followed.exit));
     return followed.exit;
   });
+}
+
+/** undefined once Redis has forgotten the batch. */
+async function forecast({ batches }: Shop, batch: string): Promise<Forecast | undefined> {
+  const view = await batches.read(batch);
+  return view === undefined ? undefined : forecastOf(view, systemClock());
 }
 
 /** Newest first. */

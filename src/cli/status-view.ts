@@ -1,3 +1,4 @@
+import type { Forecast } from '../shared/forecast.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import { STATES } from '../shared/records/states.ts';
@@ -27,8 +28,8 @@ export function statusTable(statuses: readonly BatchStatus[]): string {
   );
 }
 
-/** One batch in full: its states, its money, when it will be done, and what a person must do. */
-export function statusView(status: BatchStatus): string {
+/** One batch in full: its states, its money, when it will be done, and what a person must do. `forecast`: of one in Redis. */
+export function statusView(status: BatchStatus, forecast?: Forecast): string {
   const { batch, state, counts, money } = status;
   const usd = (amount: number) => formatUsd(fromUsd(amount));
   const states = STATES.filter((one) => counts[one] > 0).map((one) => [
@@ -40,6 +41,7 @@ export function statusView(status: BatchStatus): string {
     ['spent', usd(money.spentUsd)],
     ['reserved', `${usd(money.reservedUsd)} for what is under way`],
     ['estimate', `${usd(money.estimateUsd)} at most, for all of it`],
+    ...forecastRows(forecast),
     ['cap', money.capUsd === null ? 'none' : usd(money.capUsd)],
   ];
   const left = (title: string) => ({ title, align: 'left' as const });
@@ -51,6 +53,20 @@ export function statusView(status: BatchStatus): string {
     tableOf([left('money'), left('')], sums),
     ...advice(status).flatMap((line) => ['', line]),
   ].join('\n');
+}
+
+/** Once something was paid: what all of it will come to by that, and how fast it goes. */
+function forecastRows(forecast: Forecast | undefined): string[][] {
+  if (forecast?.measured === undefined) return [];
+  const { projectedMicroUsd, imagesPerMinute, measured } = forecast;
+  const percent = Math.round(measured.costRatio * 100);
+  return [
+    [
+      'projected',
+      `${formatUsd(projectedMicroUsd)} for all of it: what is paid so far cost ${percent} % of its estimate`,
+    ],
+    ...(imagesPerMinute === undefined ? [] : [['pace', `${imagesPerMinute.toFixed(1)} images a minute`]]),
+  ];
 }
 
 function advice({ batch, state, counts, etaSeconds, heldReason }: BatchStatus): string[] {

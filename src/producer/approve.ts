@@ -15,7 +15,8 @@ export interface ApproveDeps {
 
 /** `unknown`: Redis does not hold the batch. `ended`: nothing is left of it. `no-proof`: nothing of it waits for one. */
 export type Approval =
-  | { readonly outcome: 'unknown' | 'ended' | 'no-proof' }
+  | { readonly outcome: 'unknown' | 'ended' }
+  | { readonly outcome: 'no-proof' }
   | {
       readonly outcome: 'done';
       /** Requests that waited for a person's word when this one came. */

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { rowsOfProof } from '../../src/cli/proof-words.ts';
 import { openShop, type Shop } from '../../src/cli/shop.ts';
 import type { Stack } from '../../src/cli/stack.ts';
 import { readStatus } from '../../src/cli/watch.ts';
@@ -10,6 +11,7 @@ import { type EnqueueOptions, enqueue } from '../../src/producer/enqueue.ts';
 import type { ListOptions } from '../../src/producer/list-options.ts';
 import { createMade } from '../../src/producer/made.ts';
 import { planList } from '../../src/producer/plan.ts';
+import { ProofSample } from '../../src/producer/proof-sample.ts';
 import { Closers } from '../../src/shared/closers.ts';
 import { type Config, type Environment, readConfig } from '../../src/shared/config.ts';
 import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
@@ -50,7 +52,11 @@ export interface Workshop extends AsyncDisposable {
   /** Plans and queues rows the way `enqueue` does; resolves to the batch's id. */
   enqueueRows(
     rows: readonly Row[],
-    options?: Partial<Pick<EnqueueOptions, 'batch' | 'cap'>> & { list?: ListOptions },
+    options?: Partial<Pick<EnqueueOptions, 'batch' | 'cap'>> & {
+      list?: ListOptions;
+      /** Rows that are made first; the others wait for a person's word. */
+      proof?: number;
+    },
   ): Promise<string>;
   /** A worker of its own, over its own Redis connections; renditions are made by one of the workshop's own. */
   startWorker(options?: WorkerOptions): Promise<Work>;
@@ -140,7 +146,7 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
     untilStatus,
     untilEnded: (batch, limitMs) =>
       untilStatus(batch, ({ state }) => state === 'done' || state === 'cancelled', limitMs),
-    enqueueRows: (rows, { list, ...more } = {}) => enqueueRows(parts, rows, list, more),
+    enqueueRows: (rows, { list, proof, ...more } = {}) => enqueueRows(parts, rows, { list, proof }, more),
 
     async startWorker({ roles = PAYING, postWindowMs = options.postWindowMs } = {}) {
       rendering ??= startRendering({ ...parts, prefix: redis.prefix, url: redis.url }).then((renderer) => {
@@ -179,10 +185,11 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
 async function enqueueRows(
   { shop, spoolFolder }: Parts,
   rows: readonly Row[],
-  list: ListOptions = { inputs: {} },
+  { list = { inputs: {} }, proof }: { list: ListOptions | undefined; proof: number | undefined },
   options: Partial<Pick<EnqueueOptions, 'batch' | 'cap'>>,
 ): Promise<string> {
   const name = 'test.csv';
+  const sample = proof === undefined ? undefined : new ProofSample(proof);
   await using plan = await planList({
     rows: inOrder(rows),
     listName: name,
@@ -192,6 +199,7 @@ async function enqueueRows(
     made: await createMade(shop.store),
     hashOf: async () => '',
     spoolFolder,
+    ...(sample === undefined ? {} : { sample }),
     clock: systemClock,
   });
   const { batch } = await enqueue(
@@ -203,6 +211,7 @@ async function enqueueRows(
       listName: name,
       priority: DEFAULT_PRIORITY,
       simulated: true,
+      proof: rowsOfProof(sample?.chosen()),
     },
     { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
   );

@@ -31,10 +31,13 @@ export function createStanding({ batch, journal, live, clock }: StandingDeps) {
       return { status: await summary };
     }
     const { view, records } = redis;
-    const state = (await records.read(request))?.state;
+    const record = await records.read(request);
+    const state = record?.state;
     const unsubmitted = state === 'planned';
     if (state === 'cancelled' || (unsubmitted && view.word === 'cancelled')) return { status: 'cancelled' };
     if (state === 'held' || (unsubmitted && view.word === 'held')) {
+      if (record?.waitsForProof === true)
+        return { status: 'held', reason: `it waits for a word on the proof; run shotlist approve ${batch}` };
       const { heldReason } = statusOf(view, undefined, clock());
       return { status: 'held', reason: heldReason ?? `no room on a cap; run shotlist resume ${batch}` };
     }

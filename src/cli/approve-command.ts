@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { type Approval, approveBatch } from '../producer/approve.ts';
 import { forecastOf } from '../shared/forecast.ts';
 import { systemClock } from '../shared/time.ts';
-import { giveJobs } from '../worker/sweep.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
+import { patientCatchUp } from './patience.ts';
 import { count } from './plan-list.ts';
 import { restSentence } from './proof-words.ts';
 import { hadEnded } from './resume-command.ts';
@@ -18,11 +18,11 @@ export async function approveCommand(
   args: OperatorArguments,
 ): Promise<Exit> {
   return await withShop(context, args, async ({ shop }) => {
-    const { batches, journal, queues, records } = shop;
+    const { batches, journal } = shop;
     const approval = await approveBatch(batch, {
       batches,
       journal,
-      giveJobs: (of, priority) => giveJobs(records.jobless(of, 'sweep'), priority, queues.add.bind(queues)),
+      catchUp: patientCatchUp(shop),
       eventId: () => randomBytes(6).toString('hex'),
       clock: systemClock,
     });

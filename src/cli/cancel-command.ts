@@ -5,9 +5,9 @@ import { systemClock } from '../shared/time.ts';
 import { createFalQueue } from '../worker/generate/fal.ts';
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { withdrawQueued } from '../worker/generate/withdraw.ts';
-import { cancelWaiting } from '../worker/sweep.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
+import { behindSentence, patientCatchUp } from './patience.ts';
 import { count } from './plan-list.ts';
 import { hadEnded } from './resume-command.ts';
 import type { Shop } from './shop.ts';
@@ -25,12 +25,13 @@ export async function cancelCommand(context: Context, batch: string, args: Opera
     const status = await readStatus(shop, batch);
     if (args.json === true) printJson(context, status);
     if (cancelling.outcome !== 'done') return EXIT.ok;
-    const { waiting, atFal } = cancelling;
+    const { waiting, behind, atFal } = cancelling;
     const withdrawn = atFal === 'no-key' ? 0 : atFal.withdrawn;
     say(
       context,
       `${batch} is cancelled: ${count(waiting, 'waiting request')} dropped and ${count(withdrawn, 'request')} taken out of fal's queue, at no cost. What fal has begun is finished and kept.`,
     );
+    if (!behind.finished) say(context, behindSentence(waiting - behind.requests));
     if (atFal === 'no-key' && status !== undefined && status.counts.submitted > 0) {
       say(
         context,
@@ -42,12 +43,12 @@ export async function cancelCommand(context: Context, batch: string, args: Opera
 }
 
 function cancelDepsOf(context: Context, shop: Shop, { fal, secrets }: Stack): CancelDeps {
-  const { batches, journal, records, queues, ended } = shop;
+  const { batches, journal, records, queues } = shop;
   const log = openLog(context, configOf(context), { detail: 'quiet', secrets });
   return {
     batches,
     journal,
-    cancelWaiting: (batch) => cancelWaiting(batch, { records, queues, ended }),
+    catchUp: patientCatchUp(shop),
     async withdrawQueued(batch) {
       const { key, queueUrl } = fal;
       if (key === undefined) return 'no-key';
@@ -60,6 +61,7 @@ function cancelDepsOf(context: Context, shop: Shop, { fal, secrets }: Stack): Ca
           batch,
           {
             records,
+            idsAtFal: () => queues.idsAtFal(),
             queue: createFalQueue({ http, key, queueUrl, timeoutMs: FAL_TIMEOUT_MS }),
             endpointOf: async ({ name }) =>
               registry.get((await journal.planned(name, context.signal)).row.model).endpoint,

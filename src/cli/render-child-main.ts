@@ -56,7 +56,7 @@ export default createRenderChild(async () => {
     add: queues.add.bind(queues),
     pauseSubmits: () => queues.pauseGenerate(),
     ended: createEnded({ batches, journal, ttlH: recordTtlH, clock, log }),
-    heldWhole: () => undefined,
+    turnedAway: () => undefined,
     clean: redactor(secrets),
     clock,
     log,

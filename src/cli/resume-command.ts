@@ -10,9 +10,9 @@ import {
 import { UserError } from '../shared/errors.ts';
 import { formatUsd, type MicroUsd } from '../shared/money.ts';
 import { systemClock } from '../shared/time.ts';
-import { clearWaiting, giveJobs } from '../worker/sweep.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
+import { behindSentence, patientCatchUp } from './patience.ts';
 import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 import { readStatus } from './watch.ts';
@@ -43,6 +43,7 @@ export async function pauseCommand(
         context,
         `${batch} is paused; what is at fal already is finished. Go on with: shotlist resume ${batch}`,
       );
+    await sayWhatIsLeft(context, shop, batch, operation);
     return EXIT.ok;
   });
 }
@@ -59,12 +60,13 @@ export async function resumeCommand(
   return await withShop(context, args, async ({ shop }) => {
     const deps = operationsOf(shop);
     if (batch === undefined) {
-      const { was, jobs } = await resumeAll(deps);
-      if (args.json === true) printJson(context, { stopped: false, was: was ?? null, requests: jobs });
+      const { was, behind } = await resumeAll(deps);
+      if (args.json === true)
+        printJson(context, { stopped: false, was: was ?? null, requests: behind.requests });
       else
         say(
           context,
-          `${was === undefined ? 'Submits were not stopped' : 'Submits go on'}; ${count(jobs, 'request')} queued again.${was === undefined ? '' : ` What had stopped them: ${was.reason}`}`,
+          `${was === undefined ? 'Submits were not stopped' : 'Submits go on'}; ${count(behind.requests, 'request')} queued again${behind.finished ? '' : ' so far; the workers queue the rest'}.${was === undefined ? '' : ` What had stopped them: ${was.reason}`}`,
         );
       return EXIT.ok;
     }
@@ -74,21 +76,22 @@ export async function resumeCommand(
     if (args.json === true) printJson(context, await readStatus(shop, batch));
     else if (operation.outcome === 'done') {
       const capped = cap === undefined ? '' : ` with a cap of ${formatUsd(cap)} in all`;
-      say(context, `${batch} goes on${capped}; ${count(operation.jobs, 'request')} queued again.`);
+      const { finished, requests } = operation.behind;
+      const rest = finished ? '' : ' so far; the workers queue the rest';
+      say(context, `${batch} goes on${capped}; ${count(requests, 'request')} queued again${rest}.`);
     }
     return EXIT.ok;
   });
 }
 
-function operationsOf({ batches, journal, queues, records }: Shop): OperationsDeps {
+function operationsOf(shop: Shop): OperationsDeps {
+  const { batches, journal, queues } = shop;
   return {
     batches,
     journal,
+    catchUp: patientCatchUp(shop),
     pauseSubmits: () => queues.pauseGenerate(),
     resumeSubmits: () => queues.resumeGenerate(),
-    giveJobs: (batch, priority, mode) =>
-      giveJobs(records.jobless(batch, mode), priority, queues.add.bind(queues)),
-    clearWaiting: (batch) => clearWaiting(batch, { records, queues }),
     eventId: () => randomBytes(6).toString('hex'),
     clock: systemClock,
   };
@@ -110,6 +113,18 @@ export async function hadEnded(
   if (args.json === true) printJson(context, status);
   say(context, `${batch} is ${status.state} and has nothing left to do.`);
   return true;
+}
+
+/** A large batch's jobs are not all cleared before a person gets an answer. */
+async function sayWhatIsLeft(
+  context: Context,
+  { batches }: Shop,
+  batch: string,
+  operation: BatchOperation,
+): Promise<void> {
+  if (operation.outcome !== 'done' || operation.behind.finished) return;
+  const waiting = (await batches.read(batch))?.counts.planned ?? 0;
+  say(context, behindSentence(waiting));
 }
 
 /** A resumed batch may stand still for another reason, which is better said now than found out. */

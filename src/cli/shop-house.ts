@@ -2,7 +2,6 @@ import type { Logger } from '../shared/log.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { systemClock } from '../shared/time.ts';
 import { createHouse, type House } from '../worker/house.ts';
-import { clearWaiting } from '../worker/sweep.ts';
 import type { Shop } from './shop.ts';
 
 /** For a command that takes steps of single requests, as a worker does. */
@@ -18,11 +17,8 @@ export function openHouse(
     add: queues.add.bind(queues),
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
-    heldWhole: (batch) => {
-      clearWaiting(batch, { records, queues }).catch((error: unknown) =>
-        log.warn({ batch, error: String(error) }, 'waiting jobs not cleared'),
-      );
-    },
+    // Workers see to it.
+    turnedAway: () => undefined,
     clock: systemClock,
     clean,
     log,

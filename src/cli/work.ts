@@ -7,6 +7,7 @@ import { PICTURE_LIMITS } from '../shared/media.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
 import { madeOf } from '../shared/originals.ts';
 import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
+import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
 import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
 import { createFetchMedia } from '../worker/collect/media.ts';
@@ -19,7 +20,7 @@ import { Latencies } from '../worker/generate/latencies.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { createHouse } from '../worker/house.ts';
-import { clearWaiting, startSweeping, sweep } from '../worker/sweep.ts';
+import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
@@ -96,11 +97,7 @@ export async function startWork({
     add,
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
-    heldWhole: (batch) => {
-      clearWaiting(batch, { records, queues }).catch((error: unknown) =>
-        log.warn({ batch, error: String(error) }, 'waiting jobs not cleared'),
-      );
-    },
+    turnedAway: createNotice({ batches, log }),
     clean: redactor([...secretsOf(environment), ...stack.secrets]),
     clock,
     log,
@@ -199,6 +196,8 @@ export async function startWork({
       ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
     });
     closers.defer(() => settlesWithin(sweeping.stop(), GOODBYE_MS));
+    const catching = startCatchingUp({ batches, records, queues, ended, redis, prefix, log });
+    closers.defer(() => settlesWithin(catching.stop(), GOODBYE_MS));
   }
   return { running: () => workers.running(), [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose]() };
 }

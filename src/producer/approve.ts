@@ -1,13 +1,16 @@
 import type { Journal } from '../shared/journal.ts';
-import type { Batches, BatchView } from '../shared/records/batches.ts';
+import type { Batches, BatchView, CaughtUp } from '../shared/records/batches.ts';
 import type { Clock } from '../shared/time.ts';
 import { refuseCancelled } from './cancel.ts';
 
 export interface ApproveDeps {
-  readonly batches: Pick<Batches, 'read' | 'approve'>;
+  readonly batches: Pick<Batches, 'read' | 'approve' | 'leaveBehind'>;
   readonly journal: Pick<Journal, 'writeEvent'>;
-  /** Plans what waited for an approved proof, and gives jobs to what has none; resolves to how many. */
-  readonly giveJobs: (batch: string, priority: number) => Promise<number>;
+  /**
+   * Plans what waited for an approved proof, and gives jobs to what has none, for as long as a person can be let wait;
+   * what it leaves, the workers do.
+   */
+  readonly catchUp: (batch: string) => Promise<CaughtUp>;
   /** A name that no other event of the same millisecond has. */
   readonly eventId: () => string;
   readonly clock: Clock;
@@ -21,6 +24,7 @@ export type Approval =
       readonly outcome: 'done';
       /** Requests that waited for a person's word when this one came. */
       readonly released: number;
+      readonly behind: CaughtUp;
       readonly before: BatchView;
     };
 
@@ -39,8 +43,8 @@ export async function approveBatch(batch: string, deps: ApproveDeps): Promise<Ap
   if (before.proof === 'open') {
     await journal.writeEvent(batch, { kind: 'approve', at: deps.clock() }, deps.eventId());
     await batches.approve(batch);
-  }
-  await deps.giveJobs(batch, before.priority);
-  const after = await batches.read(batch);
-  return { outcome: 'done', released: Math.max(0, before.counts.held - (after?.counts.held ?? 0)), before };
+  } else await batches.leaveBehind(batch);
+  const behind = await deps.catchUp(batch);
+  const held = behind.finished ? ((await batches.read(batch))?.counts.held ?? 0) : 0;
+  return { outcome: 'done', released: Math.max(0, before.counts.held - held), behind, before };
 }

@@ -1,7 +1,8 @@
+import pMap from 'p-map';
 import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import { formatUsd, type MicroUsd } from '../shared/money.ts';
-import type { Batches, BatchView, Stop } from '../shared/records/batches.ts';
+import type { Batches, BatchView, CaughtUp, Stop } from '../shared/records/batches.ts';
 import type { Clock } from '../shared/time.ts';
 import { refuseCancelled } from './cancel.ts';
 
@@ -10,17 +11,19 @@ import { refuseCancelled } from './cancel.ts';
  * takes effect with the next request that would be submitted.
  */
 export interface OperationsDeps {
-  readonly batches: Pick<Batches, 'read' | 'list' | 'setWord' | 'setCap' | 'stop' | 'stopped' | 'unstop'>;
+  readonly batches: Pick<
+    Batches,
+    'read' | 'list' | 'setWord' | 'setCap' | 'stop' | 'stopped' | 'unstop' | 'leaveBehind'
+  >;
   readonly journal: Pick<Journal, 'writeEvent' | 'writeHouseEvent'>;
   /** No generate job starts any more, in any worker; and again they do. */
   readonly pauseSubmits: () => Promise<void>;
   readonly resumeSubmits: () => Promise<void>;
   /**
-   * Gives jobs to the batch's requests that have none; `unhold` plans the held ones again first. Resolves to how many.
+   * Brings the jobs of a batch in line with its word, for as long as a person can be let wait; what it leaves, the
+   * workers do.
    */
-  readonly giveJobs: (batch: string, priority: number, mode: 'sweep' | 'unhold') => Promise<number>;
-  /** Removes the waiting jobs of a batch that is not running. */
-  readonly clearWaiting: (batch: string) => Promise<void>;
+  readonly catchUp: (batch: string) => Promise<CaughtUp>;
   /** A name that no other event of the same millisecond has. */
   readonly eventId: () => string;
   readonly clock: Clock;
@@ -35,7 +38,7 @@ export const OPERATOR_STOP = {
 /** `unknown`: Redis does not hold the batch. `ended`: nothing is left that could be paused or resumed. */
 export type BatchOperation =
   | { readonly outcome: 'unknown' | 'ended' }
-  | { readonly outcome: 'done'; readonly jobs: number; readonly before: BatchView };
+  | { readonly outcome: 'done'; readonly behind: CaughtUp; readonly before: BatchView };
 
 /** Submits nothing more of the batch. What is at fal already is finished. */
 export async function pauseBatch(batch: string, deps: OperationsDeps): Promise<BatchOperation> {
@@ -46,8 +49,7 @@ export async function pauseBatch(batch: string, deps: OperationsDeps): Promise<B
   // A rebuild of Redis must not start it again.
   await deps.journal.writeEvent(batch, { kind: 'pause', at: deps.clock() }, deps.eventId());
   await deps.batches.setWord(batch, 'paused');
-  await deps.clearWaiting(batch);
-  return { outcome: 'done', jobs: 0, before };
+  return { outcome: 'done', behind: await deps.catchUp(batch), before };
 }
 
 /**
@@ -76,8 +78,7 @@ export async function resumeBatch(
   // Numbered, since both are of one millisecond and are read back in the order of their names.
   await journal.writeEvent(batch, { kind: 'resume', at }, `2-${eventId()}`);
   await batches.setWord(batch, 'running');
-  const jobs = await deps.giveJobs(batch, before.priority, 'unhold');
-  return { outcome: 'done', jobs, before };
+  return { outcome: 'done', behind: await deps.catchUp(batch), before };
 }
 
 /** Stops all submits of all batches. Resolves to the stop that stands: an earlier one keeps its reason. */
@@ -89,28 +90,36 @@ export async function pauseAll(deps: OperationsDeps): Promise<Stop> {
   return (await batches.stopped()) ?? OPERATOR_STOP;
 }
 
-/** Lifts the stop of all submits. Resolves to what it was, undefined where there was none, and the jobs it gave. */
+/** Lifts the stop of all submits. Resolves to what it was, undefined where there was none, and what it gave jobs to. */
 export async function resumeAll({
   batches,
   journal,
   resumeSubmits,
-  giveJobs,
+  catchUp,
   eventId,
   clock,
-}: OperationsDeps): Promise<{ readonly was: Stop | undefined; readonly jobs: number }> {
+}: OperationsDeps): Promise<{ readonly was: Stop | undefined; readonly behind: CaughtUp }> {
   const was = await batches.stopped();
   await journal.writeHouseEvent({ kind: 'resume', at: clock() }, eventId());
   await batches.unstop();
   await resumeSubmits();
-  let jobs = 0;
-  for (const batch of await batches.list()) {
-    const view = await batches.read(batch);
-    if (view === undefined || view.doneAtMs !== undefined) continue;
-    // What a cap holds stays held: lifting the stop makes no room on any cap.
-    jobs += await giveJobs(batch, view.priority, 'sweep');
+  const views = await pMap(await batches.list(), (batch) => batches.read(batch), { concurrency: AT_ONCE });
+  const running = views.flatMap((view) =>
+    view !== undefined && view.doneAtMs === undefined && view.word === 'running' ? [view.batch] : [],
+  );
+  // What a cap holds stays held: lifting the stop makes no room on any cap.
+  await pMap(running, (batch) => batches.leaveBehind(batch), { concurrency: AT_ONCE });
+  let finished = true;
+  let requests = 0;
+  for (const batch of running) {
+    const caught = await catchUp(batch);
+    finished &&= caught.finished;
+    requests += caught.requests;
   }
-  return { was, jobs };
+  return { was, behind: { finished, requests } };
 }
+
+const AT_ONCE = 32;
 
 function refuseTooLow({ batch, spent, reserved }: BatchView, cap: MicroUsd): void {
   if (cap >= spent + reserved) return;

@@ -1,13 +1,15 @@
 import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
-import type { Batches } from '../shared/records/batches.ts';
+import type { Batches, CaughtUp } from '../shared/records/batches.ts';
 import type { Clock } from '../shared/time.ts';
 
 export interface CancelDeps {
-  readonly batches: Pick<Batches, 'read' | 'setWord'>;
+  readonly batches: Pick<Batches, 'read' | 'setWord' | 'leaveBehind'>;
   readonly journal: Pick<Journal, 'writeEvent'>;
-  /** Cancels what waits, at no cost; resolves to how many requests. */
-  readonly cancelWaiting: (batch: string) => Promise<number>;
+  /**
+   * Cancels what waits, at no cost, for as long as a person can be let wait; what it leaves, the workers do.
+   */
+  readonly catchUp: (batch: string) => Promise<CaughtUp>;
   /** Cancels at fal what waits there. */
   readonly withdrawQueued: (
     batch: string,
@@ -22,8 +24,9 @@ export type Cancelling =
   | { readonly outcome: 'unknown' | 'ended' }
   | {
       readonly outcome: 'done';
-      /** Requests that were waiting here. */
+      /** Requests that were waiting here: none of them is submitted any more. */
       readonly waiting: number;
+      readonly behind: CaughtUp;
       readonly atFal: { readonly withdrawn: number; readonly kept: number } | 'no-key';
     };
 
@@ -41,9 +44,12 @@ export async function cancelBatch(batch: string, deps: CancelDeps): Promise<Canc
     // A rebuild of Redis must not start it again.
     await journal.writeEvent(batch, { kind: 'cancel', at: deps.clock() }, deps.eventId());
     await batches.setWord(batch, 'cancelled');
-  }
-  const waiting = await deps.cancelWaiting(batch);
-  return { outcome: 'done', waiting, atFal: await deps.withdrawQueued(batch) };
+  } else await batches.leaveBehind(batch);
+  // From here on nobody takes one of them up.
+  const { counts } = (await batches.read(batch)) ?? before;
+  const behind = await deps.catchUp(batch);
+  const atFal = await deps.withdrawQueued(batch);
+  return { outcome: 'done', waiting: counts.planned + counts.held, behind, atFal };
 }
 
 /** Throws a `UserError` where the word is a cancelling, which nothing takes back. */

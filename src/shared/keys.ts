@@ -84,6 +84,13 @@ export function jobIdOf(request: string, round: number): string {
   return `${request}-${round}`;
 }
 
+/** undefined where the text is no job id of ours. */
+export function parseJobId(id: string): (RequestName & { readonly round: number }) | undefined {
+  const match = /^(.+)-(\d{1,9})$/.exec(id);
+  const name = match === null ? undefined : parseRequestKey(match[1] ?? '');
+  return name === undefined ? undefined : { ...name, round: Number(match?.[2]) };
+}
+
 /** Why a text cannot name a batch, or undefined where it can. No `:` (BullMQ's separator), no `/`. */
 export function batchIdFault(text: string): string | undefined {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {

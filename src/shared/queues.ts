@@ -64,12 +64,32 @@ export class Queues {
     await this.#queues.generate.setGlobalRateLimit(submitRate.max, submitRate.durationMs);
   }
 
+  /**
+   * Ids of jobs that no worker has in hand, in the order in which they start: `wait` before `prioritized`, `delayed` in
+   * their time. While others move the queue, some are seen twice or not at all.
+   */
+  async waitingIds(
+    name: QueueName,
+    where: 'wait' | 'prioritized' | 'delayed',
+    { from, count }: { readonly from: number; readonly count: number },
+  ): Promise<string[]> {
+    return await this.#queues[name].getRanges([where], from, from + count - 1, true);
+  }
+
+  /** Ids of the jobs whose request may be at fal: few, whatever waits. */
+  async idsAtFal(): Promise<string[]> {
+    const { generate, collect } = this.#queues;
+    const [submitting, collecting] = await Promise.all([
+      generate.getRanges(['active'], 0, -1),
+      collect.getRanges(['active', 'wait', 'prioritized', 'delayed'], 0, -1),
+    ]);
+    return [...new Set([...submitting, ...collecting])];
+  }
+
   /** Removes jobs that wait; one that is active or gone stays as it is. */
-  async removeWaiting(name: QueueName, jobs: readonly { request: string; round: number }[]): Promise<void> {
+  async removeIds(name: QueueName, ids: readonly string[]): Promise<void> {
     const queue = this.#queues[name];
-    await pMap(jobs, ({ request, round }) => queue.remove(jobIdOf(request, round)).catch(() => 0), {
-      concurrency: 50,
-    });
+    await pMap(ids, (id) => queue.remove(id).catch(() => 0), { concurrency: 100 });
   }
 
   /** Gives a request its job now, also where one of that name waits for a later time. */

@@ -56,6 +56,12 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     counts.held += counts.planned;
     counts.planned = 0;
   }
+  // Cancelled in one step as well: nobody takes up what waits, and it is struck off behind the word.
+  if (view.word === 'cancelled') {
+    counts.cancelled += counts.planned + counts.held;
+    counts.planned = 0;
+    counts.held = 0;
+  }
   return {
     batch: view.batch,
     state,

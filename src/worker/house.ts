@@ -45,8 +45,8 @@ export interface HouseDeps {
   readonly pauseSubmits: () => Promise<void>;
   /** A batch has nothing left to do. */
   readonly ended: (batch: string) => Promise<void>;
-  /** A cap leaves no room for even the cheapest request of a batch, so its waiting jobs are of no use. */
-  readonly heldWhole: (batch: string) => void;
+  /** A job was turned away for its batch's word; others may stand behind it. */
+  readonly turnedAway: (batch: string) => void;
   /** Takes secrets out of words that came from outside: what fal says may repeat what it was sent. */
   readonly clean: (text: string) => string;
   readonly clock: () => number;
@@ -94,8 +94,8 @@ export function createHouse(deps: HouseDeps): House {
       }
       if (outcome.code === 'held') {
         log.warn({ request: step.request, scope: outcome.scope }, 'held by a cap');
-        if (outcome.whole) deps.heldWhole(batch);
       }
+      if (outcome.code === 'word') deps.turnedAway(batch);
       return outcome;
     },
 

@@ -5,6 +5,7 @@ import type { Queues } from '../shared/queues.ts';
 import type { Batches } from '../shared/records/batches.ts';
 import type { Records } from '../shared/records/records.ts';
 import type { Redis } from '../shared/redis.ts';
+import { giveJobs } from './catch-up.ts';
 
 export interface SweepDeps {
   readonly redis: Redis;
@@ -42,62 +43,13 @@ export async function sweep({ batches, records, add, ended, log }: SweepDeps): P
     }
     // A batch that is still being enqueued gets its jobs from there.
     if (!view.complete) continue;
-    // A cancelling that broke off, or a request that was planned again behind its back.
-    if (view.word === 'cancelled') await cancelWaiting(batch, { records, ended });
+    // A request that was planned again behind its back, or a batch that was rebuilt: whoever catches up cancels it.
+    if (view.word === 'cancelled' && view.counts.planned + view.counts.held > 0)
+      await batches.leaveBehind(batch);
     given += await giveJobs(records.jobless(batch, 'sweep'), view.priority, add);
   }
   if (given > 0) log.info({ requests: given }, 'gave jobs to requests that had none');
   return given;
-}
-
-/** Adds the jobs of what `Records.jobless` found; resolves to how many. */
-export async function giveJobs(
-  chunks: ReturnType<Records['jobless']>,
-  priority: number,
-  add: SweepDeps['add'],
-): Promise<number> {
-  let given = 0;
-  for await (const chunk of chunks) {
-    for (const queue of ['generate', 'collect', 'render'] as const) {
-      const calls = chunk
-        .filter((one) => one.queue === queue)
-        .map(({ request, round }) => ({ request, round, priority }));
-      if (calls.length > 0) await add(queue, calls);
-      given += calls.length;
-    }
-  }
-  return given;
-}
-
-/**
- * Removes the waiting generate jobs of a batch that is not running: they could only be turned away, one token of the
- * rate limit each. The records stay as they are; `resume` gives them jobs again.
- */
-export async function clearWaiting(
-  batch: string,
-  { records, queues }: { records: Records; queues: Queues },
-): Promise<void> {
-  for await (const open of records.open(batch)) {
-    const planned = open.filter(({ state }) => state === 'planned');
-    await queues.removeWaiting('generate', planned);
-  }
-}
-
-/**
- * Cancels what waits of a batch whose word says so; with `queues` its jobs are removed too (one that is left finds its
- * record cancelled, and ends). Resolves to how many requests.
- */
-export async function cancelWaiting(
-  batch: string,
-  { records, queues, ended }: { records: Records; queues?: Queues; ended: (batch: string) => Promise<void> },
-): Promise<number> {
-  let count = 0;
-  for await (const { cancelled, ended: isEnd } of records.cancelWaiting(batch)) {
-    count += cancelled.length;
-    await queues?.removeWaiting('generate', cancelled);
-    if (isEnd) await ended(batch);
-  }
-  return count;
 }
 
 /**

@@ -5,7 +5,6 @@ import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { createFalQueue } from '../../src/worker/generate/fal.ts';
 import { withdrawQueued } from '../../src/worker/generate/withdraw.ts';
-import { cancelWaiting } from '../../src/worker/sweep.ts';
 import { type ChaosShop, openChaosShop } from './chaos-shop.ts';
 import { operationsOf } from './produce.ts';
 import type { ProcessSpec } from './spec.ts';
@@ -40,12 +39,12 @@ export async function openOperator(spec: ProcessSpec): Promise<Operator> {
 
 /** As `shotlist cancel` has them. */
 function cancelDepsOf({ shop, http, config }: ChaosShop): CancelDeps {
-  const { batches, journal, records, queues, ended } = shop;
+  const { batches, journal, records, queues } = shop;
   const { key, queueUrl } = config.fal;
   return {
     batches,
     journal,
-    cancelWaiting: (batch) => cancelWaiting(batch, { records, queues, ended }),
+    catchUp: operationsOf(shop).catchUp,
     async withdrawQueued(batch) {
       if (key === undefined) return 'no-key';
       const priority = (await batches.read(batch))?.priority ?? 0;
@@ -53,6 +52,7 @@ function cancelDepsOf({ shop, http, config }: ChaosShop): CancelDeps {
         batch,
         {
           records,
+          idsAtFal: () => queues.idsAtFal(),
           queue: createFalQueue({ http, key, queueUrl, timeoutMs: 15_000 }),
           endpointOf: async ({ name }) =>
             defaultRegistry().get((await journal.planned(name)).row.model).endpoint,

@@ -15,7 +15,7 @@ import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
 import type { Logger } from '../../src/shared/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { systemClock } from '../../src/shared/time.ts';
-import { clearWaiting, giveJobs } from '../../src/worker/sweep.ts';
+import { catchUp } from '../../src/worker/catch-up.ts';
 import { openChaosShop } from './chaos-shop.ts';
 import type { Tap } from './points.ts';
 import type { ProducerSpec } from './spec.ts';
@@ -52,14 +52,12 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
 
 /** What a person's commands act on. */
 export function operationsOf(shop: Shop): OperationsDeps {
-  const add = shop.queues.add.bind(shop.queues);
   return {
     batches: shop.batches,
     journal: shop.journal,
     pauseSubmits: () => shop.queues.pauseGenerate(),
     resumeSubmits: () => shop.queues.resumeGenerate(),
-    giveJobs: (id, its, mode) => giveJobs(shop.records.jobless(id, mode), its, add),
-    clearWaiting: (id) => clearWaiting(id, shop),
+    catchUp: (id) => catchUp(id, shop),
     eventId: () => randomBytes(6).toString('hex'),
     clock: systemClock,
   };

@@ -90,8 +90,9 @@ export async function completed(fal: FalSimulator, requestId: string): Promise<v
 export async function until<Value>(
   read: () => Promise<Value>,
   holds: (value: Value) => boolean,
+  limitMs = 5_000,
 ): Promise<Value> {
-  const deadlineMs = performance.now() + 5_000;
+  const deadlineMs = performance.now() + limitMs;
   for (;;) {
     const value = await read();
     if (holds(value)) return value;

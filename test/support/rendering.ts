@@ -46,7 +46,7 @@ export async function renderProcessorOf(shop: Shop, log: Logger): Promise<Render
     add: queues.add.bind(queues),
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
-    heldWhole: () => undefined,
+    turnedAway: () => undefined,
     clean: (text) => text,
     clock: systemClock,
     log,

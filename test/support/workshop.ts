@@ -19,7 +19,8 @@ import { createLogger, type Logger, silentLogger } from '../../src/shared/log.ts
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import type { BatchStatus } from '../../src/shared/status.ts';
 import { systemClock } from '../../src/shared/time.ts';
-import { clearWaiting, giveJobs, sweep } from '../../src/worker/sweep.ts';
+import { catchUp } from '../../src/worker/catch-up.ts';
+import { sweep } from '../../src/worker/sweep.ts';
 import { testFal } from './fal.ts';
 import { type TestRedis, testRedis } from './redis.ts';
 import { startRendering } from './rendering.ts';
@@ -172,8 +173,7 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
       journal: shop.journal,
       pauseSubmits: () => shop.queues.pauseGenerate(),
       resumeSubmits: () => shop.queues.resumeGenerate(),
-      giveJobs: (batch, priority, mode) => giveJobs(shop.records.jobless(batch, mode), priority, add),
-      clearWaiting: (batch) => clearWaiting(batch, shop),
+      catchUp: (batch) => catchUp(batch, shop),
       eventId: () => randomBytes(6).toString('hex'),
       clock: systemClock,
     },

@@ -34,7 +34,9 @@ export function createStanding({ batch, journal, live, clock }: StandingDeps) {
     const record = await records.read(request);
     const state = record?.state;
     const unsubmitted = state === 'planned';
-    if (state === 'cancelled' || (unsubmitted && view.word === 'cancelled')) return { status: 'cancelled' };
+    const waits = unsubmitted || state === 'held';
+    // Struck off behind the word, whatever the batch's size.
+    if (state === 'cancelled' || (waits && view.word === 'cancelled')) return { status: 'cancelled' };
     if (state === 'held' || (unsubmitted && view.word === 'held')) {
       if (record?.waitsForProof === true)
         return { status: 'held', reason: `it waits for a word on the proof; run shotlist approve ${batch}` };

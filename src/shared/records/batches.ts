@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Clock } from '../time.ts';
-import { APPROVE, COMPLETE, SET_CAP, SET_WORD, SUMMARIZED } from './scripts.ts';
+import { APPROVE, CAUGHT_UP, COMPLETE, LEAVE_BEHIND, SET_CAP, SET_WORD, SUMMARIZED } from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
 
 /** The word of a batch: what its requests may do. */
@@ -61,6 +62,20 @@ export interface Stop {
   readonly code: 'balance' | 'key' | 'endpoint' | 'price_changed' | 'operator' | 'redis_lost' | 'rebuild';
   /** A sentence; holds fal's words. */
   readonly reason: string;
+}
+
+export interface BehindMark {
+  readonly mark: string;
+  /** `unhold`: a person resumed, and held requests are planned again first. */
+  readonly mode: 'sweep' | 'unhold';
+}
+
+/** How far somebody came with bringing a batch's jobs in line with its word. */
+export interface CaughtUp {
+  /** Whether nothing is left to do; else the mark stands, and the workers go on. */
+  readonly finished: boolean;
+  /** Requests that got a job, or were cancelled. Jobs that were only cleared are not counted. */
+  readonly requests: number;
 }
 
 const integer = z.coerce.number().int();
@@ -139,7 +154,9 @@ export class Batches {
   /** Says that every chunk has its records. Resolves to true when the batch has ended by this. */
   async complete(batch: string): Promise<boolean> {
     const { redis, prefix, clock } = this.#deps;
-    return (await redis.eval(COMPLETE, 0, prefix, JSON.stringify({ batch, at: clock() }))) === 1;
+    return (
+      (await redis.eval(COMPLETE, 0, prefix, JSON.stringify({ batch, at: clock(), token: token() }))) === 1
+    );
   }
 
   /** undefined when Redis does not hold it (never enqueued, or its time is up). */
@@ -189,16 +206,51 @@ export class Batches {
     return await redis.zrevrange(`${prefix}:batches`, 0, -1);
   }
 
-  /** A cancelled batch stays cancelled, whoever pauses or resumes it in the same moment. */
+  /**
+   * Takes effect at once, whatever the batch's size; its jobs are left behind, until somebody brings them in line. A
+   * cancelled batch stays cancelled, whoever pauses or resumes it in the same moment.
+   */
   async setWord(batch: string, word: Word): Promise<void> {
     const { redis, prefix } = this.#deps;
-    await redis.eval(SET_WORD, 0, prefix, JSON.stringify({ batch, word }));
+    await redis.eval(SET_WORD, 0, prefix, JSON.stringify({ batch, word, token: token() }));
+  }
+
+  /** undefined when Redis does not hold the batch. */
+  async word(batch: string): Promise<Word | undefined> {
+    const word = await this.#deps.redis.hget(this.#key(batch), 'word');
+    return z
+      .enum(WORDS)
+      .optional()
+      .parse(word ?? undefined);
+  }
+
+  /** The batches whose jobs do not agree with their word yet, and the mark of each. */
+  async behind(): Promise<ReadonlyMap<string, BehindMark>> {
+    const { redis, prefix } = this.#deps;
+    const marks = Object.entries(await redis.hgetall(`${prefix}:behind`));
+    return new Map(
+      marks.map(([batch, mark]) => [batch, { mark, mode: mark.startsWith('u') ? 'unhold' : 'sweep' }]),
+    );
+  }
+
+  /** Says that jobs of the batch may stand in the queue, or be missing there, against its word. */
+  async leaveBehind(batch: string): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis.eval(LEAVE_BEHIND, 0, prefix, JSON.stringify({ batch, token: token() }));
+  }
+
+  /** Its jobs agree with its word. Resolves to false, and changes nothing, where the mark is a later one by now. */
+  async caughtUp(batch: string, { mark }: BehindMark): Promise<boolean> {
+    const { redis, prefix } = this.#deps;
+    return (await redis.eval(CAUGHT_UP, 0, prefix, batch, mark)) === 1;
   }
 
   /** A person's word on the proof. Resolves to whether it was still open. */
   async approve(batch: string): Promise<boolean> {
     const { redis, prefix, clock } = this.#deps;
-    return (await redis.eval(APPROVE, 0, prefix, JSON.stringify({ batch, at: clock() }))) === 1;
+    return (
+      (await redis.eval(APPROVE, 0, prefix, JSON.stringify({ batch, at: clock(), token: token() }))) === 1
+    );
   }
 
   /** The new total that the batch may spend. Resolves to false, and changes nothing, where more is spent or reserved. */
@@ -252,6 +304,11 @@ export class Batches {
   #key(batch: string): string {
     return `${this.#deps.prefix}:batch:${batch}`;
   }
+}
+
+/** Tells two changes of a word apart. */
+function token(): string {
+  return randomBytes(6).toString('base64url');
 }
 
 /** Requests that are not at rest. */

@@ -87,7 +87,10 @@ return cjson.encode({ code = 'ok', items = out })
 
 /** Marks the enqueue as complete; from then on an empty open set means that the batch has ended. */
 export const COMPLETE = `${COMMON}
-redis.call('HSET', P .. ':batch:' .. a.batch, 'enq', '1')
+local bat = P .. ':batch:' .. a.batch
+redis.call('HSET', bat, 'enq', '1')
+-- Paused or cancelled while it was enqueued: jobs were added behind those that were cleared.
+if redis.call('HGET', bat, 'word') ~= 'running' then leaveBehind(a.batch, 'j' .. a.token) end
 return finishIfEnded(a.batch) and 1 or 0
 `;
 
@@ -117,6 +120,22 @@ local word = redis.call('HGET', bat, 'word')
 if not word or word == 'cancelled' then return 0 end
 redis.call('HSET', bat, 'word', a.word)
 if a.word == 'running' then redis.call('HDEL', bat, 'hs', 'hl') end
+leaveBehind(a.batch, (a.word == 'running' and 'u' or 'j') .. a.token)
+return 1
+`;
+
+/** See `leaveBehind` in `transition-script.ts`. */
+export const LEAVE_BEHIND = `${COMMON}
+leaveBehind(a.batch, 'j' .. a.token)
+return 1
+`;
+
+/** Only while it is the mark that was worked on: the word may have changed again since. */
+export const CAUGHT_UP = `
+local key = ARGV[1] .. ':behind'
+local mark = redis.call('HGET', key, ARGV[2])
+if mark and mark ~= ARGV[3] then return 0 end
+redis.call('HDEL', key, ARGV[2])
 return 1
 `;
 
@@ -132,6 +151,7 @@ local moving = 0
 for i = 3, 7 do moving = moving + num(fields[i]) end
 if moving == 0 and fields[2] then redis.call('HINCRBY', bat, 'idle', int(math.max(0, a.at - num(fields[2])))) end
 redis.call('HSET', bat, 'proof', 'approved')
+leaveBehind(a.batch, 'j' .. a.token)
 return 1
 `;
 

@@ -15,6 +15,7 @@
  * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
  * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
  * | `P:memory` | `life`, `tick` (steps of all), and for each worker the steps that it took: see `redis-memory.ts` |
+ * | `P:behind` | batches whose jobs a worker has yet to bring in line with their word |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  */
 
@@ -50,6 +51,14 @@ end
 
 local function scopesOf(batch, day)
   return { 'batch:' .. batch, 'day:' .. day, 'month:' .. string.sub(day, 1, 7) }
+end
+
+-- The batch's jobs no longer agree with its word: a worker catches up with them, whatever the batch's size. j clears
+-- or gives jobs; u plans held requests again first, and stays until that is done.
+local function leaveBehind(batch, mark)
+  local key = P .. ':behind'
+  if string.sub(redis.call('HGET', key, batch) or '', 1, 1) == 'u' then mark = 'u' .. string.sub(mark, 2) end
+  redis.call('HSET', key, batch, mark)
 end
 
 local function finishIfEnded(batch)
@@ -151,6 +160,7 @@ if a.money == 'take' then
         local cheapest = num(redis.call('HGET', bat, 'cheapest'))
         if spent + cheapest > tonumber(limit) then
           redis.call('HSET', bat, 'word', 'held')
+          leaveBehind(a.batch, 'j' .. a.op)
           out.whole = true
         else
           wake(scopes[i], 5, woken)

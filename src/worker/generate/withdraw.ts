@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { parseJobId, requestKeyOf } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
@@ -7,7 +8,9 @@ import type { FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';
 
 export interface WithdrawDeps {
-  readonly records: Pick<Records, 'open' | 'noteWithdrawal'>;
+  readonly records: Pick<Records, 'read' | 'noteWithdrawal'>;
+  /** Ids of the jobs whose request may be at fal, of whatever batch. */
+  readonly idsAtFal: () => Promise<readonly string[]>;
   readonly queue: Pick<FalQueue, 'status' | 'cancel'>;
   /** Of the model that a request asks for. */
   readonly endpointOf: (record: RequestRecord) => Promise<string>;
@@ -35,20 +38,21 @@ export async function withdrawQueued(
   deps: WithdrawDeps,
   signal: AbortSignal,
 ): Promise<Withdrawn> {
-  let withdrawn = 0;
-  let kept = 0;
-  for await (const open of deps.records.open(batch)) {
-    const atFal = open.filter(({ state, booked }) => state === 'submitted' && booked === undefined);
-    await pMap(
-      atFal,
-      async (record) => {
-        if (await withdrawOne(record, deps, signal)) withdrawn += 1;
-        else kept += 1;
-      },
-      { concurrency: AT_ONCE, signal },
-    );
-  }
-  return { withdrawn, kept };
+  const names = (await deps.idsAtFal()).flatMap((id) => parseJobId(id) ?? []);
+  const ours = [...new Set(names.filter((name) => name.batch === batch).map(requestKeyOf))];
+  const outcomes = await pMap(
+    ours,
+    async (request) => {
+      const record = await deps.records.read(request);
+      if (record?.state !== 'submitted' || record.booked !== undefined) return undefined;
+      return await withdrawOne(record, deps, signal);
+    },
+    { concurrency: AT_ONCE, signal },
+  );
+  return {
+    withdrawn: outcomes.filter((one) => one === true).length,
+    kept: outcomes.filter((one) => one === false).length,
+  };
 }
 
 async function withdrawOne(record: RequestRecord, deps: WithdrawDeps, signal: AbortSignal): Promise<boolean> {

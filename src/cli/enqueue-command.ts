@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
-import { count, planFromArguments, planJson, planSentence } from './plan-list.ts';
+import { count, planFromArguments, planJson, planSentence, syncSentence } from './plan-list.ts';
 import { proofSentence } from './proof-words.ts';
 import { queueList } from './queue-list.ts';
 import { openShop } from './shop.ts';
@@ -20,8 +20,8 @@ export async function enqueueCommand(
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
-  const { batch, outcome, totals } = await queueList(context, { stack, shop, config, list, args });
-  if (args.json === true) printJson(context, planJson(batch, totals));
+  const { batch, outcome, totals, sync } = await queueList(context, { stack, shop, config, list, args });
+  if (args.json === true) printJson(context, planJson(batch, totals, { sync }));
   else if (outcome !== 'ended') say(context, QUEUED[outcome](batch));
   return args.watch === true ? await watchBatch(context, shop, batch, { json: args.json === true }) : EXIT.ok;
 }
@@ -39,11 +39,11 @@ export async function dryRun(context: Context, list: string | undefined, args: L
   // Opening a folder makes it, and a dry run leaves nothing behind.
   const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);
   await using store = none ? undefined : await openStore(stack.store, log);
-  const { plan, proof } = await planFromArguments(context, { list, args, config, store });
+  const { plan, proof, sync } = await planFromArguments(context, { list, args, config, store });
   await using _plan = plan;
   const batch = args.batch ?? plan.batchId;
   if (args.json === true) {
-    printJson(context, planJson(batch, plan.totals));
+    printJson(context, planJson(batch, plan.totals, { sync }));
     return EXIT.ok;
   }
   say(context, `${batch}: ${planSentence(plan.totals)}`);
@@ -55,6 +55,7 @@ export async function dryRun(context: Context, list: string | undefined, args: L
       `  ${options}: ${count(group.shots, 'shot')}, ${count(group.images, 'image')}, ${count(group.requests, 'request')}`,
     );
   }
+  if (sync !== undefined) say(context, syncSentence(sync, args));
   say(context, 'Nothing was queued: this was a dry run.');
   return EXIT.ok;
 }

@@ -17,6 +17,7 @@ export interface ListArguments {
   readonly priority: number;
   /** Rows that run first, while the others wait for a person's word on them. */
   readonly proof?: number;
+  readonly prune?: true;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
@@ -80,6 +81,10 @@ export function addListArguments(command: Command, registry: Registry): Command 
         '--proof <n>',
         'make this many rows first, spread over the options of the list, and hold the others for shotlist approve',
       ).argParser(proofSize),
+    )
+    .option(
+      '--prune',
+      'retire what this list no longer has from the exports of the earlier lists of its name; no file is deleted',
     )
     .option('--dry-run', 'say what it would make and cost, and stop')
     .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')

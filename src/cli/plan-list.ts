@@ -2,13 +2,16 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { confirm } from '@inquirer/prompts';
+import { openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
 import { listName, readList } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
 import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import { type ChosenProof, ProofSample } from '../producer/proof-sample.ts';
+import { catalogOf } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
+import { Journal } from '../shared/journal.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
@@ -26,11 +29,19 @@ export interface PlanListDeps {
   readonly store: ObjectStore | undefined;
 }
 
+export interface PlannedList {
+  readonly plan: Plan;
+  readonly name: string;
+  /** How the list differs from the last one of its name; undefined where there was none. */
+  readonly sync: SyncTotals | undefined;
+  readonly proof: ChosenProof | undefined;
+}
+
 /** Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. */
 export async function planFromArguments(
   context: Context,
   { list, args, config, store }: PlanListDeps,
-): Promise<{ readonly plan: Plan; readonly name: string; readonly proof: ChosenProof | undefined }> {
+): Promise<PlannedList> {
   const { signal, stdin, cwd } = context;
   const registry = defaultRegistry();
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
@@ -39,6 +50,15 @@ export async function planFromArguments(
   const recipes = await loadRecipes(shippedRecipesFolder());
   const name = listName(source);
   const sample = args.proof === undefined ? undefined : new ProofSample(args.proof);
+  if (source.kind === 'prompt' && args.prune === true) {
+    throw new UserError('usage', '--prune compares a list with the last one of its name: it needs a list.');
+  }
+  const sync =
+    store === undefined || source.kind === 'prompt'
+      ? undefined
+      : await openCatalogSync(catalogOf(name), { store, journal: new Journal({ store }), signal }, (text) =>
+          say(context, `warning: ${text}`),
+        );
   const plan = await planList({
     rows: readList(source, { signal }),
     listName: name,
@@ -50,10 +70,11 @@ export async function planFromArguments(
     ...(sample === undefined ? {} : { sample }),
     spoolFolder: tmpdir(),
     clock: systemClock,
+    onRow: ({ shot, shotKey }) => sync?.see({ shot: shot.id, shotKey, variants: shot.variants }),
     signal,
   });
   for (const warning of plan.warnings) say(context, `warning: ${warning}`);
-  return { plan, name, proof: sample?.chosen() };
+  return { plan, name, proof: sample?.chosen(), sync: await sync?.totals() };
 }
 
 /** No shipped model takes images yet; a file of one would be read from here. */
@@ -63,8 +84,8 @@ async function hashOfImage(address: string): Promise<string> {
     .digest('hex');
 }
 
-/** The public contract of `enqueue --json` and `--dry-run --json`. */
-export function planJson(batch: string, totals: PlanTotals) {
+/** The public contract of `enqueue --json` and `--dry-run --json`. `sync` is there where there was something to compare with. */
+export function planJson(batch: string, totals: PlanTotals, { sync }: Pick<PlannedList, 'sync'>) {
   const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
   return {
     batch,
@@ -74,6 +95,7 @@ export function planJson(batch: string, totals: PlanTotals) {
     reusedImages,
     estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
     naiveUsd: toUsd(naiveMicroUsd),
+    ...(sync === undefined ? {} : { sync }),
   };
 }
 
@@ -93,6 +115,21 @@ export function planSentence({
   const reused = reusedImages === 0 ? '' : `, ${count(reusedImages, 'image')} already made`;
   const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
   return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
+}
+
+/** In one line: what is new, changed, unchanged, gone. */
+export function syncSentence(sync: SyncTotals, { prune }: Pick<ListArguments, 'prune'>): string {
+  const number = (n: number) => n.toLocaleString('en');
+  const { goneIds } = sync;
+  const more = sync.gone > goneIds.length ? ', …' : '';
+  const ids = sync.gone === 0 ? '' : ` (${goneIds.join(', ')}${more})`;
+  const retired =
+    sync.gone === 0
+      ? ''
+      : prune === true
+        ? '; --prune retires them from the exports'
+        : '; they stay in the exports, without --prune';
+  return `compared with ${sync.with}: ${number(sync.new)} new, ${number(sync.changed)} changed, ${number(sync.unchanged)} unchanged, ${number(sync.gone)} gone${ids}${retired}`;
 }
 
 export function count(n: number, noun: string): string {

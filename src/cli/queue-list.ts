@@ -1,11 +1,19 @@
 import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
+import { enterCatalog } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
 import { waitingForProof } from '../shared/forecast.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
-import { confirmSpending, count, planFromArguments, planSentence } from './plan-list.ts';
+import {
+  confirmSpending,
+  count,
+  type PlannedList,
+  planFromArguments,
+  planSentence,
+  syncSentence,
+} from './plan-list.ts';
 import { proofSentence, rowsOfProof } from './proof-words.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
@@ -22,18 +30,31 @@ export interface QueueListOptions {
 export async function queueList(
   context: Context,
   { stack, shop, config, list, args }: QueueListOptions,
-): Promise<Enqueued & { readonly totals: PlanTotals }> {
-  const { plan, name, proof } = await planFromArguments(context, { list, args, config, store: shop.store });
+): Promise<Enqueued & Pick<PlannedList, 'sync'> & { readonly totals: PlanTotals }> {
+  const { plan, name, proof, sync } = await planFromArguments(context, {
+    list,
+    args,
+    config,
+    store: shop.store,
+  });
   await using _plan = plan;
   for (const note of stack.notes) say(context, `note: ${note}`);
   const batch = args.batch ?? plan.batchId;
+  // Behind the plan: what the newest entry names is whole in the store. A single prompt is no catalog.
+  const entered = async (of: string) => {
+    if (args.prompt !== undefined) return;
+    const prune = args.prune === true;
+    await enterCatalog(shop.store, { batch: of, listName: name, prune }, systemClock, context.signal);
+  };
   await shop.memory.open(context.signal);
   const standing = await standingOf(batch, plan.digest, shop, context.signal);
   if (standing === 'ended') {
     say(context, `${batch} has ended before: nothing is left to do, $0.00.`);
-    return { batch, outcome: 'ended', totals: nothingToPay(plan.totals) };
+    await entered(batch);
+    return { batch, outcome: 'ended', totals: nothingToPay(plan.totals), sync };
   }
   say(context, planSentence(plan.totals));
+  if (sync !== undefined) say(context, syncSentence(sync, args));
   if (proof !== undefined && standing === 'unknown') say(context, proofSentence(batch, proof));
   await confirmSpending(context, plan.totals, args, config);
   const enqueued = await enqueue(
@@ -49,8 +70,9 @@ export async function queueList(
     },
     { ...shop, add: shop.queues.add.bind(shop.queues), clock: systemClock },
   );
+  await entered(enqueued.batch);
   if (standing !== 'unknown') await sayStandingProof(context, shop, batch, args);
-  return { ...enqueued, totals: plan.totals };
+  return { ...enqueued, totals: plan.totals, sync };
 }
 
 /** The head of a batch is written once, and says for good what is of its proof. */

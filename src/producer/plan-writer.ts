@@ -3,7 +3,7 @@ import { UserError } from '../shared/errors.ts';
 import { shotKeyOf } from '../shared/keys.ts';
 import { endWarning, type InputValue } from '../shared/models/model.ts';
 import { pricerOf } from '../shared/models/price.ts';
-import type { PlanRow } from '../shared/plan-row.ts';
+import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Clock } from '../shared/time.ts';
 import { inputOf, requestsOf } from './plan-requests.ts';
 import { type PlanTotals, TotalsCounter } from './plan-totals.ts';
@@ -19,7 +19,18 @@ export interface PlanWriterDeps {
   /** Is told of every row, where a proof is to be made first. */
   readonly sample?: Pick<ProofSample, 'add'>;
   readonly clock: Clock;
+  /** Told of each row, in the order of the list, for what else is to be known of it; a promise holds the next row up. */
+  readonly onRow?: ((row: WrittenRow) => void | Promise<void>) | undefined;
   readonly signal?: AbortSignal;
+}
+
+/** A row as it stands in the plan. */
+export interface WrittenRow {
+  /** Place in the list, from 0. */
+  readonly row: number;
+  readonly shot: Shot;
+  readonly shotKey: string;
+  readonly requests: readonly PlannedRequest[];
 }
 
 const LOOKUPS = 32;
@@ -91,6 +102,7 @@ export class PlanWriter {
     const json = JSON.stringify(row);
     this.#hash.update(json);
     this.#totals.add({ ...shot, requests, singleMicroUsd: price(1).maxMicroUsd });
+    await this.#deps.onRow?.({ row: row.row, shot, shotKey, requests });
     await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}}`);
   }
 

@@ -1,3 +1,4 @@
+import { catalogOf } from '../shared/catalog.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { FaultReport, type RowFault } from './fault.ts';
 import { IdSet } from './id-set.ts';
@@ -75,14 +76,5 @@ export async function planList(deps: PlanDeps): Promise<Plan> {
 
 /** The list's name in plain letters and 8 hex digits of its digest. */
 export function batchIdOf(listName: string, digest: string): string {
-  const slug = listName
-    .replace(/\.gz$/i, '')
-    .replace(/\.(csv|tsv|jsonl|ndjson)$/i, '')
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/\p{M}/gu, '')
-    .replace(/[^a-z0-9]+/g, '-')
-    .slice(0, 40)
-    .replace(/^-+|-+$/g, '');
-  return `${slug === '' ? 'list' : slug}-${digest.slice(0, 8)}`;
+  return `${catalogOf(listName)}-${digest.slice(0, 8)}`;
 }

@@ -146,6 +146,13 @@ export const objectKeys = {
   /** Corrections of the ledger by fal's bill; named like its entries, with a number before. */
   adjustments: `${JOURNAL}adjustments/`,
   adjustmentDay: (day: string) => `${JOURNAL}adjustments/${day}/`,
+  /** Which batch a list of that name was last, and before. */
+  catalog: (catalog: string) => `${JOURNAL}catalogs/${encodeSegment(catalog)}/`,
+  catalogEntry: (
+    catalog: string,
+    { batch, at, prune }: { readonly batch: string; readonly at: number; readonly prune: boolean },
+  ) =>
+    `${JOURNAL}catalogs/${encodeSegment(catalog)}/${String(at).padStart(14, '0')}-${prune ? 'prune' : 'keep'}-${encodeSegment(batch)}.json`,
   orphans: `${JOURNAL}orphans/`,
   orphan: (requestId: string) => `${JOURNAL}orphans/${encodeSegment(requestId)}.json`,
 } as const;

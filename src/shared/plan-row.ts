@@ -69,10 +69,24 @@ export async function packPlanLines(lines: readonly string[]): Promise<Buffer> {
 
 /** Throws a `MalformedError` where the bytes are no plan chunk. */
 export function readPlanChunk(bytes: Uint8Array): PlanRow[] {
+  return parsedLines(bytes, planRow);
+}
+
+function parsedLines<T>(bytes: Uint8Array, schema: z.ZodType<T>): T[] {
   try {
     const text = gunzipSync(bytes, { maxOutputLength: MAX_CHUNK_BYTES }).toString();
-    return text.split('\n').flatMap((line) => (line === '' ? [] : [planRow.parse(JSON.parse(line))]));
+    return text.split('\n').flatMap((line) => (line === '' ? [] : [schema.parse(JSON.parse(line))]));
   } catch (thrown) {
     throw new MalformedError(`not a plan chunk: ${messageOf(thrown)}`, { cause: thrown });
   }
+}
+
+const planShot = planRow.pick({ shot: true, shotKey: true, variants: true });
+
+/** What a row wants, without its prompt and columns. */
+export type PlanShot = z.infer<typeof planShot>;
+
+/** The rows of a chunk by what they want alone, for who goes through a whole plan. Throws as `readPlanChunk` does. */
+export function readPlanShots(bytes: Uint8Array): PlanShot[] {
+  return parsedLines(bytes, planShot);
 }

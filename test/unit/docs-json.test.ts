@@ -20,7 +20,7 @@ function shapeOf(value: unknown): unknown {
 
 describe('docs/json.md', () => {
   it('shows a plan as `enqueue --json` prints it', () => {
-    const printed = planJson('catalog-bc6d54ef', {
+    const totals = {
       shots: 24,
       images: 69,
       requests: 25,
@@ -31,8 +31,16 @@ describe('docs/json.md', () => {
       naiveMicroUsd: 1_360_000,
       cheapestMicroUsd: 10_000,
       groups: [],
-    });
-    expect(plan).toEqual(printed);
+    };
+    const sync = {
+      with: 'catalog-77ab01c3',
+      new: 1,
+      changed: 2,
+      unchanged: 21,
+      gone: 1,
+      goneIds: ['MUG-009'],
+    };
+    expect(plan).toEqual(planJson('catalog-bc6d54ef', totals, { sync }));
   });
 
   it('shows a status that the contract takes, with nothing left out or added', () => {

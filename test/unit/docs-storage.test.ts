@@ -38,6 +38,12 @@ const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
   ledgerDay: objectKeys.ledgerDay('2026-11-24'),
   adjustments: objectKeys.adjustments,
   adjustmentDay: objectKeys.adjustmentDay('2026-11-24'),
+  catalog: objectKeys.catalog('spring'),
+  catalogEntry: objectKeys.catalogEntry('spring', {
+    batch: 'spring-1',
+    at: 1_795_525_699_749,
+    prune: false,
+  }),
   orphans: objectKeys.orphans,
   orphan: objectKeys.orphan(id),
 };

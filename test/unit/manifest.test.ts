@@ -15,6 +15,7 @@ const ends: Record<ShotStatus, RequestEnd> = {
   held: { status: 'held', reason: 'the batch cap of $1.00 leaves no room' },
   cancelled: { status: 'cancelled' },
   pending: { status: 'pending' },
+  retired: { status: 'retired' },
 };
 const options = { urlOf: (key: string) => `https://shop/${key}`, costMicroUsd: 30_000, simulated: false };
 

@@ -4,12 +4,13 @@ import type { ObjectStore } from '../object-store.ts';
 import type { Clock } from '../time.ts';
 import type { ManifestLine } from './manifest.ts';
 import { type ManifestDeps, manifestLines } from './manifest-lines.ts';
+import { retiredOf } from './retired.ts';
 import { costsByRow } from './row-costs.ts';
 import { createStanding, type StandingDeps } from './standing.ts';
 
 export interface BatchManifestDeps {
   readonly store: ObjectStore;
-  readonly journal: ManifestDeps['journal'] & Pick<Journal, 'readSummary'>;
+  readonly journal: ManifestDeps['journal'] & Pick<Journal, 'readSummary' | 'readHead'>;
   readonly live: StandingDeps['live'];
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -25,6 +26,7 @@ export async function batchManifest(
     urlOf: (key) => store.urlOf(key),
     costOfRow: await costsByRow({ store, clock }, head, signal),
     standing: createStanding({ batch: head.batch, journal, live, clock }),
+    retired: await retiredOf(head, { store, journal, signal }),
     signal,
   });
 }

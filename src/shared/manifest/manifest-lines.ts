@@ -13,6 +13,8 @@ export interface ManifestDeps {
   readonly costOfRow: (row: number) => MicroUsd;
   /** How a request stands of which the store says neither that it was delivered nor that it failed. */
   readonly standing: (request: string) => Promise<RequestEnd>;
+  /** Whether a later list has retired the shot. */
+  readonly retired: (shot: string) => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -35,11 +37,14 @@ export async function* manifestLines(head: Head, deps: ManifestDeps): AsyncGener
     return await deps.standing(requestKeyOf(name));
   }
 
+  const optionsOf = ({ row }: PlanRow) => ({ urlOf, costMicroUsd: costOfRow(row), simulated });
+
   yield* pMapIterable(
     planRows(head, journal, signal),
     async (row) => {
+      if (deps.retired(row.shot)) return manifestLine(row, [{ status: 'retired' }], optionsOf(row));
       const ends = await Promise.all(row.requests.map(({ part }) => endOf({ batch, row: row.row, part })));
-      return manifestLine(row, ends, { urlOf, costMicroUsd: costOfRow(row.row), simulated });
+      return manifestLine(row, ends, optionsOf(row));
     },
     { concurrency: SHOTS_AT_ONCE },
   );

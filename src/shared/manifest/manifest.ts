@@ -8,6 +8,8 @@ export type RequestEnd =
   | { readonly status: 'failed'; readonly code: string; readonly message: string }
   | { readonly status: 'held'; readonly reason: string }
   | { readonly status: 'cancelled' }
+  /** Of a whole shot: a later list of the catalog, queued with `--prune`, no longer has it. */
+  | { readonly status: 'retired' }
   | { readonly status: 'pending' };
 
 export type ShotStatus = RequestEnd['status'];
@@ -59,7 +61,13 @@ export type ManifestLine = ReturnType<typeof manifestLine>;
  * What is still to come decides first, then what needs a person, then what is final: a shot is `delivered` only when
  * all of its requests are.
  */
-const FIRST_OF = ['pending', 'held', 'failed', 'cancelled'] as const satisfies readonly ShotStatus[];
+const FIRST_OF = [
+  'retired',
+  'pending',
+  'held',
+  'failed',
+  'cancelled',
+] as const satisfies readonly ShotStatus[];
 
 export function statusOfShot(ends: readonly RequestEnd[]): ShotStatus {
   return FIRST_OF.find((status) => ends.some((end) => end.status === status)) ?? 'delivered';

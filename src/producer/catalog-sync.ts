@@ -1,0 +1,75 @@
+import { newestEntry } from '../shared/catalog.ts';
+import { MalformedError } from '../shared/errors.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { ObjectStore } from '../shared/object-store.ts';
+import type { PlanShot } from '../shared/plan-row.ts';
+import { planShots } from '../shared/plan-shots.ts';
+import { ShotTable } from '../shared/shot-table.ts';
+
+/** How a list differs from the one of its name that was queued last. Counts are of rows. */
+export interface SyncTotals {
+  /** The batch it is compared with; may be the list's own. */
+  readonly with: string;
+  readonly new: number;
+  /** Another prompt, model or paid option, or more variants. */
+  readonly changed: number;
+  readonly unchanged: number;
+  readonly gone: number;
+  /** The first 20 of them, in the order of the earlier list. */
+  readonly goneIds: readonly string[];
+}
+
+export interface CatalogSync {
+  /** Each row of the list, in any order. */
+  see(shot: PlanShot): void;
+  /** To be called once, when all were seen. */
+  totals(): Promise<SyncTotals>;
+}
+
+export interface CatalogSyncDeps {
+  readonly store: Pick<ObjectStore, 'get' | 'list'>;
+  readonly journal: Pick<Journal, 'readHead'>;
+  readonly signal?: AbortSignal;
+}
+
+const SHOWN_GONE = 20;
+
+/**
+ * Reads the plan that the catalog was last. undefined where there is none to compare with: the first list of its name,
+ * or a plan that is no longer whole in the store, which `warn` is told. Memory: 42 MB for a million rows.
+ */
+export async function openCatalogSync(
+  catalog: string,
+  { store, journal, signal }: CatalogSyncDeps,
+  warn: (sentence: string) => void,
+): Promise<CatalogSync | undefined> {
+  const entry = await newestEntry(store, catalog, signal);
+  const head = entry === undefined ? undefined : await journal.readHead(entry.batch, signal);
+  if (head === undefined) return undefined;
+  const earlier = new ShotTable(head.shots);
+  try {
+    for await (const shot of planShots(head, store, signal)) earlier.add(shot);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    warn(`${error.message} This list is therefore not compared with it.`);
+    return undefined;
+  }
+  const counts = { new: 0, changed: 0, unchanged: 0 };
+  return {
+    see(shot) {
+      counts[earlier.meet(shot)] += 1;
+    },
+    async totals() {
+      const gone = earlier.size - earlier.met;
+      const goneIds: string[] = [];
+      const wanted = Math.min(gone, SHOWN_GONE);
+      if (wanted > 0) {
+        for await (const { shot } of planShots(head, store, signal)) {
+          if (!earlier.isMet(shot)) goneIds.push(shot);
+          if (goneIds.length === wanted) break;
+        }
+      }
+      return { with: head.batch, ...counts, gone, goneIds };
+    },
+  };
+}

@@ -9,6 +9,7 @@ import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addRebuildCommand } from './rebuild-command.ts';
 import { addReconcileCommand } from './reconcile-command.ts';
+import { addRedoCommand } from './redo-command.ts';
 import { runCommand } from './run-command.ts';
 import { addUnknownCommands } from './unknown-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
@@ -79,6 +80,9 @@ function program(): Command {
     exit = came;
   });
   addOperatorCommands(cli, context, (came) => {
+    exit = came;
+  });
+  addRedoCommand(cli, context, (came) => {
     exit = came;
   });
   addRebuildCommand(cli, context, (came) => {

@@ -7,6 +7,7 @@ import { listName, readList } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
 import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
+import type { PlanWriterDeps } from '../producer/plan-writer.ts';
 import { type ChosenProof, ProofSample } from '../producer/proof-sample.ts';
 import { catalogOf } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
@@ -16,6 +17,7 @@ import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
+import { createTakesOfPlan, Takes } from '../shared/takes.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, openLog, say } from './context.ts';
 import { type ListArguments, listOptionsOf } from './list-arguments.ts';
@@ -65,7 +67,7 @@ export async function planFromArguments(
     options: { ...listOptionsOf(args, registry), ...template },
     registry,
     recipes: new Set(recipes.keys()),
-    made: store === undefined ? async () => [] : await createMade(store, signal),
+    ...(await whatExists(store, signal)),
     hashOf: hashOfImage,
     ...(sample === undefined ? {} : { sample }),
     spoolFolder: tmpdir(),
@@ -77,8 +79,17 @@ export async function planFromArguments(
   return { plan, name, proof: sample?.chosen(), sync: await sync?.totals() };
 }
 
+async function whatExists(
+  store: ObjectStore | undefined,
+  signal: AbortSignal,
+): Promise<Pick<PlanWriterDeps, 'made' | 'takes'>> {
+  if (store === undefined) return { made: async () => [] };
+  const takes = await Takes.load({ store, journal: new Journal({ store }), signal });
+  return { made: await createMade(store, signal), takes: createTakesOfPlan(takes, store, signal) };
+}
+
 /** No shipped model takes images yet; a file of one would be read from here. */
-async function hashOfImage(address: string): Promise<string> {
+export async function hashOfImage(address: string): Promise<string> {
   return createHash('sha256')
     .update(await readFile(address))
     .digest('hex');

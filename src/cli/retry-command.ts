@@ -4,7 +4,7 @@ import { findRetryable, type Retryable, type RetryDeps, retryFailures } from '..
 import { UserError } from '../shared/errors.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
-import { madeOf } from '../shared/originals.ts';
+import { madeOfRow } from '../shared/originals.ts';
 import { rebuildBatch } from '../shared/rebuild/rebuild.ts';
 import { batchStatus } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
@@ -37,7 +37,7 @@ export async function retryCommand(context: Context, batch: string, args: RetryA
       {
         journal: shop.journal,
         records: shop.records,
-        made: (shotKey, signal) => madeOf(shop.store, shotKey, signal),
+        made: (row, signal) => madeOfRow(shop.store, row, signal),
         registry: defaultRegistry(),
       },
       context.signal,
@@ -82,7 +82,8 @@ async function assertRetryable(
   refuseCancelled({ batch, word: summary.data.state });
 }
 
-function shotsOf(text: string | undefined): ReadonlySet<string> | undefined {
+/** The ids that `--shot` names. */
+export function shotsOf(text: string | undefined): ReadonlySet<string> | undefined {
   if (text === undefined) return undefined;
   const ids = text
     .split(',')
@@ -134,7 +135,11 @@ function planSentence(
 }
 
 /** It may stand still for another reason, which is better said now than found out. */
-async function sayWhatHolds(context: Context, { batches }: Shop, batch: string): Promise<void> {
+export async function sayWhatHolds(
+  context: Context,
+  { batches }: Pick<Shop, 'batches'>,
+  batch: string,
+): Promise<void> {
   const [stop, view] = await Promise.all([batches.stopped(), batches.read(batch)]);
   if (stop !== undefined) say(context, `note: all submits are stopped: ${stop.reason}`);
   if (view !== undefined && view.word !== 'running')

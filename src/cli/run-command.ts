@@ -55,7 +55,7 @@ export async function runCommand(
 }
 
 /** The checks of a worker's start, before anything can cost money. */
-async function lookAt({ signal }: Context, { redis, store }: Shop): Promise<readonly string[]> {
+export async function lookAt({ signal }: Context, { redis, store }: Shop): Promise<readonly string[]> {
   return await assertUsable({
     redis: async () => redis,
     store: async () => store,
@@ -68,7 +68,7 @@ async function lookAt({ signal }: Context, { redis, store }: Shop): Promise<read
   });
 }
 
-async function workUntilItEnds(
+export async function workUntilItEnds(
   context: Context,
   { shop, stack, config, log }: Pick<Parameters<typeof startWork>[0], 'shop' | 'stack' | 'config' | 'log'>,
   batch: string,

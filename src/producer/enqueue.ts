@@ -30,6 +30,8 @@ export interface EnqueueOptions {
   readonly simulated: boolean;
   /** Rows (from 0) that run first, while the others wait for a person's word on them. Default: all run. */
   readonly proof?: readonly number[] | undefined;
+  /** The batch whose pictures this one makes anew. */
+  readonly redoOf?: string;
   readonly signal?: AbortSignal;
   /** Rows whose requests are queued so far. */
   readonly onProgress?: (rows: number) => void;
@@ -156,5 +158,6 @@ function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: numbe
     naiveMicroUsd: totals.naiveMicroUsd,
     cheapestMicroUsd: totals.cheapestMicroUsd ?? 0,
     ...(options.proof === undefined ? {} : { proof: { rows: [...options.proof] } }),
+    ...(options.redoOf === undefined ? {} : { redoOf: options.redoOf }),
   };
 }

@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { UserError } from '../shared/errors.ts';
-import { shotKeyOf } from '../shared/keys.ts';
-import { endWarning, type InputValue } from '../shared/models/model.ts';
+import { endWarning } from '../shared/models/model.ts';
 import { pricerOf } from '../shared/models/price.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Clock } from '../shared/time.ts';
@@ -9,11 +7,17 @@ import { inputOf, requestsOf } from './plan-requests.ts';
 import { type PlanTotals, TotalsCounter } from './plan-totals.ts';
 import type { ProofSample } from './proof-sample.ts';
 import type { Shot } from './shot.ts';
+import { takeKeyOf } from './shot-key.ts';
 import type { Spool } from './spool.ts';
 
 export interface PlanWriterDeps {
   /** Which of the shot's variants, numbered from 0, exist as originals already. Asked up to 32 shots at once. */
   readonly made: (shotKey: string, variants: number) => Promise<readonly number[]>;
+  /**
+   * Of variants that a person had made anew: the shot key of the take that counts, by number. They are made, whatever
+   * `made` says. Without it take 0 counts for all.
+   */
+  readonly takes?: (shotKey: string, variants: number) => Promise<ReadonlyMap<number, string>>;
   /** A hash of the bytes at an address: only asked for a model with image inputs. */
   readonly hashOf: (url: string) => Promise<string>;
   /** Is told of every row, where a proof is to be made first. */
@@ -34,10 +38,12 @@ export interface WrittenRow {
 }
 
 const LOOKUPS = 32;
+const NO_TAKES: ReadonlyMap<number, string> = new Map();
 
 interface Looked {
   readonly shotKey: string;
   readonly made: readonly number[];
+  readonly takes: ReadonlyMap<number, string>;
 }
 
 /** Takes shots in the order of the list; looks ahead, keeps the order, adds up. */
@@ -80,12 +86,12 @@ export class PlanWriter {
     const next = this.#ahead.shift();
     if (next === undefined) return;
     const { shot } = next;
-    const { shotKey, made } = await next.looked;
+    const { shotKey, made, takes } = await next.looked;
     this.#deps.signal?.throwIfAborted();
     this.#warnOfEnd(shot);
     const price = pricerOf(shot.model, shot.values, shot.prompt);
     const requests = requestsOf(shot, made, price);
-    const row: Omit<PlanRow, 'requests'> = {
+    const row: Omit<PlanRow, 'requests' | 'takes'> = {
       row: this.#row,
       shot: shot.id,
       shotKey,
@@ -103,7 +109,8 @@ export class PlanWriter {
     this.#hash.update(json);
     this.#totals.add({ ...shot, requests, singleMicroUsd: price(1).maxMicroUsd });
     await this.#deps.onRow?.({ row: row.row, shot, shotKey, requests });
-    await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}}`);
+    const taken = takes.size === 0 ? '' : `,"takes":${JSON.stringify(Object.fromEntries(takes))}`;
+    await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}${taken}}`);
   }
 
   #warnOfEnd({ model }: Shot): void {
@@ -114,38 +121,11 @@ export class PlanWriter {
   }
 }
 
-async function lookUp(shot: Shot, { made, hashOf }: PlanWriterDeps): Promise<Looked> {
-  const options: Record<string, InputValue> = {};
-  for (const input of shot.model.inputs) {
-    const value = shot.values[input.name];
-    if (value === undefined) continue;
-    if (input.type === 'image')
-      options[input.name] = await imageHash(shot, input.name, String(value), hashOf);
-    else if (input.changesPicture) options[input.name] = value;
-  }
-  const shotKey = shotKeyOf({
-    id: shot.id,
-    model: shot.model.endpoint,
-    prompt: shot.prompt,
-    options,
-    take: 0,
-  });
-  return { shotKey, made: await made(shotKey, shot.variants) };
-}
-
-async function imageHash(
-  { line, id }: Shot,
-  column: string,
-  url: string,
-  hashOf: PlanWriterDeps['hashOf'],
-): Promise<string> {
-  try {
-    return await hashOf(url);
-  } catch (thrown) {
-    throw new UserError(
-      'image_unreadable',
-      `line ${line}, column ${column}: the image of ${JSON.stringify(id)} cannot be read; check its address. Nothing was queued.`,
-      { cause: thrown },
-    );
-  }
+async function lookUp(shot: Shot, { made, takes, hashOf }: PlanWriterDeps): Promise<Looked> {
+  const shotKey = await takeKeyOf(shot, 0, hashOf);
+  const [originals, taken] = await Promise.all([
+    made(shotKey, shot.variants),
+    takes?.(shotKey, shot.variants) ?? NO_TAKES,
+  ]);
+  return { shotKey, made: [...new Set([...originals, ...taken.keys()])], takes: taken };
 }

@@ -6,6 +6,7 @@ import { requestKeyOf } from '../shared/keys.ts';
 import { priceOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import type { MicroUsd } from '../shared/money.ts';
+import type { PlanRow } from '../shared/plan-row.ts';
 import type { Batches } from '../shared/records/batches.ts';
 import type { Records } from '../shared/records/records.ts';
 import type { Clock } from '../shared/time.ts';
@@ -28,8 +29,8 @@ export interface Retryable {
 export interface FindDeps {
   readonly journal: Pick<Journal, 'failures' | 'deliveredNames' | 'planned'>;
   readonly records: Pick<Records, 'read'>;
-  /** Which variants of a shot are stored already. */
-  readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
+  /** Which variants of a row are stored already. */
+  readonly made: (row: PlanRow, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
   readonly registry: Registry;
 }
 
@@ -57,7 +58,7 @@ export async function findRetryable(
       // A failure may be on its way into the record, or be tried again already.
       const state = (await records.read(requestKeyOf(failure)))?.state;
       if (state !== undefined && state !== 'failed') return undefined;
-      const stored = await made(row.shotKey, signal);
+      const stored = await made(row, signal);
       const missing = request.indices.filter((index) => !stored.has(index)).length;
       if (missing === 0) return { failure, way: 'rerender', minMicroUsd: 0, maxMicroUsd: 0 };
       return { failure, way: 'retry', ...priceOf(registry.get(row.model), row.input, row.prompt, missing) };

@@ -27,6 +27,8 @@ export const head = z.object({
   cheapestMicroUsd: microUsd,
   // The rows that run first, where the others wait for a person's word on them.
   proof: z.object({ rows: z.array(z.int().min(0)).min(1) }).optional(),
+  /** The batch whose pictures this one makes anew. */
+  redoOf: z.string().optional(),
 });
 export type Head = z.infer<typeof head>;
 

@@ -153,6 +153,10 @@ export const objectKeys = {
     { batch, at, prune }: { readonly batch: string; readonly at: number; readonly prune: boolean },
   ) =>
     `${JOURNAL}catalogs/${encodeSegment(catalog)}/${String(at).padStart(14, '0')}-${prune ? 'prune' : 'keep'}-${encodeSegment(batch)}.json`,
+  /** Pictures that a person had made anew or picked again, by the shot key of their take 0. */
+  takes: `${JOURNAL}takes/`,
+  take: (shotKey: string, at: number, id: string) =>
+    `${JOURNAL}takes/${shotKey}/${String(at).padStart(14, '0')}-${id}.json`,
   orphans: `${JOURNAL}orphans/`,
   orphan: (requestId: string) => `${JOURNAL}orphans/${encodeSegment(requestId)}.json`,
 } as const;

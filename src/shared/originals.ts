@@ -1,5 +1,6 @@
 import { objectKeys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
+import type { PlanRow } from './plan-row.ts';
 
 export interface Original {
   readonly index: number;
@@ -23,10 +24,34 @@ export async function originalsOf(
   return found;
 }
 
+/** Those that a row of a plan wants: of a later take where the plan names one and it is stored, else of the row's own. */
+export async function originalsOfRow(
+  store: Pick<ObjectStore, 'list'>,
+  { shotKey, takes = {} }: Pick<PlanRow, 'shotKey' | 'takes'>,
+  signal?: AbortSignal,
+): Promise<Original[]> {
+  const found = new Map((await originalsOf(store, shotKey, signal)).map((one) => [one.index, one]));
+  for (const takeKey of new Set(Object.values(takes))) {
+    for (const one of await originalsOf(store, takeKey, signal)) {
+      if (takes[one.index] === takeKey) found.set(one.index, one);
+    }
+  }
+  return [...found.values()];
+}
+
 export async function madeOf(
   store: Pick<ObjectStore, 'list'>,
   shotKey: string,
   signal?: AbortSignal,
 ): Promise<ReadonlySet<number>> {
   return new Set((await originalsOf(store, shotKey, signal)).map(({ index }) => index));
+}
+
+/** `madeOf` of what a row of a plan wants. */
+export async function madeOfRow(
+  store: Pick<ObjectStore, 'list'>,
+  row: Pick<PlanRow, 'shotKey' | 'takes'>,
+  signal?: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  return new Set((await originalsOfRow(store, row, signal)).map(({ index }) => index));
 }

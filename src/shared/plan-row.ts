@@ -24,12 +24,16 @@ const plannedRequest = z.object({
   minMicroUsd: microUsd,
 });
 
+const shotKey = z.string().regex(/^[0-9a-f]{32}$/);
+
 export const planRow = z.object({
   /** Place in the list, from 0. */
   row: z.int().min(0),
   /** The person's id of the shot, as written. */
   shot: z.string(),
-  shotKey: z.string().regex(/^[0-9a-f]{32}$/),
+  shotKey,
+  /** Of a redo's row: the number of the take that it makes, which is part of its shot key. Elsewhere take 0. */
+  take: z.int().min(1).optional(),
   /** Key of the model registry: the endpoint id. */
   model: z.string(),
   /** Resolved: templates are filled in. */
@@ -41,6 +45,11 @@ export const planRow = z.object({
   /** All columns of the person's row, in their order, as text. */
   columns: z.record(z.string(), z.string()),
   requests: z.array(plannedRequest),
+  /**
+   * By the variant's number: the shot key of the take that counted when this was planned, where it is not take 0. Not
+   * part of the plan's digest, as `requests` is not.
+   */
+  takes: z.record(z.string().regex(/^\d{1,3}$/), shotKey).optional(),
 });
 
 export type PlanRow = z.infer<typeof planRow>;

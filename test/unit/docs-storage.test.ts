@@ -44,6 +44,8 @@ const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
     at: 1_795_525_699_749,
     prune: false,
   }),
+  takes: objectKeys.takes,
+  take: objectKeys.take(shotKey, 1_795_525_699_749, 'a1b2c3'),
   orphans: objectKeys.orphans,
   orphan: objectKeys.orphan(id),
 };

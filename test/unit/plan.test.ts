@@ -87,6 +87,20 @@ describe('the plan of a list', () => {
     ]);
   });
 
+  it('uses the take that counts for what was made anew, and is the same batch with and without it', async () => {
+    await using folder = await temporaryFolder();
+    const key = 'f'.repeat(32);
+    const takes = async () => new Map([[0, key]]);
+    await using without = await planList(deps(folder.path, LIST, { made: async () => [0] }));
+    await using plan = await planList(deps(folder.path, LIST, { made: async () => [], takes }));
+    const [row] = await rowsOf(plan);
+    expect(row?.takes).toEqual({ 0: key });
+    expect(row?.requests.find(({ kind }) => kind === 'reuse')?.indices).toEqual([0]);
+    expect(plan.totals.reusedImages).toBe(3);
+    expect((await rowsOf(without))[0]).not.toHaveProperty('takes');
+    expect(plan.digest).toBe(without.digest);
+  });
+
   it('pays only for what does not exist, and makes one request of what does', async () => {
     await using folder = await temporaryFolder();
     const made = async (_: string, variants: number) =>

@@ -1,6 +1,7 @@
 import type { Journal } from '../journal.ts';
 import type { Head } from '../journal-objects.ts';
 import type { ObjectStore } from '../object-store.ts';
+import { Takes } from '../takes.ts';
 import type { Clock } from '../time.ts';
 import type { ManifestLine } from './manifest.ts';
 import { type ManifestDeps, manifestLines } from './manifest-lines.ts';
@@ -23,6 +24,7 @@ export async function batchManifest(
 ): Promise<AsyncGenerator<ManifestLine>> {
   return manifestLines(head, {
     journal,
+    takes: await Takes.load({ store, journal, signal }),
     urlOf: (key) => store.urlOf(key),
     costOfRow: await costsByRow({ store, clock }, head, signal),
     standing: createStanding({ batch: head.batch, journal, live, clock }),

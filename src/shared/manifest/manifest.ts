@@ -1,10 +1,10 @@
-import type { DeliveredImage } from '../media.ts';
 import { type MicroUsd, toUsd } from '../money.ts';
 import type { PlanRow } from '../plan-row.ts';
+import type { ShownImage } from './manifest-takes.ts';
 
 /** How one request of a shot stands. */
 export type RequestEnd =
-  | { readonly status: 'delivered'; readonly images: readonly DeliveredImage[] }
+  | { readonly status: 'delivered'; readonly images: readonly ShownImage[] }
   | { readonly status: 'failed'; readonly code: string; readonly message: string }
   | { readonly status: 'held'; readonly reason: string }
   | { readonly status: 'cancelled' }
@@ -36,8 +36,9 @@ export function manifestLine(
     status: statusOfShot(ends),
     error: errorOf(ends),
     costUsd: toUsd(costMicroUsd),
-    images: images.map(({ index, requestId, original, renditions }) => ({
+    images: images.map(({ index, take, requestId, original, renditions }) => ({
       index,
+      ...(take === undefined ? {} : { take }),
       requestId: requestId ?? null,
       original,
       renditions: renditions.map(({ name, key, width, height, bytes, format, sha256 }) => ({

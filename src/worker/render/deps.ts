@@ -3,7 +3,7 @@ import type { Journal } from '../../shared/journal.ts';
 import { objectKeys } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
-import { originalsOf } from '../../shared/originals.ts';
+import { originalsOfRow } from '../../shared/originals.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
@@ -50,7 +50,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
           `${request} asks for recipe "${row.recipe}", which this worker does not have; start a worker of the release that enqueued it.`,
         );
       }
-      const stored = await originalsOf(store, row.shotKey);
+      const stored = await originalsOfRow(store, row);
       const images = planned.indices.map((index) => {
         const original = stored.find((one) => one.index === index);
         if (original === undefined) {

@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '../shared/errors.ts';
+import { endWarning, type InputValue, type Model, type ModelValues } from '../shared/models/model.ts';
+import { pricerOf } from '../shared/models/price.ts';
+import type { Registry } from '../shared/models/registry.ts';
+import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../shared/plan-row.ts';
+import type { Clock } from '../shared/time.ts';
+import type { Plan } from './plan.ts';
+import { requestsOf } from './plan-requests.ts';
+import { TotalsCounter } from './plan-totals.ts';
+import type { ChosenShot } from './redo-shots.ts';
+import type { Shot } from './shot.ts';
+import { type HashOf, takeKeyOf } from './shot-key.ts';
+import { compileTemplate } from './template.ts';
+
+/** What a person asks for: the pictures, and the words that make them where these are to be others. */
+export interface RedoAsk {
+  readonly batch: string;
+  readonly shots: readonly ChosenShot[];
+  /** May name columns, as a list's prompt may. */
+  readonly prompt: string | undefined;
+}
+
+export interface RedoPlanDeps {
+  readonly registry: Registry;
+  /** Only asked for a model with image inputs. */
+  readonly hashOf: HashOf;
+  readonly clock: Clock;
+}
+
+/** In memory: what a person names fits there. */
+export interface RedoPlan extends Plan {
+  readonly rows: readonly PlanRow[];
+}
+
+const MAX_BATCH_ID = 63;
+
+/** The batch that makes a take: the same pictures, words and number are the same batch. */
+export function redoBatchId({ batch, shots, prompt }: RedoAsk, take: number): string {
+  const images = shots.map(({ row, indices }) => [row.row, indices]);
+  const hash = sha256(JSON.stringify(['redo-1', batch, images, prompt ?? null])).slice(0, 8);
+  const end = `.take${take}-${hash}`;
+  // Cut where it would be too long for a batch id; the hash has all of it.
+  return `${batch.slice(0, MAX_BATCH_ID - end.length)}${end}`;
+}
+
+/**
+ * Plans one take of delivered pictures as a batch of its own: each shot as the batch's plan has it, only the pictures
+ * that are asked for, at the lowest price. Throws a `UserError` where the prompt does not fit.
+ */
+export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): Promise<RedoPlan> {
+  const { registry, clock } = deps;
+  const totals = new TotalsCounter();
+  const warnings = new Set<string>();
+  const hash = createHash('sha256');
+  const rows: PlanRow[] = [];
+  for (const [at, { row: of, indices }] of ask.shots.entries()) {
+    const model = registry.get(of.model);
+    const warning = endWarning(model, clock());
+    if (warning !== undefined) warnings.add(warning);
+    const prompt = ask.prompt === undefined ? of.prompt : promptOf(ask.prompt, of, model);
+    const values = valuesOf(model, of.input);
+    const { shot: id, recipe, variants, columns } = of;
+    const shot: Shot = { line: at + 1, id, model, prompt, values, variants, recipe, columns };
+    const price = pricerOf(model, values, prompt);
+    const others = Array.from({ length: variants }, (_, index) => index).filter(
+      (index) => !indices.includes(index),
+    );
+    const requests = requestsOf(shot, others, price).filter(({ kind }) => kind === 'pay');
+    const shotKey = await takeKeyOf(shot, take, deps.hashOf);
+    const row: Omit<PlanRow, 'requests'> = {
+      row: at,
+      shot: id,
+      shotKey,
+      take,
+      model: of.model,
+      prompt,
+      input: of.input,
+      recipe,
+      variants,
+      columns,
+    };
+    hash.update(JSON.stringify([row, indices]));
+    totals.add({ model, values, variants: indices.length, requests, singleMicroUsd: price(1).maxMicroUsd });
+    rows.push({ ...row, requests });
+  }
+  return {
+    rows,
+    digest: hash.digest('hex'),
+    batchId: redoBatchId(ask, take),
+    totals: totals.totals(),
+    warnings: [...warnings],
+    chunkCount: Math.ceil(rows.length / PLAN_CHUNK_ROWS),
+    chunk: (index) => encodePlanChunk(rows.slice(index * PLAN_CHUNK_ROWS, (index + 1) * PLAN_CHUNK_ROWS)),
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+/** A plan leaves out what is at the model's default; the shot key and the price want all of it. */
+function valuesOf(model: Model, input: ModelValues): ModelValues {
+  const values: Record<string, InputValue> = {};
+  for (const { name, default: standard } of model.inputs) {
+    const value = input[name] ?? standard;
+    if (value !== undefined) values[name] = value;
+  }
+  return values;
+}
+
+function promptOf(text: string, { shot, columns }: PlanRow, { alias, prompt }: Model): string {
+  const template = compileTemplate(text);
+  const rendered = 'fault' in template ? template : template.render(columns);
+  if ('fault' in rendered) throw new UserError('bad_option', `--prompt, for ${shot}: ${rendered.fault}.`);
+  const words = rendered.text.trim();
+  if (words === '') throw new UserError('bad_option', '--prompt is empty; leave it out to keep the prompt.');
+  const length = [...words].length;
+  if (length <= prompt.maxCharacters) return words;
+  throw new UserError(
+    'bad_option',
+    `--prompt has ${length.toLocaleString('en')} characters for ${shot}; ${alias} takes ${prompt.maxCharacters.toLocaleString('en')}.`,
+  );
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

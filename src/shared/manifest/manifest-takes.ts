@@ -1,0 +1,33 @@
+import type { DeliveredImage } from '../media.ts';
+import type { PlanRow } from '../plan-row.ts';
+import { isOfTake, type Takes } from '../takes.ts';
+
+/** A delivered picture, and which take it is of; without `take` it is take 0. */
+export type ShownImage = DeliveredImage & { readonly take?: number };
+
+/**
+ * Puts the takes that count in the place of a row's own pictures. A batch that made its renditions by another recipe
+ * than the take's keeps its own until it renders the take itself: the names of its files would change with it.
+ */
+export async function withTakes(
+  { shotKey, recipe, take }: Pick<PlanRow, 'shotKey' | 'recipe' | 'take'>,
+  images: readonly DeliveredImage[],
+  takes: Pick<Takes, 'has' | 'recordsOf' | 'countingOf'>,
+): Promise<readonly ShownImage[]> {
+  if (take !== undefined) return images.map((image) => ({ ...image, take }));
+  if (images.length === 0 || !takes.has(shotKey)) return images;
+  const counting = await takes.countingOf(shotKey);
+  const records = await takes.recordsOf(shotKey);
+  const takeOf = (image: DeliveredImage) =>
+    records.find(({ takeKey, indices }) => isOfTake(image, takeKey) && indices.includes(image.index))?.take ??
+    0;
+  return images.map((own) => {
+    const winner = counting.get(own.index);
+    const shown =
+      winner === undefined || isOfTake(own, winner.record.takeKey) || winner.record.recipe !== recipe
+        ? own
+        : winner.image;
+    const number = takeOf(shown);
+    return number === 0 ? shown : { ...shown, take: number };
+  });
+}

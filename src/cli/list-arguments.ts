@@ -13,6 +13,7 @@ export interface ListArguments {
   readonly model?: string;
   readonly variants?: string;
   readonly recipe?: string;
+  readonly allowUnlabelled?: true;
   readonly cap?: MicroUsd;
   readonly priority: number;
   /** Rows that run first, while the others wait for a person's word on them. */
@@ -71,7 +72,11 @@ export function addListArguments(command: Command, registry: Registry): Command 
     command.option(`--${input.flag}${value}`, `${input.description}${choices}${fallback}`);
   }
   return command
-    .option('--recipe <name>', 'the renditions to make (default: catalog)')
+    .option(
+      '--recipe <name>',
+      'the renditions to make: a name, or the path of a .json file (default: catalog)',
+    )
+    .option('--allow-unlabelled', 'take a recipe whose pictures do not say that a model made them')
     .addOption(new Option('--cap <usd>', 'never spend more than this on the batch').argParser(usd))
     .addOption(
       new Option('--priority <n>', '1 is the most urgent').argParser(priority).default(DEFAULT_PRIORITY),
@@ -92,7 +97,7 @@ export function addListArguments(command: Command, registry: Registry): Command 
 }
 
 export function listOptionsOf(args: ListArguments, registry: Registry): ListOptions {
-  const { model, template, variants, recipe } = args;
+  const { model, template, variants } = args;
   const inputs: Record<string, string> = {};
   for (const input of registry.models.flatMap((one) => one.inputs)) {
     const value = args[attributeOf(input.flag)];
@@ -102,7 +107,6 @@ export function listOptionsOf(args: ListArguments, registry: Registry): ListOpti
     ...(model === undefined ? {} : { model }),
     ...(template === undefined ? {} : { template }),
     ...(variants === undefined ? {} : { variants }),
-    ...(recipe === undefined ? {} : { recipe }),
     inputs,
   };
 }

@@ -8,6 +8,7 @@ import { enqueueCommand } from './enqueue-command.ts';
 import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 import { addRebuildCommand } from './rebuild-command.ts';
+import { addRecipeCommands } from './recipe-command.ts';
 import { addReconcileCommand } from './reconcile-command.ts';
 import { addRedoCommand } from './redo-command.ts';
 import { runCommand } from './run-command.ts';
@@ -92,6 +93,9 @@ function program(): Command {
     exit = came;
   });
   addUnknownCommands(cli, context, (came) => {
+    exit = came;
+  });
+  addRecipeCommands(cli, context, (came) => {
     exit = came;
   });
   addReconcileCommand(cli, context, (came) => {

@@ -16,12 +16,13 @@ import { Journal } from '../shared/journal.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
-import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
+import type { OwnRecipe } from '../shared/stored-recipes.ts';
 import { createTakesOfPlan, Takes } from '../shared/takes.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, openLog, say } from './context.ts';
 import { type ListArguments, listOptionsOf } from './list-arguments.ts';
 import { sourceOf, templateOf } from './list-source.ts';
+import { chooseRecipes } from './recipe-choice.ts';
 
 export interface PlanListDeps {
   readonly list: string | undefined;
@@ -37,6 +38,8 @@ export interface PlannedList {
   /** How the list differs from the last one of its name; undefined where there was none. */
   readonly sync: SyncTotals | undefined;
   readonly proof: ChosenProof | undefined;
+  /** To be stored before anything is queued. */
+  readonly ownRecipe: OwnRecipe | undefined;
 }
 
 /** Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. */
@@ -49,7 +52,7 @@ export async function planFromArguments(
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
   const source = sourceOf(list, args, { stdin, cwd, config, log });
   const template = args.template === undefined ? {} : { template: await templateOf(args.template, cwd) };
-  const recipes = await loadRecipes(shippedRecipesFolder());
+  const recipes = await chooseRecipes(args, cwd);
   const name = listName(source);
   const sample = args.proof === undefined ? undefined : new ProofSample(args.proof);
   if (source.kind === 'prompt' && args.prune === true) {
@@ -64,9 +67,13 @@ export async function planFromArguments(
   const plan = await planList({
     rows: readList(source, { signal }),
     listName: name,
-    options: { ...listOptionsOf(args, registry), ...template },
+    options: {
+      ...listOptionsOf(args, registry),
+      ...template,
+      ...(recipes.planned === undefined ? {} : { recipe: recipes.planned }),
+    },
     registry,
-    recipes: new Set(recipes.keys()),
+    recipes: recipes.names,
     ...(await whatExists(store, signal)),
     hashOf: hashOfImage,
     ...(sample === undefined ? {} : { sample }),
@@ -76,7 +83,7 @@ export async function planFromArguments(
     signal,
   });
   for (const warning of plan.warnings) say(context, `warning: ${warning}`);
-  return { plan, name, proof: sample?.chosen(), sync: await sync?.totals() };
+  return { plan, name, proof: sample?.chosen(), ownRecipe: recipes.own, sync: await sync?.totals() };
 }
 
 async function whatExists(

@@ -3,6 +3,7 @@ import type { PlanTotals } from '../producer/plan-totals.ts';
 import { enterCatalog } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
 import { waitingForProof } from '../shared/forecast.ts';
+import { storeRecipe } from '../shared/stored-recipes.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
@@ -31,7 +32,7 @@ export async function queueList(
   context: Context,
   { stack, shop, config, list, args }: QueueListOptions,
 ): Promise<Enqueued & Pick<PlannedList, 'sync'> & { readonly totals: PlanTotals }> {
-  const { plan, name, proof, sync } = await planFromArguments(context, {
+  const { plan, name, proof, sync, ownRecipe } = await planFromArguments(context, {
     list,
     args,
     config,
@@ -57,6 +58,7 @@ export async function queueList(
   if (sync !== undefined) say(context, syncSentence(sync, args));
   if (proof !== undefined && standing === 'unknown') say(context, proofSentence(batch, proof));
   await confirmSpending(context, plan.totals, args, config);
+  if (ownRecipe !== undefined) await storeRecipe(shop.store, ownRecipe, context.signal);
   const enqueued = await enqueue(
     plan,
     {

@@ -157,6 +157,8 @@ export const objectKeys = {
   takes: `${JOURNAL}takes/`,
   take: (shotKey: string, at: number, id: string) =>
     `${JOURNAL}takes/${shotKey}/${String(at).padStart(14, '0')}-${id}.json`,
+  /** A recipe of a person's own, by name and hash. */
+  recipe: (planned: string) => `${JOURNAL}recipes/${encodeSegment(planned)}.json`,
   orphans: `${JOURNAL}orphans/`,
   orphan: (requestId: string) => `${JOURNAL}orphans/${encodeSegment(requestId)}.json`,
 } as const;

@@ -34,7 +34,8 @@ export type PictureErrorCode =
   | 'too_many_pixels'
   | 'too_many_bytes'
   | 'wrong_format'
-  | 'unlabelled';
+  | 'unlabelled'
+  | 'over_byte_limit';
 
 /** The picture itself is at fault: the same bytes fail again. */
 export class PictureError extends Error {

@@ -1,68 +1,18 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
-import { messageOf, UserError } from './errors.ts';
+import { errorCodes, messageOf, UserError } from './errors.ts';
+import { type Rendition, rendition } from './rendition-schema.ts';
 
 /**
  * Recipes are data: one JSON file says which renditions are made of an original. The file's name without `.json` is
  * what the `recipe` column of a list and `--recipe` may say.
  */
 
-const colour = z.string().regex(/^#[0-9a-f]{6}$/i, 'must be a colour such as "#ffffff"');
-/** WebP's own limit; wider files exist, but no shop shows them. */
-const side = z.int().min(1).max(16_383);
-const quality = z.int().min(1).max(100);
-
-const box = {
-  /** Part of the object key, so plain: the key stays readable and never meets another on a disk that ignores case. */
-  name: z
-    .string()
-    .regex(
-      /^[a-z0-9][a-z0-9-]{0,31}$/,
-      'must be 1 to 32 lower-case letters, digits or "-", such as "web-800"',
-    ),
-  width: side.optional(),
-  height: side.optional(),
-  /**
-   * inside: the whole picture, at most this size. cover: fills this shape, the edges are cut. contain: the whole
-   * picture in the middle of exactly this size, the rest in the background.
-   */
-  fit: z.enum(['inside', 'cover', 'contain']).default('inside'),
-  /** Behind transparent parts where the format has none, and around the picture with `contain`. */
-  background: colour.optional(),
-  /** Written out in the file and never false: pixels that the model did not make are never made up. */
-  withoutEnlargement: z.literal(true).default(true),
-};
-
-const rendition = z
-  .discriminatedUnion('format', [
-    z.strictObject({ ...box, format: z.literal('webp'), quality, effort: z.int().min(0).max(6).default(2) }),
-    z.strictObject({ ...box, format: z.literal('jpeg'), quality }),
-    // PNG stays lossless: quality and effort would make sharp reduce it to a palette.
-    z.strictObject({ ...box, format: z.literal('png') }),
-    // Effort 3 has the bytes of sharp's default 4 at a fifth of its time (MEASURED.md).
-    z.strictObject({ ...box, format: z.literal('avif'), quality, effort: z.int().min(0).max(9).default(3) }),
-  ])
-  .superRefine((value, context) => {
-    if (value.format === 'jpeg' && value.background === undefined) {
-      context.addIssue({
-        code: 'custom',
-        path: ['background'],
-        message:
-          'must be a colour such as "#ffffff": jpeg has no transparency, and without one it turns black',
-      });
-    }
-    if (value.fit !== 'inside' && (value.width === undefined || value.height === undefined)) {
-      context.addIssue({
-        code: 'custom',
-        path: ['fit'],
-        message: `"${value.fit}" needs both width and height; with one of them use "inside"`,
-      });
-    }
-  });
-
 const recipeFile = z.strictObject({
   description: z.string().min(1),
+  /** Where the numbers come from, and when that was read. */
+  sources: z.array(z.strictObject({ url: z.url(), read: z.iso.date(), says: z.string().min(1) })).default([]),
   /** strip: no rendition carries metadata of the original. */
   metadata: z.enum(['strip']),
   /** label: every file says in its XMP that a model made it. none is taken only with `--allow-unlabelled`. */
@@ -85,22 +35,29 @@ const recipeFile = z.strictObject({
     }),
 });
 
-export type Rendition = Readonly<z.infer<typeof rendition>>;
-export type RenditionFormat = Rendition['format'];
+export type { Rendition, RenditionFormat } from './rendition-schema.ts';
 
 export interface Recipe {
   readonly name: string;
   readonly description: string;
+  readonly sources: readonly { readonly url: string; readonly read: string; readonly says: string }[];
   readonly metadata: 'strip';
   readonly provenance: 'label' | 'none';
   readonly renditions: readonly Rendition[];
+  /** The watermarks that it names, by file name. */
+  readonly files: ReadonlyMap<string, Buffer>;
 }
 
 /**
- * The recipe that a file holds. `name` is the file's name without its ending, `source` how to call the file in
+ * The recipe that a text holds. `name` is the file's name without its ending, `source` how to call the file in
  * errors. Throws one `UserError` that names the file, every bad field and what is allowed.
  */
-export function parseRecipe(name: string, text: string, source: string): Recipe {
+export function parseRecipe(
+  name: string,
+  text: string,
+  source: string,
+  files: ReadonlyMap<string, Buffer> = new Map(),
+): Recipe {
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(name)) {
     throw new UserError(
       'bad_recipe',
@@ -114,9 +71,45 @@ export function parseRecipe(name: string, text: string, source: string): Recipe 
     throw new UserError('bad_recipe', `The recipe ${source} is not JSON: ${messageOf(cause)}.`, { cause });
   }
   const parsed = recipeFile.safeParse(content);
-  if (parsed.success) return { name, ...parsed.data };
+  if (parsed.success) return { name, ...parsed.data, files };
   const faults = parsed.error.issues.map(({ path, message }) => `${fieldName(path)}: ${message}`);
   throw new UserError('bad_recipe', `The recipe ${source} needs mending. ${faults.join('. ')}.`);
+}
+
+/** The largest watermark that is taken; a worker holds it in memory. */
+const MAX_WATERMARK_BYTES = 4_194_304;
+
+/** One recipe's file, and the watermarks beside it. Throws one `UserError` that says what to mend. */
+export async function loadRecipe(path: string): Promise<Recipe> {
+  const name = basename(path).replace(/\.json$/, '');
+  const recipe = parseRecipe(name, await readBeside(path, path, 'utf8'), path);
+  const files = new Map<string, Buffer>();
+  for (const { watermark } of recipe.renditions) {
+    if (watermark === undefined || files.has(watermark.image)) continue;
+    const file = join(dirname(path), watermark.image);
+    const bytes = await readBeside(file, path);
+    if (bytes.length > MAX_WATERMARK_BYTES) {
+      throw new UserError(
+        'bad_recipe',
+        `The watermark ${file} has ${bytes.length.toLocaleString('en')} bytes; at most ${MAX_WATERMARK_BYTES / 1_048_576} MiB are taken.`,
+      );
+    }
+    files.set(watermark.image, bytes);
+  }
+  return { ...recipe, files };
+}
+
+async function readBeside(file: string, recipe: string): Promise<Buffer>;
+async function readBeside(file: string, recipe: string, encoding: 'utf8'): Promise<string>;
+async function readBeside(file: string, recipe: string, encoding?: 'utf8'): Promise<Buffer | string> {
+  try {
+    return await readFile(file, encoding);
+  } catch (cause) {
+    const [code = messageOf(cause)] = errorCodes(cause);
+    const what =
+      file === recipe ? `The recipe ${recipe}` : `The file ${file}, which the recipe ${recipe} names,`;
+    throw new UserError('bad_recipe', `${what} cannot be read (${code}); check its path.`, { cause });
+  }
 }
 
 /** All recipes of a folder by name; every file is checked. Throws one `UserError` for the first bad file. */
@@ -133,8 +126,7 @@ export async function loadRecipes(folder: string): Promise<ReadonlyMap<string, R
   }
   const recipes = new Map<string, Recipe>();
   for (const file of files.filter((each) => each.endsWith('.json')).sort()) {
-    const path = join(folder, file);
-    const recipe = parseRecipe(file.slice(0, -'.json'.length), await readFile(path, 'utf8'), path);
+    const recipe = await loadRecipe(join(folder, file));
     recipes.set(recipe.name, recipe);
   }
   if (recipes.size === 0) {

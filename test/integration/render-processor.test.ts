@@ -180,7 +180,7 @@ it.each<
     Rendition['fit'],
     number,
     number,
-    { width: number; height?: number },
+    { width: number; height?: number; padding?: number },
     readonly number[],
     readonly number[] | undefined,
   ]
@@ -190,10 +190,14 @@ it.each<
   ['inside', 100, 50, { width: 800 }, [100, 50], undefined],
   ['contain', 1536, 1024, { width: 256, height: 256 }, [256, 171], [256, 256]],
   ['contain', 10, 20, { width: 256, height: 256 }, [10, 20], [256, 256]],
+  ['contain', 1536, 1024, { width: 256, height: 256, padding: 0.1 }, [205, 137], [256, 256]],
+  ['frame', 1536, 1024, { width: 1000, height: 1000, padding: 0.1 }, [800, 533], [1000, 1000]],
+  ['frame', 400, 300, { width: 1000, height: 1000, padding: 0.1 }, [400, 300], [500, 500]],
+  ['frame', 300, 400, { width: 2000, height: 1000 }, [300, 400], [800, 400]],
   ['cover', 1536, 1024, { width: 256, height: 256 }, [256, 256], undefined],
   ['cover', 100, 50, { width: 400, height: 400 }, [50, 50], undefined],
 ])('%s: %d×%d in %j', (fit, width, height, asked, scaled, canvas) => {
-  const layout = layOut({ width, height }, { fit, height: undefined, ...asked });
+  const layout = layOut({ width, height }, { fit, height: undefined, padding: 0, ...asked });
   expect([layout.scaled.width, layout.scaled.height]).toEqual(scaled);
   expect(layout.canvas && [layout.canvas.width, layout.canvas.height]).toEqual(canvas);
 });

@@ -46,6 +46,7 @@ const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
   }),
   takes: objectKeys.takes,
   take: objectKeys.take(shotKey, 1_795_525_699_749, 'a1b2c3'),
+  recipe: objectKeys.recipe('newsletter@0a1b2c3d4e5f'),
   orphans: objectKeys.orphans,
   orphan: objectKeys.orphan(id),
 };

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { UserError } from '../../src/shared/errors.ts';
-import { loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { loadRecipe, loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { ownRecipe, readStoredRecipe, storeRecipe } from '../../src/shared/stored-recipes.ts';
+import { mapStore } from '../support/map-store.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 const WEBP = { name: 'web', format: 'webp', quality: 80 };
 
@@ -22,9 +25,17 @@ function faultOf(text: string, name = 'shop'): string {
 }
 
 describe('recipes', () => {
-  it('two recipes ship, and neither enlarges anything', async () => {
+  it('the recipes that ship enlarge nothing and label everything', async () => {
     const recipes = await loadRecipes(shippedRecipesFolder());
-    expect([...recipes.keys()]).toEqual(['catalog', 'original']);
+    expect([...recipes.keys()]).toEqual([
+      'amazon-main',
+      'catalog',
+      'etsy',
+      'google-merchant',
+      'original',
+      'shopify',
+      'web',
+    ]);
     expect(recipes.get('original')?.renditions).toEqual([]);
     expect(
       recipes
@@ -36,7 +47,8 @@ describe('recipes', () => {
       ['400', 'webp', 400, undefined],
       ['thumb', 'jpeg', 256, 256],
     ]);
-    for (const { renditions } of recipes.values()) {
+    for (const { renditions, provenance } of recipes.values()) {
+      expect(provenance).toBe('label');
       expect(renditions.every(({ withoutEnlargement }) => withoutEnlargement)).toBe(true);
     }
   });
@@ -45,6 +57,8 @@ describe('recipes', () => {
     expect(parseRecipe('shop', recipe([WEBP]), 'shop.json').renditions[0]).toEqual({
       ...WEBP,
       fit: 'inside',
+      padding: 0,
+      minQuality: 40,
       effort: 2,
       withoutEnlargement: true,
     });
@@ -58,6 +72,22 @@ describe('recipes', () => {
     ],
     ['a shape with one side', recipe([{ ...WEBP, fit: 'cover', width: 10 }]), 'renditions[0].fit'],
     ['enlargement', recipe([{ ...WEBP, withoutEnlargement: false }]), 'renditions[0].withoutEnlargement'],
+    ['padding without a canvas', recipe([{ ...WEBP, padding: 0.1 }]), 'renditions[0].padding'],
+    [
+      'a byte limit that no quality may meet',
+      recipe([{ ...WEBP, maxBytes: 5_000, minQuality: 90 }]),
+      'minQuality',
+    ],
+    [
+      'a watermark outside of its folder',
+      recipe([{ ...WEBP, watermark: { image: '../logo.png' } }]),
+      'renditions[0].watermark.image',
+    ],
+    [
+      'a source that is no address',
+      recipe([], { sources: [{ url: 'x', read: '2026-11-24', says: 'y' }] }),
+      'sources',
+    ],
     ['an unknown format', recipe([{ name: 'a', format: 'gif' }]), 'renditions[0].format'],
     ['a quality beyond 100', recipe([{ ...WEBP, quality: 101 }]), 'renditions[0].quality'],
     ['a field that nothing reads', recipe([{ ...WEBP, qualty: 80 }]), 'qualty'],
@@ -107,5 +137,29 @@ describe('recipes', () => {
     await expect(loadRecipes(join(tmpdir(), 'no-such-recipes'))).rejects.toMatchObject({
       code: 'no_recipes',
     });
+  });
+
+  it("a file of one's own is told by its content, and comes back from the store with its watermark", async () => {
+    await using folder = await tempFolder();
+    const path = join(folder.path, 'shop.json');
+    const mark = { ...WEBP, watermark: { image: 'logo.png', opacity: 0.5 } };
+    await writeFile(path, recipe([mark]));
+    await expect(loadRecipe(path)).rejects.toMatchObject({
+      code: 'bad_recipe',
+      message: expect.stringContaining('logo.png'),
+    });
+    await writeFile(join(folder.path, 'logo.png'), 'the logo');
+    const own = ownRecipe(await loadRecipe(path));
+    expect(own.planned).toMatch(/^shop@[0-9a-f]{12}$/);
+
+    await using store = mapStore();
+    await storeRecipe(store, own);
+    const read = await readStoredRecipe(store, own.planned);
+    expect(read).toEqual(own.recipe);
+    expect(read?.files.get('logo.png')?.toString()).toBe('the logo');
+    expect(await readStoredRecipe(store, 'shop@000000000000')).toBeUndefined();
+
+    await writeFile(join(folder.path, 'logo.png'), 'another logo');
+    expect(ownRecipe(await loadRecipe(path)).planned).not.toBe(own.planned);
   });
 });

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { MalformedError, UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import { objectKeys } from '../../shared/keys.ts';
@@ -6,12 +7,16 @@ import type { ObjectStore } from '../../shared/object-store.ts';
 import { originalsOfRow } from '../../shared/originals.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import type { Records } from '../../shared/records/records.ts';
+import { readStoredRecipe } from '../../shared/stored-recipes.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House } from '../house.ts';
 import type { RenderDeps } from './processor.ts';
 
 /** For all images of one request. A 1536×1024 picture takes well under a second; four of them on a busy core, a few. */
 const TIME_LIMIT_MS = 60_000;
+
+/** Kept in a child's memory, watermarks included. */
+const OWN_RECIPES = 8;
 
 /** Two starts may end in a crash; the third fails the request and keeps the original. */
 const MAX_STARTS = 2;
@@ -21,6 +26,7 @@ export interface RecordedRenderDeps {
   readonly records: Records;
   readonly journal: Journal;
   readonly store: ObjectStore;
+  /** Those that ship with this worker; a person's own are in the store. */
   readonly recipes: ReadonlyMap<string, Recipe>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -31,6 +37,15 @@ export interface RecordedRenderDeps {
 export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
   const { house, records, journal, store, recipes, clock, log } = deps;
   const rounds = new Map<string, number>();
+  const own = new LRUCache<string, Recipe>({ max: OWN_RECIPES });
+
+  async function recipeOf(name: string): Promise<Recipe | undefined> {
+    const known = recipes.get(name) ?? own.get(name);
+    if (known !== undefined) return known;
+    const stored = await readStoredRecipe(store, name);
+    if (stored !== undefined) own.set(name, stored);
+    return stored;
+  }
 
   return {
     log,
@@ -43,7 +58,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       if (record === undefined) return undefined;
       // Everything that can fail without the picture's fault comes before the start is counted.
       const { name, row, planned } = await house.work(request);
-      const recipe = recipes.get(row.recipe);
+      const recipe = await recipeOf(row.recipe);
       if (recipe === undefined) {
         throw new UserError(
           'unknown_recipe',

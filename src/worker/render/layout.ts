@@ -16,23 +16,31 @@ export interface Layout {
 
 /**
  * Where a picture goes in a rendition. Never enlarged: `inside` and `contain` leave a small picture as it is,
- * `contain` still on a canvas of the asked size; `cover` keeps the asked shape and makes it smaller.
+ * `contain` still on a canvas of the asked size; `frame` makes the canvas smaller with it, and `cover` keeps the asked
+ * shape and makes it smaller.
  */
-export function layOut(picture: Box, rendition: Pick<Rendition, 'width' | 'height' | 'fit'>): Layout {
+export function layOut(
+  picture: Box,
+  rendition: Pick<Rendition, 'width' | 'height' | 'fit' | 'padding'>,
+): Layout {
   const asked = {
     width: rendition.width ?? Number.POSITIVE_INFINITY,
     height: rendition.height ?? Number.POSITIVE_INFINITY,
   };
-  const widthRatio = asked.width / picture.width;
-  const heightRatio = asked.height / picture.height;
+  const free = 1 - 2 * rendition.padding;
+  // How much larger than the picture the room for it is.
+  const room = Math.min((asked.width * free) / picture.width, (asked.height * free) / picture.height);
+  const scaled = scale(picture, Math.min(1, room));
   switch (rendition.fit) {
     case 'inside':
-      return { scaled: scale(picture, Math.min(1, widthRatio, heightRatio)), crop: false, canvas: undefined };
+      return { scaled, crop: false, canvas: undefined };
     case 'contain':
-      return { scaled: scale(picture, Math.min(1, widthRatio, heightRatio)), crop: false, canvas: asked };
+      return { scaled, crop: false, canvas: asked };
+    case 'frame':
+      return { scaled, crop: false, canvas: scale(asked, Math.min(1, 1 / room)) };
     case 'cover':
       return {
-        scaled: scale(asked, Math.min(1, 1 / widthRatio, 1 / heightRatio)),
+        scaled: scale(asked, Math.min(1, picture.width / asked.width, picture.height / asked.height)),
         crop: true,
         canvas: undefined,
       };

@@ -3,8 +3,10 @@ import sharp, { type Sharp } from 'sharp';
 import { messageOf } from '../../shared/errors.ts';
 import { PICTURE_LIMITS, PictureError, RENDITION_FILES } from '../../shared/media.ts';
 import type { Recipe, Rendition, RenditionFormat } from '../../shared/recipes.ts';
+import { withinBytes } from './encode.ts';
 import { type Layout, layOut } from './layout.ts';
 import { assertLabelled, type Provenance, xmpOf } from './provenance.ts';
+import { watermarkOn } from './watermark.ts';
 
 export interface Rendered {
   readonly name: string;
@@ -44,7 +46,7 @@ export async function renderAll(
   const rendered: Rendered[] = [];
   for (const rendition of recipe.renditions) {
     signal?.throwIfAborted();
-    rendered.push(await renderOne(pixels, rendition, xmp));
+    rendered.push(await renderOne(pixels, rendition, recipe.files, xmp));
   }
   return rendered;
 }
@@ -95,16 +97,25 @@ async function decode(original: Buffer): Promise<Pixels> {
   }
 }
 
-async function renderOne(pixels: Pixels, rendition: Rendition, xmp: string | undefined): Promise<Rendered> {
-  const { data, width, height, channels } = pixels;
-  const image = place(
-    sharp(data, { raw: { width, height, channels }, limitInputPixels: PICTURE_LIMITS.maxPixels }),
-    layOut(pixels, rendition),
-    rendition,
-  );
+async function renderOne(
+  decoded: Pixels,
+  rendition: Rendition,
+  files: Recipe['files'],
+  xmp: string | undefined,
+): Promise<Rendered> {
+  const pixels = rendition.trim === undefined ? decoded : await trimmed(decoded, rendition.trim);
+  const layout = layOut(pixels, rendition);
+  const image = place(fromPixels(pixels), layout, rendition);
+  if (rendition.sharpen !== undefined) image.sharpen({ sigma: rendition.sharpen });
+  const { watermark } = rendition;
+  if (watermark !== undefined) {
+    const bytes = files.get(watermark.image);
+    if (bytes === undefined) throw new RangeError(`recipe without its watermark ${watermark.image}`);
+    image.composite([await watermarkOn(layout.canvas ?? layout.scaled, watermark, bytes)]);
+  }
   // No withMetadata, keepExif, keepXmp or keepIccProfile: the recipe's policy `strip`. Raw pixels carry none anyway.
   if (xmp !== undefined) image.withXmp(xmp);
-  const { data: bytes, info } = await encode(image, rendition).toBuffer({ resolveWithObject: true });
+  const { data: bytes, info } = await withinBytes(image, rendition);
   if (xmp !== undefined) await assertLabelled(bytes, xmp, rendition.name);
   return {
     name: rendition.name,
@@ -115,6 +126,19 @@ async function renderOne(pixels: Pixels, rendition: Rendition, xmp: string | und
     bytes,
     sha256: createHash('sha256').update(bytes).digest('hex'),
   };
+}
+
+function fromPixels({ data, width, height, channels }: Pixels): Sharp {
+  return sharp(data, { raw: { width, height, channels }, limitInputPixels: PICTURE_LIMITS.maxPixels });
+}
+
+/** Without its plain margins; a picture that is nothing but margin stays whole. */
+async function trimmed(pixels: Pixels, threshold: number): Promise<Pixels> {
+  const { data, info } = await fromPixels(pixels)
+    .trim({ threshold })
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { data, width: info.width, height: info.height, channels: info.channels };
 }
 
 function place(image: Sharp, { scaled, canvas, crop }: Layout, rendition: Rendition): Sharp {
@@ -133,19 +157,6 @@ function place(image: Sharp, { scaled, canvas, crop }: Layout, rendition: Rendit
     });
   }
   return image;
-}
-
-function encode(image: Sharp, rendition: Rendition): Sharp {
-  switch (rendition.format) {
-    case 'webp':
-      return image.webp({ quality: rendition.quality, effort: rendition.effort });
-    case 'jpeg':
-      return image.jpeg({ quality: rendition.quality });
-    case 'png':
-      return image.png({ compressionLevel: 9 });
-    case 'avif':
-      return image.avif({ quality: rendition.quality, effort: rendition.effort });
-  }
 }
 
 function oneLine(text: string): string {

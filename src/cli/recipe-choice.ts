@@ -1,0 +1,50 @@
+import { resolve } from 'node:path';
+import { UserError } from '../shared/errors.ts';
+import { loadRecipe, loadRecipes, type Recipe, shippedRecipesFolder } from '../shared/recipes.ts';
+import { type OwnRecipe, ownRecipe } from '../shared/stored-recipes.ts';
+
+export interface RecipeArguments {
+  /** The name of a recipe that ships, or the path of a file. */
+  readonly recipe?: string;
+  readonly allowUnlabelled?: true;
+}
+
+export interface RecipeChoice {
+  /** What a row may name. */
+  readonly names: ReadonlySet<string>;
+  /** What `--recipe` comes to in the plan. */
+  readonly planned: string | undefined;
+  /** To be stored before anything is queued: workers do not have the file. */
+  readonly own: OwnRecipe | undefined;
+}
+
+/** Throws a `UserError` where the file is no recipe, or would leave pictures unlabelled without a word. */
+export async function chooseRecipes(
+  { recipe, allowUnlabelled }: RecipeArguments,
+  cwd: string,
+): Promise<RecipeChoice> {
+  const shipped = await loadRecipes(shippedRecipesFolder());
+  const allowed = (one: Recipe) => one.provenance === 'label' || allowUnlabelled === true;
+  const names = new Set([...shipped.values()].filter(allowed).map(({ name }) => name));
+  const chosen =
+    recipe === undefined
+      ? undefined
+      : isPath(recipe)
+        ? await loadRecipe(resolve(cwd, recipe))
+        : shipped.get(recipe);
+  if (chosen !== undefined && !allowed(chosen)) {
+    throw new UserError(
+      'unlabelled',
+      `The recipe ${chosen.name} leaves out the label that a model made the pictures: set its "provenance" to "label", or add --allow-unlabelled.`,
+    );
+  }
+  if (recipe === undefined || chosen === undefined || !isPath(recipe)) {
+    return { names, planned: recipe, own: undefined };
+  }
+  const own = ownRecipe(chosen);
+  return { names: names.add(own.planned), planned: own.planned, own };
+}
+
+export function isPath(recipe: string): boolean {
+  return /[\\/]/.test(recipe) || recipe.endsWith('.json');
+}

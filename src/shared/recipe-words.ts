@@ -1,0 +1,57 @@
+import type { Recipe, Rendition } from './recipes.ts';
+
+/** A recipe in words, one line a rendition: what `recipe check` says. */
+export function recipeWords({ renditions, provenance }: Recipe): string[] {
+  const lines = renditions.map((one) => `${one.name}: ${renditionWords(one)}`);
+  if (renditions.length === 0) lines.push('no renditions: the original alone is kept');
+  lines.push(
+    provenance === 'label'
+      ? 'Every file says that a model made it.'
+      : 'No file says that a model made it; it is taken only with --allow-unlabelled.',
+  );
+  return lines;
+}
+
+function renditionWords(rendition: Rendition): string {
+  const { format, trim, padding, sharpen, watermark, background } = rendition;
+  const parts = [
+    format,
+    sizeWords(rendition),
+    ...(padding > 0 ? [`${percent(padding)} free on each side`] : []),
+    ...(trim === undefined ? [] : [`plain margins are cut first (up to ${trim} apart)`]),
+    ...(background === undefined ? [] : [`on ${background}`]),
+    ...(format === 'png' ? ['lossless'] : qualityWords(rendition)),
+    ...(sharpen === undefined ? [] : [`sharpened (${sharpen})`]),
+    ...(watermark === undefined
+      ? []
+      : [
+          `${watermark.image} at the ${watermark.place}, ${percent(watermark.width)} wide, ${percent(watermark.opacity)} opaque`,
+        ]),
+  ];
+  return parts.join(', ');
+}
+
+function sizeWords({ fit, width, height }: Rendition): string {
+  const size = `${width ?? 'any'} × ${height ?? 'any'}`;
+  switch (fit) {
+    case 'inside':
+      return width === undefined && height === undefined ? 'the size of the picture' : `at most ${size}`;
+    case 'cover':
+      return `${size}, the edges cut to that shape`;
+    case 'contain':
+      return `exactly ${size}, the whole picture in the middle`;
+    case 'frame':
+      return `${size}, the whole picture in the middle; smaller in that shape where the picture is`;
+  }
+}
+
+function qualityWords(rendition: Exclude<Rendition, { format: 'png' }>): string[] {
+  const { quality, maxBytes, minQuality } = rendition;
+  return maxBytes === undefined
+    ? [`quality ${quality}`]
+    : [`quality ${quality} down to ${minQuality} for at most ${maxBytes.toLocaleString('en')} bytes`];
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}

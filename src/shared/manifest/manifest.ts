@@ -74,7 +74,8 @@ export function statusOfShot(ends: readonly RequestEnd[]): ShotStatus {
   return FIRST_OF.find((status) => ends.some((end) => end.status === status)) ?? 'delivered';
 }
 
-function errorOf(ends: readonly RequestEnd[]): string | null {
+/** What failed, and what is held, in one line; null where nothing is. */
+export function errorOf(ends: readonly RequestEnd[]): string | null {
   const sentences = ends.flatMap((end) =>
     end.status === 'failed'
       ? [`${end.code}: ${end.message}`]

@@ -1,0 +1,71 @@
+import { pMapIterable } from 'p-map';
+import type { Journal } from '../journal.ts';
+import type { Head } from '../journal-objects.ts';
+import { requestKeyOf } from '../keys.ts';
+import type { PlanRow } from '../plan-row.ts';
+import type { Takes } from '../takes.ts';
+import type { RequestEnd } from './manifest.ts';
+import { withTakes } from './manifest-takes.ts';
+
+export interface ShotEndsDeps {
+  readonly journal: Pick<Journal, 'readChunk' | 'readDelivery' | 'deliveredNames' | 'failures'>;
+  readonly takes: Pick<Takes, 'has' | 'recordsOf' | 'countingOf'>;
+  /** How a request stands of which the store says neither that it was delivered nor that it failed. */
+  readonly standing: (request: string) => Promise<RequestEnd>;
+  /** Whether a later list has retired the shot. */
+  readonly retired: (shot: string) => boolean;
+  readonly signal: AbortSignal;
+}
+
+/** A row of the plan, and how each of its requests stands, in their order. */
+export interface ShotEnds {
+  readonly row: PlanRow;
+  readonly ends: readonly RequestEnd[];
+}
+
+/** Shots whose deliveries are read at once. */
+const SHOTS_AT_ONCE = 16;
+
+/** How the shots of a batch stand, in the order of its list; a plan chunk at a time. `wanted`: default, all. */
+export async function* shotEnds(
+  head: Head,
+  deps: ShotEndsDeps,
+  wanted: (row: PlanRow) => boolean = () => true,
+): AsyncGenerator<ShotEnds> {
+  const { journal, takes, standing, retired, signal } = deps;
+  const { batch } = head;
+  const delivered = await journal.deliveredNames(batch, signal);
+  const failures = await journal.failures(batch, signal);
+
+  async function endOf(row: PlanRow, part: number): Promise<RequestEnd> {
+    const name = { batch, row: row.row, part };
+    const member = `${name.row}.${name.part}`;
+    const delivery = delivered.has(member) ? await journal.readDelivery(name, signal) : undefined;
+    if (delivery !== undefined)
+      return { status: 'delivered', images: await withTakes(row, delivery.images, takes) };
+    const failure = failures.get(member);
+    if (failure !== undefined) return { status: 'failed', code: failure.code, message: failure.message };
+    return await standing(requestKeyOf(name));
+  }
+
+  yield* pMapIterable(
+    planRows(head, journal, wanted, signal),
+    async (row) => ({
+      row,
+      ends: retired(row.shot)
+        ? [{ status: 'retired' as const }]
+        : await Promise.all(row.requests.map(({ part }) => endOf(row, part))),
+    }),
+    { concurrency: SHOTS_AT_ONCE },
+  );
+}
+
+async function* planRows(
+  { batch, chunks }: Head,
+  journal: ShotEndsDeps['journal'],
+  wanted: (row: PlanRow) => boolean,
+  signal: AbortSignal,
+): AsyncGenerator<PlanRow> {
+  for (let chunk = 0; chunk < chunks; chunk += 1)
+    for (const row of await journal.readChunk(batch, chunk, signal)) if (wanted(row)) yield row;
+}

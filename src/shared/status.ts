@@ -38,7 +38,9 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
   const open = unfinished(view.counts);
   const ended = view.complete && open === 0;
   const inHand = open - view.counts.planned - view.counts.held - view.counts.unknown;
-  const waits = view.counts.held > 0 && view.counts.planned === 0 && inHand === 0;
+  // Approved, and no cap holds anything: whoever gives jobs is on the way to them.
+  const released = view.proof === 'approved' && view.heldBy === undefined;
+  const waits = view.counts.held > 0 && view.counts.planned === 0 && inHand === 0 && !released;
   const proofHolds = waits && view.proof === 'open' && view.heldBy === undefined;
   const capHolds = view.word === 'held' || (waits && !proofHolds);
   // The sample is not done while fal's answer to one of it is looked for, or the list is still being queued.
@@ -51,6 +53,10 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
       ? 'held'
       : view.word;
   const counts = Object.fromEntries(STATES.map((one) => [one, view.counts[one]])) as BatchStatus['counts'];
+  if (released) {
+    counts.planned += counts.held;
+    counts.held = 0;
+  }
   // Held as a whole, in one step, whatever the size: what is still planned waits for a person too.
   if (view.word === 'held') {
     counts.held += counts.planned;
@@ -96,5 +102,5 @@ function proofReason(view: BatchView): string | undefined {
   const waiting = waitingForProof(view);
   if (waiting === 0) return undefined;
   const others = waiting === 1 ? '1 request waits' : `${waiting.toLocaleString('en')} requests wait`;
-  return `the proof is done, and ${others} for your word; look at it: shotlist sheet ${view.batch}; then make the rest: shotlist approve ${view.batch}; or drop it: shotlist cancel ${view.batch}`;
+  return `the proof is done and ${others} for your word: look at it with shotlist sheet ${view.batch}, then run shotlist approve ${view.batch} or shotlist cancel ${view.batch}`;
 }

@@ -155,9 +155,10 @@ describe('a proof', () => {
     await using cli = await workshopCli(workshop);
     const swept = await workshop.enqueueRows(shots(5), { proof: 1, batch: 'swept' });
     await workshop.shop.batches.approve(swept);
-    expect(await workshop.status(swept)).toMatchObject({ counts: { planned: 1, held: 4 } });
+    const read = () => workshop.shop.batches.read(swept);
+    expect(await read()).toMatchObject({ counts: { planned: 1, held: 4 } });
     expect(await workshop.sweep()).toBe(4);
-    expect(await workshop.status(swept)).toMatchObject({ counts: { planned: 5, held: 0 } });
+    expect(await read()).toMatchObject({ counts: { planned: 5, held: 0 } });
 
     const told = await workshop.enqueueRows(shots(5), { proof: 1, batch: 'told' });
     await workshop.shop.journal.writeEvent(told, { kind: 'approve', at: 1 }, 'a');

@@ -95,10 +95,20 @@ describe('the state of a batch', () => {
     expect(statusOf(view({ held: 2 }, month), undefined, 0).heldReason).toContain('MONTHLY_CAP_USD');
   });
 
+  it('counts what was just approved as planned, though nobody has come round to it', () => {
+    const approved = view({ held: 7, delivered: 3 }, { proof: 'approved' });
+    expect(statusOf(approved, undefined, 0)).toMatchObject({
+      state: 'running',
+      counts: { planned: 7, held: 0 },
+    });
+    const capped = view({ held: 7, delivered: 3 }, { ...CAP, proof: 'approved' });
+    expect(statusOf(capped, undefined, 0)).toMatchObject({ state: 'held', counts: { held: 7 } });
+  });
+
   it('names the contact sheet and both ways on where a proof is done', () => {
     const proof = view({ held: 7, delivered: 3 }, { proof: 'open' });
     expect(statusOf(proof, undefined, 0).heldReason).toBe(
-      'the proof is done, and 7 requests wait for your word; look at it: shotlist sheet cups; then make the rest: shotlist approve cups; or drop it: shotlist cancel cups',
+      'the proof is done and 7 requests wait for your word: look at it with shotlist sheet cups, then run shotlist approve cups or shotlist cancel cups',
     );
     const full = view({ held: 7, delivered: 3 }, { ...CAP, proof: 'open' });
     expect(statusOf(full, undefined, 0).heldReason).toContain('the batch cap');

@@ -12,6 +12,7 @@ import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
 import { createFetchMedia } from '../worker/collect/media.ts';
 import { createReadResult } from '../worker/collect/result.ts';
+import { createFairness } from '../worker/fairness.ts';
 import { createFalQueue } from '../worker/generate/fal.ts';
 import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
@@ -119,6 +120,7 @@ export async function startWork({
     random,
     log,
   });
+  const fairness = createFairness({ redis, prefix, queues, clock, log });
   const { startTimeoutS, unknownMarginS } = fal;
   const collect = createCollect({
     house,
@@ -153,7 +155,15 @@ export async function startWork({
   const workers: Workers = startWorkers({
     url,
     prefix,
-    generate: roles.has('generate') ? { step: generate, concurrency: fal.concurrency } : undefined,
+    generate: roles.has('generate')
+      ? {
+          step: async (request, signal) => {
+            await fairness(signal);
+            await generate(request, signal);
+          },
+          concurrency: fal.concurrency,
+        }
+      : undefined,
     collect: roles.has('collect') ? { step: collect, concurrency: COLLECT_CONCURRENCY } : undefined,
     render: roles.has('render')
       ? {

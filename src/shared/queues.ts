@@ -100,6 +100,13 @@ export class Queues {
     if ((await job?.isDelayed()) === true) await job?.promote().catch(() => undefined);
   }
 
+  /** Puts a waiting job ahead of everything that has a priority, behind those raised before; one that is gone stays gone. */
+  async raise(name: QueueName, jobId: string): Promise<void> {
+    const job = await this.#queues[name].getJob(jobId);
+    // Priority 0 is BullMQ's list without priorities, which goes first. Between the two the job may have begun by itself.
+    await job?.changePriority({ priority: 0 }).catch(() => undefined);
+  }
+
   /** No generate job starts until `resumeGenerate`. */
   async pauseGenerate(): Promise<void> {
     await this.#queues.generate.pause();

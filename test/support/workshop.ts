@@ -53,7 +53,7 @@ export interface Workshop extends AsyncDisposable {
   /** Plans and queues rows the way `enqueue` does; resolves to the batch's id. */
   enqueueRows(
     rows: readonly Row[],
-    options?: Partial<Pick<EnqueueOptions, 'batch' | 'cap'>> & {
+    options?: Partial<Pick<EnqueueOptions, 'batch' | 'cap' | 'priority'>> & {
       list?: ListOptions;
       /** Rows that are made first; the others wait for a person's word. */
       proof?: number;
@@ -186,7 +186,7 @@ async function enqueueRows(
   { shop, spoolFolder }: Parts,
   rows: readonly Row[],
   { list = { inputs: {} }, proof }: { list: ListOptions | undefined; proof: number | undefined },
-  options: Partial<Pick<EnqueueOptions, 'batch' | 'cap'>>,
+  options: Partial<Pick<EnqueueOptions, 'batch' | 'cap' | 'priority'>>,
 ): Promise<string> {
   const name = 'test.csv';
   const sample = proof === undefined ? undefined : new ProofSample(proof);
@@ -207,9 +207,9 @@ async function enqueueRows(
     {
       batch: undefined,
       cap: undefined,
+      priority: DEFAULT_PRIORITY,
       ...options,
       listName: name,
-      priority: DEFAULT_PRIORITY,
       simulated: true,
       proof: rowsOfProof(sample?.chosen()),
     },

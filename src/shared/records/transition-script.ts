@@ -16,6 +16,7 @@
  * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
  * | `P:memory` | `life`, `tick` (steps of all), and for each worker the steps that it took: see `redis-memory.ts` |
  * | `P:behind` | batches whose jobs a worker has yet to bring in line with their word |
+ * | `P:fair` | starts since a less urgent batch had one, and when that was: see `fairness.ts` |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  */
 

@@ -18,6 +18,7 @@ import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
 import { createLogger, type Logger, silentLogger } from '../../src/shared/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import type { BatchStatus } from '../../src/shared/status.ts';
+import { createTakesOfPlan, Takes } from '../../src/shared/takes.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { catchUp } from '../../src/worker/catch-up.ts';
 import { sweep } from '../../src/worker/sweep.ts';
@@ -197,6 +198,7 @@ async function enqueueRows(
     registry: defaultRegistry(),
     recipes: new Set(['original', 'catalog']),
     made: await createMade(shop.store),
+    takes: createTakesOfPlan(await Takes.load(shop), shop.store),
     hashOf: async () => '',
     spoolFolder,
     ...(sample === undefined ? {} : { sample }),

@@ -3,6 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { errorCodes, UserError } from '../shared/errors.ts';
+import { jsonLine } from '../shared/manifest/json-line.ts';
 import type { Context } from './context.ts';
 
 /** Writes lines to standard output as fast as it takes them. A reader that has seen enough (`| head`) is no error. */
@@ -45,7 +46,7 @@ export async function* jsonArray(items: AsyncIterable<unknown>): AsyncGenerator<
 }
 
 export async function* jsonLines(items: AsyncIterable<unknown>): AsyncGenerator<string> {
-  for await (const item of items) yield JSON.stringify(item);
+  for await (const item of items) yield jsonLine(item);
 }
 
 async function* withBreaks(lines: AsyncIterable<string>): AsyncGenerator<string> {

@@ -4,6 +4,7 @@ import { MAX_PROOF_ROWS } from '../producer/proof-sample.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../shared/jobs.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { type MicroUsd, parseUsd } from '../shared/money.ts';
+import { webhookUrl } from './on-done.ts';
 
 /** What `run` and `enqueue` take. */
 export interface ListArguments {
@@ -19,6 +20,8 @@ export interface ListArguments {
   /** Rows that run first, while the others wait for a person's word on them. */
   readonly proof?: number;
   readonly prune?: true;
+  /** Where the webhook of its end goes. */
+  readonly onDone?: string;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
@@ -90,6 +93,12 @@ export function addListArguments(command: Command, registry: Registry): Command 
     .option(
       '--prune',
       'retire what this list no longer has from the exports of the earlier lists of its name; no file is deleted',
+    )
+    .addOption(
+      new Option(
+        '--on-done <url>',
+        'when the batch has ended, post a webhook there, signed with WEBHOOK_SECRET',
+      ).argParser(webhookUrl),
     )
     .option('--dry-run', 'say what it would make and cost, and stop')
     .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')

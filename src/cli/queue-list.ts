@@ -7,6 +7,7 @@ import { storeRecipe } from '../shared/stored-recipes.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
+import { assertSigned, otherOnDone } from './on-done.ts';
 import {
   confirmSpending,
   count,
@@ -32,6 +33,7 @@ export async function queueList(
   context: Context,
   { stack, shop, config, list, args }: QueueListOptions,
 ): Promise<Enqueued & Pick<PlannedList, 'sync'> & { readonly totals: PlanTotals }> {
+  assertSigned(args, config);
   const { plan, name, proof, sync, ownRecipe } = await planFromArguments(context, {
     list,
     args,
@@ -49,6 +51,7 @@ export async function queueList(
   };
   await shop.memory.open(context.signal);
   const standing = await standingOf(batch, plan.digest, shop, context.signal);
+  if (standing !== 'unknown') await sayStandingOnDone(context, shop, batch, args);
   if (standing === 'ended') {
     say(context, `${batch} has ended before: nothing is left to do, $0.00.`);
     await entered(batch);
@@ -66,6 +69,7 @@ export async function queueList(
       listName: name,
       priority: args.priority,
       cap: args.cap,
+      onDone: args.onDone,
       simulated: stack.simulated,
       proof: rowsOfProof(proof),
       signal: context.signal,
@@ -75,6 +79,17 @@ export async function queueList(
   await entered(enqueued.batch);
   if (standing !== 'unknown') await sayStandingProof(context, shop, batch, args);
   return { ...enqueued, totals: plan.totals, sync };
+}
+
+async function sayStandingOnDone(
+  context: Context,
+  { journal }: Shop,
+  batch: string,
+  args: ListArguments,
+): Promise<void> {
+  const head = await journal.readHead(batch, context.signal);
+  const other = head === undefined ? undefined : otherOnDone(batch, args, head);
+  if (other !== undefined) say(context, `note: ${other}`);
 }
 
 /** The head of a batch is written once, and says for good what is of its proof. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import Table from 'cli-table3';
+import type { EndingStanding } from '../shared/endings.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Head } from '../shared/journal-objects.ts';
 import { encodeSegment } from '../shared/keys.ts';
@@ -10,6 +11,7 @@ import { systemClock } from '../shared/time.ts';
 import { assertUsable } from '../worker/preflight.ts';
 import { type Context, configOf, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
+import { endingSentence, followEnding, leftOfEnding } from './follow-ending.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -38,10 +40,13 @@ export async function runCommand(
   await using shop = await openShop(stack, config, log);
   for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
   const { batch, outcome } = await queueList(context, { stack, shop, config, list, args });
-  const { status, exit } =
-    outcome === 'ended'
-      ? await followBatch(context, shop, batch)
-      : await workUntilItEnds(context, { shop, stack, config, log }, batch);
+  // Of an earlier run that was ended in between, something may be left.
+  const over = outcome === 'ended' && (await leftOfEnding(shop, batch)) === undefined;
+  const { status, exit, left } = over
+    ? { ...(await followBatch(context, shop, batch)), left: undefined }
+    : await workUntilItEnds(context, { shop, stack, config, log }, batch);
+  const untold = endingSentence(batch, left);
+  if (untold !== undefined) say(context, untold);
   if (args.json === true) {
     printJson(context, status);
     return exit;
@@ -72,7 +77,7 @@ export async function workUntilItEnds(
   context: Context,
   { shop, stack, config, log }: Pick<Parameters<typeof startWork>[0], 'shop' | 'stack' | 'config' | 'log'>,
   batch: string,
-): Promise<{ status: BatchStatus; exit: Exit }> {
+): Promise<{ status: BatchStatus; exit: Exit; left: EndingStanding | undefined }> {
   await using _work = await startWork({
     shop,
     stack,
@@ -81,7 +86,14 @@ export async function workUntilItEnds(
     environment: context.environment,
     log,
   });
-  return await followBatch(context, shop, batch, stack.lost);
+  const followed = await followBatch(context, shop, batch, stack.lost);
+  if (context.signal.aborted) return { ...followed, left: undefined };
+  const left = await followEnding(shop, batch, context.signal, stack.lost).catch((error: unknown) => {
+    // Told to stop meanwhile: the next worker does the rest.
+    if (context.signal.aborted) return undefined;
+    throw error;
+  });
+  return { ...followed, left };
 }
 
 function summaryTable({ batch, counts, money }: BatchStatus, head: Head, stack: Stack): string {

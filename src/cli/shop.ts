@@ -56,7 +56,14 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       clock: systemClock,
     });
     const records = new Records({ redis, prefix, clock: systemClock, ttlH, memory, caps: config.caps });
-    const ended = createEnded({ batches, journal, ttlH, clock: systemClock, log });
+    const ended = createEnded({
+      batches,
+      journal,
+      follow: queues.addEnding.bind(queues),
+      ttlH,
+      clock: systemClock,
+      log,
+    });
     const close = () => opened[Symbol.asyncDispose]();
     return { redis, store, journal, queues, batches, records, memory, ended, [Symbol.asyncDispose]: close };
   } catch (error) {

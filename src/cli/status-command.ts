@@ -4,6 +4,7 @@ import { type Forecast, forecastOf } from '../shared/forecast.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { endingSentence, leftOfEnding } from './follow-ending.ts';
 import { type OperatorArguments, simulatedElsewhere, unknownBatch, withShop } from './operator.ts';
 import type { Shop } from './shop.ts';
 import { statusTable, statusView } from './status-view.ts';
@@ -30,7 +31,11 @@ export async function statusCommand(
       throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
     if (args.watch !== true) {
       if (args.json === true) printJson(context, status);
-      else context.stdout.write(`${statusView(status, await forecast(shop, batch))}\n`);
+      else {
+        const untold = endingSentence(batch, await leftOfEnding(shop, batch));
+        context.stdout.write(`${statusView(status, await forecast(shop, batch))}\n`);
+        if (untold !== undefined) context.stdout.write(`\n${untold}\n`);
+      }
       return EXIT.ok;
     }
     const followed = await followBatch(context, shop, batch, stack.lost);

@@ -60,7 +60,8 @@ export async function followBatch(
   }
 }
 
-async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | undefined): Promise<T> {
+/** Rejects when the embedded Redis is gone: a call waits for it to come back, and a lost one never does. */
+export async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | undefined): Promise<T> {
   if (lost === undefined) return await reading;
   lost.throwIfAborted();
   reading.catch(() => undefined);

@@ -12,6 +12,8 @@ import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
 import { createFetchMedia } from '../worker/collect/media.ts';
 import { createReadResult } from '../worker/collect/result.ts';
+import { createEnding } from '../worker/endings/ending.ts';
+import { createPostWebhook } from '../worker/endings/webhook.ts';
 import { createFairness } from '../worker/fairness.ts';
 import { createFalQueue } from '../worker/generate/fal.ts';
 import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
@@ -51,6 +53,8 @@ export interface WorkOptions {
 
 /** Requests whose result, fetch or store is under way at once in one worker; each holds one picture in memory. */
 const COLLECT_CONCURRENCY = 16;
+/** Manifests and webhooks under way at once: a large manifest must not keep a small batch's webhook waiting. */
+const ENDINGS_CONCURRENCY = 4;
 /** Limit of one call of fal; the largest answers are data URIs. */
 const FAL_TIMEOUT_MS = 30_000;
 const MEDIA_TIMEOUT_MS = 60_000;
@@ -165,6 +169,24 @@ export async function startWork({
         }
       : undefined,
     collect: roles.has('collect') ? { step: collect, concurrency: COLLECT_CONCURRENCY } : undefined,
+    endings: roles.has('collect')
+      ? {
+          step: createEnding({
+            store,
+            journal,
+            batches,
+            records,
+            post:
+              config.webhookSecret === undefined
+                ? undefined
+                : createPostWebhook({ agent, secret: config.webhookSecret, clock }),
+            add: queues.addEnding.bind(queues),
+            clock,
+            log,
+          }),
+          concurrency: ENDINGS_CONCURRENCY,
+        }
+      : undefined,
     render: roles.has('render')
       ? {
           file: renderChild(),

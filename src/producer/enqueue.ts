@@ -27,6 +27,8 @@ export interface EnqueueOptions {
   readonly listName: string;
   readonly priority: number;
   readonly cap: MicroUsd | undefined;
+  /** Where the webhook of its end goes; fixed when the batch is queued first. */
+  readonly onDone?: string | undefined;
   readonly simulated: boolean;
   /** Rows (from 0) that run first, while the others wait for a person's word on them. Default: all run. */
   readonly proof?: readonly number[] | undefined;
@@ -149,6 +151,7 @@ function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: numbe
     chunks: plan.chunkCount,
     priority: options.priority,
     ...(options.cap === undefined ? {} : { cap: options.cap }),
+    ...(options.onDone === undefined ? {} : { onDone: options.onDone }),
     shots: totals.shots,
     images: totals.images,
     reusedImages: totals.reusedImages,

@@ -30,6 +30,7 @@ export interface Config {
   readonly confirmOver: MicroUsd;
   readonly renderConcurrency: number;
   readonly recordTtlH: number;
+  readonly webhookSecret: string | undefined;
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' | undefined };
   readonly healthPort: number | undefined;
 }
@@ -75,6 +76,7 @@ export const SETTINGS = {
     meaning: 'pictures rendered at once by one worker',
   },
   RECORD_TTL_H: { default: '72', meaning: 'hours that the records of finished requests stay in Redis' },
+  WEBHOOK_SECRET: { default: undefined, meaning: 'signs the webhooks of --on-done' },
   LOG_LEVEL: { default: 'info', meaning: "debug also passes fal's own logs on" },
   LOG_FORMAT: { default: 'json, pretty on a terminal', meaning: 'json or pretty' },
   HEALTH_PORT: { default: undefined, meaning: '/livez and /readyz on this port' },
@@ -172,6 +174,7 @@ const schema = z.object({
   CONFIRM_OVER_USD: usd.prefault(SETTINGS.CONFIRM_OVER_USD.default),
   RENDER_CONCURRENCY: integer(1, 256).optional(),
   RECORD_TTL_H: integer(1, 8_760).prefault(SETTINGS.RECORD_TTL_H.default),
+  WEBHOOK_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       message: 'must be trace, debug, info, warn, error, fatal or silent',
@@ -228,6 +231,7 @@ export function readConfig(environment: Environment): Config {
     confirmOver: env.CONFIRM_OVER_USD,
     renderConcurrency: env.RENDER_CONCURRENCY ?? availableParallelism(),
     recordTtlH: env.RECORD_TTL_H,
+    webhookSecret: env.WEBHOOK_SECRET,
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     healthPort: env.HEALTH_PORT,
   };
@@ -235,7 +239,7 @@ export function readConfig(environment: Environment): Config {
 
 /** The texts that must never be printed: keys, and the password inside the Redis address. */
 export function secretsOf(environment: Environment): string[] {
-  const names = ['FAL_KEY', 'FAL_ADMIN_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
+  const names = ['FAL_KEY', 'FAL_ADMIN_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'WEBHOOK_SECRET'];
   const redis = environment['REDIS_URL'];
   const password =
     redis !== undefined && URL.canParse(redis) ? decodeURIComponent(new URL(redis).password) : '';

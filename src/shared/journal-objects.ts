@@ -17,6 +17,8 @@ export const head = z.object({
   chunks: z.int().min(1),
   priority: z.int(),
   cap: microUsd.optional(),
+  /** Where the webhook of its end goes. */
+  onDone: z.string().optional(),
   shots: z.int(),
   images: z.int(),
   reusedImages: z.int(),

@@ -110,6 +110,8 @@ export const objectKeys = {
     `${ORIGINALS}${shotKey}/${index}.${extension}`,
   rendition: (batch: string, shot: string, index: number, rendition: string, extension: string) =>
     `${encodeSegment(batch)}/${encodeSegment(shot)}/${index}-${rendition}.${extension}`,
+  /** Beside the folders of the batch's shots. An object's name never meets a folder's, in the folder store either. */
+  manifest: (batch: string, format: 'jsonl' | 'csv') => `${encodeSegment(batch)}/manifest.${format}`,
   batchFolder: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/`,
   head: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/head.json`,
   planChunk: (batch: string, chunk: number) =>

@@ -1,6 +1,7 @@
-import { type ConnectionOptions, Queue } from 'bullmq';
+import { type ConnectionOptions, type Job, Queue } from 'bullmq';
 import pMap from 'p-map';
 import type { Config } from './config.ts';
+import { ENDINGS, type Ending, type EndingStanding, endingJobId, endingJobOf } from './endings.ts';
 import { type JobCall, jobOf, QUEUES, type QueueName } from './jobs.ts';
 import { jobIdOf } from './keys.ts';
 import { redisOptions } from './redis.ts';
@@ -16,12 +17,13 @@ export interface QueuesDeps {
   readonly prefix: string;
 }
 
-/** The three queues. Whoever opens them closes them. */
+/** The three queues of the requests, and the one of what follows a batch's end. Whoever opens them closes them. */
 export class Queues {
   readonly #queues: Readonly<Record<QueueName, Queue>>;
+  readonly #endings: Queue;
 
   constructor({ url, prefix }: QueuesDeps) {
-    const open = (name: QueueName) =>
+    const open = (name: string) =>
       new Queue(name, {
         connection: connectionOf(url),
         prefix,
@@ -37,7 +39,8 @@ export class Queues {
         },
       });
     this.#queues = { generate: open('generate'), collect: open('collect'), render: open('render') };
-    for (const queue of Object.values(this.#queues)) {
+    this.#endings = open(ENDINGS);
+    for (const queue of [...Object.values(this.#queues), this.#endings]) {
       // BullMQ tells of a lost connection here, too; the commands themselves wait or reject, which is where it is handled.
       queue.on('error', () => undefined);
     }
@@ -56,6 +59,29 @@ export class Queues {
       const refused = jobs.find((job) => /^-\d+$/.test(job.id ?? ''));
       if (refused !== undefined) throw new Error(`BullMQ refused a job of queue ${name} (${refused.id}).`);
     }
+  }
+
+  /** Gives what follows a batch's end its job. A repeat while that job is there is harmless. */
+  async addEnding(ending: Ending): Promise<void> {
+    const { name, data, opts } = endingJobOf(ending);
+    await this.#endings.add(name, data, opts);
+  }
+
+  /** undefined where nothing is left to do of that end. */
+  async endingOf(batch: string, endedAtMs: number): Promise<EndingStanding | undefined> {
+    for (const kind of ['manifest', 'tell'] as const) {
+      const id = endingJobId({ kind, batch, endedAtMs });
+      // Its state first: what is read after it is no older, so a failure has its reason.
+      const state = await this.#endings.getJobState(id);
+      const job: Job | undefined = await this.#endings.getJob(id);
+      if (job === undefined) continue;
+      return {
+        kind,
+        state: state === 'failed' ? 'given-up' : state === 'delayed' ? 'later' : 'waiting',
+        reason: job.failedReason,
+      };
+    }
+    return undefined;
   }
 
   /** The rate and concurrency over all workers. */
@@ -126,7 +152,7 @@ export class Queues {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(QUEUES.map((name) => closeQueue(this.#queues[name])));
+    await Promise.all([...QUEUES.map((name) => this.#queues[name]), this.#endings].map(closeQueue));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Ending } from '../shared/endings.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Batches } from '../shared/records/batches.ts';
@@ -7,15 +8,22 @@ import type { Clock } from '../shared/time.ts';
 export interface EndedDeps {
   readonly batches: Batches;
   readonly journal: Journal;
+  /** Gives what follows the end a job. */
+  readonly follow: (ending: Ending) => Promise<void>;
   readonly ttlH: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
 
-/** A batch has ended: its summary goes to the store, and Redis may forget it when its time is up. Safe to repeat. */
+/**
+ * A batch has ended: its summary goes to the store, its manifest and webhook get a job, and Redis may forget it when its
+ * time is up. In this order, so that a crash anywhere is mended by the sweep, which repeats it until the last is done.
+ * Called again after that, when a correction moved the batch's money, it brings summary and manifest up to date.
+ */
 export function createEnded({
   batches,
   journal,
+  follow,
   ttlH,
   clock,
   log,
@@ -25,6 +33,9 @@ export function createEnded({
     if (view === undefined) return;
     const status = statusOf(view, undefined, clock());
     await journal.writeSummary(batch, status);
+    if (view.doneAtMs !== undefined) {
+      await follow({ kind: view.summarized ? 'refresh' : 'manifest', batch, endedAtMs: view.doneAtMs });
+    }
     await batches.summarized(batch, ttlH * 3_600);
     log.info({ batch, counts: status.counts, spentUsd: status.money.spentUsd }, 'batch ended');
   };

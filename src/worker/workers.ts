@@ -1,9 +1,12 @@
 import { DelayedError, type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import { ENDINGS, parseEnding } from '../shared/endings.ts';
 import { messageOf, UnavailableError } from '../shared/errors.ts';
 import { parsePayload, type QueueName } from '../shared/jobs.ts';
 import type { Logger } from '../shared/log.ts';
 import { connectionOf } from '../shared/queues.ts';
 import { backoffMs, settlesWithin } from '../shared/time.ts';
+import type { EndingStep } from './endings/ending.ts';
+import { WebhookError, webhookBackoffMs } from './endings/webhook.ts';
 import { Later } from './later.ts';
 import { renderForkOptions } from './render/fork-options.ts';
 import { renderBackoffMs } from './render/retry.ts';
@@ -13,6 +16,7 @@ import { RenderWorker } from './render-pool.ts';
 export type Step = (request: string, signal: AbortSignal) => Promise<void>;
 
 export interface WorkersDeps {
+  readonly endings: { readonly step: EndingStep; readonly concurrency: number } | undefined;
   readonly url: string;
   readonly prefix: string;
   readonly generate: { readonly step: Step; readonly concurrency: number } | undefined;
@@ -67,11 +71,14 @@ export function startWorkers(deps: WorkersDeps): Workers {
   } satisfies WorkerOptions;
 
   const workers: Worker[] = [];
-  const start = (name: QueueName, worker: Worker) => {
-    worker.on('error', (error) => log.warn({ queue: name, error: messageOf(error) }, 'worker error'));
-    worker.on('failed', (job, error) =>
+  const start = (
+    name: QueueName | typeof ENDINGS,
+    worker: Worker,
+    onFailed = (job: Job | undefined, error: Error) =>
       log.error({ queue: name, jobId: job?.id, error: error.message }, 'step broke off; it is tried again'),
-    );
+  ) => {
+    worker.on('error', (error) => log.warn({ queue: name, error: messageOf(error) }, 'worker error'));
+    worker.on('failed', onFailed);
     // One lost lock can cascade (MEASURED.md): whoever has it in hand stops.
     worker.on('lockRenewalFailed', (jobIds) => {
       for (const jobId of jobIds) worker.cancelJob(jobId, 'the lock is lost');
@@ -81,11 +88,11 @@ export function startWorkers(deps: WorkersDeps): Workers {
 
   if (deps.generate !== undefined) {
     const { step, concurrency } = deps.generate;
-    start('generate', new Worker('generate', processorOf(step, log), { ...common, concurrency }));
+    start('generate', new Worker('generate', processorOf(requestOf, step, log), { ...common, concurrency }));
   }
   if (deps.collect !== undefined) {
     const { step, concurrency } = deps.collect;
-    start('collect', new Worker('collect', processorOf(step, log), { ...common, concurrency }));
+    start('collect', new Worker('collect', processorOf(requestOf, step, log), { ...common, concurrency }));
   }
   if (deps.render !== undefined) {
     const { file, environment, execArgv, concurrency } = deps.render;
@@ -96,6 +103,24 @@ export function startWorkers(deps: WorkersDeps): Workers {
       settings: { backoffStrategy: (attemptsMade, _type, error) => renderBackoffMs(attemptsMade, error) },
     };
     start('render', new RenderWorker('render', file, options));
+  }
+
+  if (deps.endings !== undefined) {
+    const { step, concurrency } = deps.endings;
+    const settings = {
+      backoffStrategy: (attemptsMade: number, type?: string) =>
+        type === 'webhook' ? webhookBackoffMs(attemptsMade, Math.random) : houseBackoffMs(attemptsMade),
+    };
+    const worker = new Worker(ENDINGS, processorOf(parseEnding, step, log), {
+      ...common,
+      concurrency,
+      settings,
+    });
+    start(ENDINGS, worker, (job, error) => {
+      const about = { jobId: job?.id, attempt: job?.attemptsMade, error: error.message };
+      if (job?.finishedOn === undefined) log.warn(about, 'what follows the end broke off; it is tried again');
+      else log.error(about, 'webhook given up');
+    });
   }
 
   return {
@@ -139,11 +164,15 @@ function abandon(worker: Worker): void {
 }
 
 /** The one place that translates what a step says into BullMQ's terms. */
-function processorOf(step: Step, log: Logger) {
+function processorOf<T>(
+  parse: (data: unknown) => T | 'newer' | undefined,
+  step: (payload: T, signal: AbortSignal) => Promise<void>,
+  log: Logger,
+) {
   // BullMQ hands the signal only to a function that declares three parameters.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
-    const payload = parsePayload(job.data);
-    if (payload === undefined) throw new UnrecoverableError('the job carries no request');
+    const payload = parse(job.data);
+    if (payload === undefined) throw new UnrecoverableError('the job carries nothing that is known here');
     const later = async (delayMs: number): Promise<never> => {
       await job.moveToDelayed(Date.now() + Math.ceil(delayMs), token);
       throw new DelayedError();
@@ -152,23 +181,26 @@ function processorOf(step: Step, log: Logger) {
     if (payload === 'newer') return await later(30_000);
     const until = signal ?? new AbortController().signal;
     try {
-      await step(payload.request, until);
+      await step(payload, until);
     } catch (error) {
       if (until.aborted) return await later(50);
       if (error instanceof Later) return await later(error.delayMs);
       if (error instanceof UnavailableError) {
-        log.warn(
-          { request: payload.request, service: error.service, error: error.message },
-          'waiting for a service',
-        );
+        log.warn({ jobId: job.id, service: error.service, error: error.message }, 'waiting for a service');
         return await later(
           1_000 +
             backoffMs(Math.min(job.attemptsStarted, 5), { baseMs: 500, capMs: 15_000, random: Math.random }),
         );
       }
+      if (error instanceof WebhookError && error.final) throw new UnrecoverableError(error.message);
       throw error;
     }
   };
+}
+
+function requestOf(data: unknown): string | 'newer' | undefined {
+  const payload = parsePayload(data);
+  return typeof payload === 'object' ? payload.request : payload;
 }
 
 /** For faults of the house itself (a bug, a lost Redis): never given up, at most once a minute. */

@@ -47,7 +47,14 @@ export async function openChaosShop(spec: ProcessSpec, tap: Tap, log: Logger): P
       queues: tapped(broken.shop.queues, EFFECTS.queues, tap),
       records: tapped(broken.shop.records, EFFECTS.records, tap),
       memory: plain.memory,
-      ended: createEnded({ batches, journal, ttlH: config.recordTtlH, clock: systemClock, log }),
+      ended: createEnded({
+        batches,
+        journal,
+        follow: plain.queues.addEnding.bind(plain.queues),
+        ttlH: config.recordTtlH,
+        clock: systemClock,
+        log,
+      }),
       [Symbol.asyncDispose]: async () => undefined,
     };
     return {

@@ -46,6 +46,7 @@ mark('child-' + process.pid);
   const queue = new Queue(name, { connection: connectionOf(shared.url), prefix: shared.prefix });
   queue.on('error', () => undefined);
   const workers = startWorkers({
+    endings: undefined,
     ...shared,
     generate: step === undefined ? undefined : { step, concurrency: 2 },
     collect: undefined,

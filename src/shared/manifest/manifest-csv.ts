@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Cell, csvLine } from './csv-line.ts';
+import { jsonLine } from './json-line.ts';
 import type { ManifestLine } from './manifest.ts';
 
 /** Which columns a manifest needs, gathered line by line. */
@@ -80,23 +81,39 @@ export async function* manifestCsv(
   try {
     const file = join(folder, 'manifest.jsonl');
     const seen = new ManifestColumns();
-    await pipeline(Readable.from(seeing(lines, seen)), createWriteStream(file));
-    const columns = seen.columns(urlOf);
-    yield csvLine(columns.map(({ title }) => title));
-    for await (const text of createInterface({ input: createReadStream(file) })) {
-      // Written by `seeing` a moment ago.
-      const line = JSON.parse(text) as ManifestLine;
-      yield csvLine(columns.map(({ cell }) => cell(line)));
-    }
+    await pipeline(Readable.from(withBreaks(seenLines(lines, seen))), createWriteStream(file));
+    yield* csvOfLines(file, seen, urlOf);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function* seeing(lines: AsyncIterable<ManifestLine>, seen: ManifestColumns): AsyncGenerator<string> {
+/** The lines as JSON, each looked at in passing. */
+export async function* seenLines(
+  lines: AsyncIterable<ManifestLine>,
+  seen: ManifestColumns,
+): AsyncGenerator<string> {
   for await (const line of lines) {
     seen.see(line);
-    // Readers split at these two as well, though JSON leaves them bare.
-    yield `${JSON.stringify(line).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029')}\n`;
+    yield jsonLine(line);
   }
+}
+
+/** The CSV of a file that holds what `seenLines` gave, one a line. */
+export async function* csvOfLines(
+  file: string,
+  seen: ManifestColumns,
+  urlOf: (key: string) => string,
+): AsyncGenerator<string> {
+  const columns = seen.columns(urlOf);
+  yield csvLine(columns.map(({ title }) => title));
+  for await (const text of createInterface({ input: createReadStream(file) })) {
+    // Written by `seenLines` a moment ago.
+    const line = JSON.parse(text) as ManifestLine;
+    yield csvLine(columns.map(({ cell }) => cell(line)));
+  }
+}
+
+async function* withBreaks(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${line}\n`;
 }

@@ -1,0 +1,108 @@
+import { type Ending, endingIdOf } from '../../shared/endings.ts';
+import type { Journal } from '../../shared/journal.ts';
+import type { Head } from '../../shared/journal-objects.ts';
+import { objectKeys } from '../../shared/keys.ts';
+import type { Logger } from '../../shared/log.ts';
+import type { ObjectStore } from '../../shared/object-store.ts';
+import type { Batches } from '../../shared/records/batches.ts';
+import type { Records } from '../../shared/records/records.ts';
+import { type BatchStatus, batchStatus } from '../../shared/status.ts';
+import type { Clock } from '../../shared/time.ts';
+import { webhookOrigin, webhookUrlFault } from '../../shared/webhook-url.ts';
+import { Later } from '../later.ts';
+import { writeBucketManifest } from './bucket-manifest.ts';
+import { type PostWebhook, WebhookError } from './webhook.ts';
+
+export interface EndingDeps {
+  readonly store: ObjectStore;
+  readonly journal: Journal;
+  readonly batches: Batches;
+  readonly records: Records;
+  /** undefined: there is no secret to sign with here. */
+  readonly post: PostWebhook | undefined;
+  readonly add: (ending: Ending) => Promise<void>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export type EndingStep = (ending: Ending, signal: AbortSignal) => Promise<void>;
+
+/** Until somebody sets the secret, or a worker that has it takes the job. */
+const NO_SECRET_MS = 60_000;
+
+/**
+ * What follows the end of a batch. Every kind is safe to run twice; a webhook may arrive twice, with the same id.
+ * Rejects with a `WebhookError` where the receiver did not take it.
+ */
+export function createEnding(deps: EndingDeps): EndingStep {
+  const { store, journal, batches, records, clock, log } = deps;
+
+  return async (ending, signal) => {
+    const { batch, kind } = ending;
+    const head = await journal.readHead(batch, signal);
+    if (head === undefined) {
+      log.warn({ batch }, 'an ended batch is not in the store; nothing is written or told of it');
+      return;
+    }
+    switch (kind) {
+      case 'manifest':
+      case 'refresh': {
+        const live = async () => ({ view: await batches.read(batch), records });
+        await writeBucketManifest(head, { store, journal, live, clock, signal });
+        log.info({ batch, key: objectKeys.manifest(batch, 'jsonl') }, 'manifest written');
+        if (kind === 'manifest' && head.onDone !== undefined) await deps.add({ ...ending, kind: 'tell' });
+        return;
+      }
+      case 'tell':
+        return await tell(head, ending, signal);
+    }
+  };
+
+  async function tell(head: Head, ending: Ending, signal: AbortSignal): Promise<void> {
+    const { batch, onDone: url } = head;
+    if (url === undefined) return;
+    const fault = webhookUrlFault(url);
+    if (fault !== undefined)
+      throw new WebhookError(`the address of --on-done is refused: ${fault}`, { final: true });
+    if (deps.post === undefined) {
+      log.warn({ batch }, 'a webhook waits: set WEBHOOK_SECRET, since none is sent unsigned');
+      throw new Later(NO_SECRET_MS, 'no WEBHOOK_SECRET');
+    }
+    const status = batchStatus.safeParse(await journal.readSummary(batch, signal));
+    // Written before the job; only a person can have removed it.
+    if (!status.success)
+      throw new WebhookError('the summary of the batch is not in the store', { final: false });
+    const body = webhookBody(ending, {
+      status: status.data,
+      simulated: head.simulated,
+      urlOf: (key) => store.urlOf(key),
+    });
+    await deps.post(url, JSON.stringify(body), signal);
+    log.info({ batch, to: webhookOrigin(url) }, 'webhook delivered');
+  }
+}
+
+/** The public contract of docs/webhooks.md. */
+export function webhookBody(
+  ending: Pick<Ending, 'batch' | 'endedAtMs'>,
+  {
+    status,
+    simulated,
+    urlOf,
+  }: { readonly status: BatchStatus; readonly simulated: boolean; readonly urlOf: (key: string) => string },
+) {
+  const { batch, endedAtMs } = ending;
+  const manifest = (format: 'jsonl' | 'csv') => {
+    const key = objectKeys.manifest(batch, format);
+    return { key, url: urlOf(key) };
+  };
+  return {
+    event: 'batch.ended' as const,
+    id: endingIdOf(ending),
+    batch,
+    endedAt: new Date(endedAtMs).toISOString(),
+    status,
+    manifest: { jsonl: manifest('jsonl'), csv: manifest('csv') },
+    simulated,
+  };
+}

@@ -121,11 +121,12 @@ export class PlanWriter {
   }
 }
 
-async function lookUp(shot: Shot, { made, takes, hashOf }: PlanWriterDeps): Promise<Looked> {
+async function lookUp(shot: Shot, { made: madeOf, takes, hashOf }: PlanWriterDeps): Promise<Looked> {
   const shotKey = await takeKeyOf(shot, 0, hashOf);
   const [originals, taken] = await Promise.all([
-    made(shotKey, shot.variants),
+    madeOf(shotKey, shot.variants),
     takes?.(shotKey, shot.variants) ?? NO_TAKES,
   ]);
-  return { shotKey, made: [...new Set([...originals, ...taken.keys()])], takes: taken };
+  const made = taken.size === 0 ? originals : [...new Set([...originals, ...taken.keys()])];
+  return { shotKey, made, takes: taken };
 }

@@ -110,8 +110,8 @@ async function writeTakes(
 ): Promise<void> {
   const { shot, shotKey, recipe } = row;
   const known = await takes.recordsOf(shotKey);
-  const takeKey = plan.rows[at]?.shotKey;
-  if (takeKey === undefined) throw new RangeError(`the plan of ${plan.batchId} has no row ${at}`);
+  const planned = plan.rows[at];
+  if (planned === undefined) throw new RangeError(`the plan of ${plan.batchId} has no row ${at}`);
   const common = { shot, shotKey, recipe, at: laterThan(known, clock()) };
   const first = images
     .filter((image) => isOfTake(image, shotKey))
@@ -122,7 +122,15 @@ async function writeTakes(
     await writeTake(store, record, `0-${eventId()}`, signal);
   }
   if (known.some((one) => one.batch === plan.batchId && one.row === at)) return;
-  const record = { ...common, indices: [...indices], take, batch: plan.batchId, row: at, takeKey };
+  const record = {
+    ...common,
+    indices: [...indices],
+    take,
+    batch: plan.batchId,
+    row: at,
+    takeKey: planned.shotKey,
+    ...(planned.prompt === row.prompt ? {} : { prompt: planned.prompt }),
+  };
   await writeTake(store, record, `1-${eventId()}`, signal);
 }
 

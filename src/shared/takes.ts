@@ -26,6 +26,8 @@ export const takeRecord = z.object({
   takeKey: z.string(),
   /** The renditions that were made of it. */
   recipe: z.string(),
+  /** Where it is another one than the list's. */
+  prompt: z.string().optional(),
   at: z.int(),
 });
 export type TakeRecord = Readonly<z.infer<typeof takeRecord>>;

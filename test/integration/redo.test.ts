@@ -122,6 +122,11 @@ describe('redo', () => {
     await expectPaidOnce(workshop, 'spring', one.batch, other.batch, next.batch);
     await expectMoneyAtRest(workshop, 'spring', one.batch, other.batch, next.batch);
     expect(takesOf(await exported(cli, 'spring', 'tee'))).toEqual([3]);
+    await cli.run((context) => redoCommand(context, 'spring', { shot: 'tee', pick: 2 }));
+    expect(await exported(cli, 'spring', 'tee')).toMatchObject({
+      prompt: 'a tee',
+      images: [{ take: 2, prompt: 'Tee on slate' }],
+    });
     const words = workshop.fal.book.charged().map(({ input }) => input['prompt']);
     expect(words.filter((prompt) => prompt === 'Tee on slate')).toHaveLength(1);
   });
@@ -181,6 +186,12 @@ describe('redo', () => {
     expect(later.images.map(({ original }) => original)).toEqual(
       shown.images.map(({ original }) => original),
     );
+    // Rendered from the take, into a folder of its own.
+    const delivery = await workshop.shop.journal.readDelivery({ batch: 'tomorrow', row: 0, part: 0 });
+    expect(delivery?.images.map(({ original }) => original)).toEqual(
+      shown.images.map(({ original }) => original),
+    );
+
     await cli.run((context) => redoCommand(context, 'tomorrow', { shot: 'mug', pick: 0 }));
     expect(takesOf(await exported(cli, 'tomorrow', 'mug'))).toEqual([0, 0, 0]);
     expect(takesOf(await exported(cli, 'spring', 'mug'))).toEqual([0, 0, 0]);

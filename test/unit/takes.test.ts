@@ -126,10 +126,10 @@ describe('a manifest with takes', () => {
     const { say, deliver, load } = shelf();
     await deliver('spring', FIRST, [0, 1]);
     await say({ indices: [0, 1] });
-    await say({ take: 1, batch: 'one', takeKey: SECOND, indices: [1] });
+    await say({ take: 1, batch: 'one', takeKey: SECOND, indices: [1], prompt: 'a mug on slate' });
     await deliver('one', SECOND, [1]);
     const shown = await withTakes(row, own, await load());
-    expect(shown).toEqual([own[0], { ...imageOf(SECOND, 1), take: 1 }]);
+    expect(shown).toEqual([own[0], { ...imageOf(SECOND, 1), take: 1, prompt: 'a mug on slate' }]);
   });
 
   it('keeps its own where the take has the renditions of another recipe', async () => {

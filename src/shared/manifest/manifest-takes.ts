@@ -2,8 +2,11 @@ import type { DeliveredImage } from '../media.ts';
 import type { PlanRow } from '../plan-row.ts';
 import { isOfTake, type Takes } from '../takes.ts';
 
-/** A delivered picture, and which take it is of; without `take` it is take 0. */
-export type ShownImage = DeliveredImage & { readonly take?: number };
+/**
+ * A delivered picture, and which take it is of; without `take` it is take 0. `prompt`: the words that made it, where they
+ * are not the list's.
+ */
+export type ShownImage = DeliveredImage & { readonly take?: number; readonly prompt?: string };
 
 /**
  * Puts the takes that count in the place of a row's own pictures. A batch that made its renditions by another recipe
@@ -18,16 +21,15 @@ export async function withTakes(
   if (images.length === 0 || !takes.has(shotKey)) return images;
   const counting = await takes.countingOf(shotKey);
   const records = await takes.recordsOf(shotKey);
-  const takeOf = (image: DeliveredImage) =>
-    records.find(({ takeKey, indices }) => isOfTake(image, takeKey) && indices.includes(image.index))?.take ??
-    0;
+  const wordOf = (image: DeliveredImage) =>
+    records.find(({ takeKey, indices }) => isOfTake(image, takeKey) && indices.includes(image.index));
   return images.map((own) => {
     const winner = counting.get(own.index);
     const shown =
       winner === undefined || isOfTake(own, winner.record.takeKey) || winner.record.recipe !== recipe
         ? own
         : winner.image;
-    const number = takeOf(shown);
-    return number === 0 ? shown : { ...shown, take: number };
+    const { take: number = 0, prompt } = wordOf(shown) ?? {};
+    return number === 0 ? shown : { ...shown, take: number, ...(prompt === undefined ? {} : { prompt }) };
   });
 }

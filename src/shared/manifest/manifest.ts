@@ -36,9 +36,10 @@ export function manifestLine(
     status: statusOfShot(ends),
     error: errorOf(ends),
     costUsd: toUsd(costMicroUsd),
-    images: images.map(({ index, take, requestId, original, renditions }) => ({
+    images: images.map(({ index, take, prompt: words, requestId, original, renditions }) => ({
       index,
       ...(take === undefined ? {} : { take }),
+      ...(words === undefined ? {} : { prompt: words }),
       requestId: requestId ?? null,
       original,
       renditions: renditions.map(({ name, key, width, height, bytes, format, sha256 }) => ({

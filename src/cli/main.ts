@@ -12,6 +12,7 @@ import { addRecipeCommands } from './recipe-command.ts';
 import { addReconcileCommand } from './reconcile-command.ts';
 import { addRedoCommand } from './redo-command.ts';
 import { runCommand } from './run-command.ts';
+import { addScheduleCommands } from './schedule-command.ts';
 import { addUnknownCommands } from './unknown-command.ts';
 import { addWorkerCommand } from './worker-command.ts';
 
@@ -100,6 +101,13 @@ function program(): Command {
   });
   addReconcileCommand(cli, context, (came) => {
     exit = came;
+  });
+  addScheduleCommands(cli, {
+    context,
+    registry,
+    done: (came) => {
+      exit = came;
+    },
   });
   return cli;
 }

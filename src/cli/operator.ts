@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
+import { foldersIn } from '../shared/folders.ts';
 import { Journal } from '../shared/journal.ts';
 import { JOURNAL } from '../shared/keys.ts';
 import type { Logger } from '../shared/log.ts';
@@ -94,30 +95,13 @@ export function simulatedElsewhere({ cwd }: Context, { simulate }: OperatorArgum
   return simulate !== true && existsSync(join(cwd, '.shotlist', 'sim'));
 }
 
-/** Batches by the names of their folders, one short listing each: a folder may hold a million keys. */
+/** Batches by the names of their folders. */
 async function storedBatches(store: ObjectStore, signal: AbortSignal): Promise<string[]> {
-  const folder = `${JOURNAL}batches/`;
   const names: string[] = [];
-  let after: string | undefined;
-  while (names.length < LOOKED_AT) {
-    const segment = await firstSegment(store, folder, after, signal);
-    if (segment === undefined) break;
+  for await (const segment of foldersIn(store, `${JOURNAL}batches/`, signal)) {
     // An encoded name ends in a hash of what it stands for; what stands before it is near enough to recognise.
     names.push(segment.replace(/~[0-9a-z]{12}$/, ''));
-    // `0` is the character behind `/`: everything in this folder lies before it.
-    after = `${folder}${segment}0`;
+    if (names.length >= LOOKED_AT) break;
   }
   return names;
-}
-
-async function firstSegment(
-  store: ObjectStore,
-  folder: string,
-  after: string | undefined,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  for await (const { key } of store.list(folder, { signal, ...(after === undefined ? {} : { after }) })) {
-    return key.slice(folder.length).split('/')[0];
-  }
-  return undefined;
 }

@@ -1,4 +1,6 @@
 import { type Command, Option } from 'commander';
+import { syncSchedules } from '../producer/schedule-sync.ts';
+import { Schedules } from '../producer/schedules.ts';
 import { UserError } from '../shared/errors.ts';
 import { inputHashOf } from '../shared/keys.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
@@ -8,14 +10,16 @@ import { restoreSpent } from '../shared/rebuild/spent.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import { Restore } from '../shared/records/restore.ts';
 import { STATES } from '../shared/records/states.ts';
+import { ScheduleQueue } from '../shared/schedule-queue.ts';
 import { systemClock } from '../shared/time.ts';
 import { giveJobs } from '../worker/catch-up.ts';
 import { inputOf } from '../worker/generate/input.ts';
-import { type Context, configOf, EXIT, type Exit, printJson, say } from './context.ts';
+import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { count } from './plan-list.ts';
 import { settleRestored } from './settle-restored.ts';
 import type { Shop } from './shop.ts';
+import type { Stack } from './stack.ts';
 
 export interface RebuildArguments extends OperatorArguments {
   readonly yes?: true;
@@ -58,10 +62,26 @@ export async function rebuildCommand(
       batch === undefined || isLost
         ? await rebuildAll(deps, context.signal)
         : await rebuildBatch(batch, deps, context.signal);
+    if (batch === undefined || isLost) await restoreSchedules(context, shop, stack);
     if (args.json === true) printJson(context, rebuiltJson(rebuilt));
     else say(context, rebuiltSentence(rebuilt));
     return EXIT.ok;
   });
+}
+
+/** Otherwise the next worker with that role would do it, and nothing would be due until then. */
+async function restoreSchedules(
+  context: Context,
+  shop: Shop,
+  { redisUrl: url, prefix, secrets }: Stack,
+): Promise<void> {
+  if (url === undefined) return;
+  await using queue = new ScheduleQueue({ url, prefix });
+  const log = openLog(context, configOf(context), { detail: 'quiet', secrets });
+  const deps = { schedules: new Schedules(shop), queue, clock: systemClock, log };
+  const { restored } = await syncSchedules(deps, context.signal);
+  if (restored.length > 0)
+    say(context, `Restored ${count(restored.length, 'schedule')}: ${restored.join(', ')}.`);
 }
 
 /** Whether nothing that Redis holds can be relied on. */

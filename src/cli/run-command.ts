@@ -19,7 +19,7 @@ import { queueList } from './queue-list.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
 import { endSentence, followBatch } from './watch.ts';
-import { ROLES, startWork } from './work.ts';
+import { RUN_ROLES, startWork } from './work.ts';
 
 /** `run LIST`: enqueue, work and watch in one process until the batch ends. */
 export async function runCommand(
@@ -82,7 +82,7 @@ export async function workUntilItEnds(
     shop,
     stack,
     config,
-    roles: new Set(ROLES),
+    roles: new Set(RUN_ROLES),
     environment: context.environment,
     log,
   });

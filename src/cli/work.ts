@@ -27,11 +27,15 @@ import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
+import { openScheduling } from './schedule-work.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
 
 export const ROLES = ['generate', 'collect', 'render', 'schedule'] as const;
 export type Role = (typeof ROLES)[number];
+
+/** What `run` does for its batch; it is nobody's clock, so that a run by hand starts nothing else. */
+export const RUN_ROLES = ['generate', 'collect', 'render'] as const satisfies readonly Role[];
 
 export interface WorkOptions {
   readonly shop: Shop;
@@ -156,9 +160,24 @@ export async function startWork({
   });
 
   if (roles.has('generate')) await queues.limitGenerate(fal);
+  const lookMs = given.timing?.sweepMs;
+  const scheduling = roles.has('schedule')
+    ? closers.use(
+        openScheduling({
+          url,
+          shop,
+          stack,
+          config,
+          environment,
+          log,
+          ...(lookMs === undefined ? {} : { lookMs }),
+        }),
+      )
+    : undefined;
   const workers: Workers = startWorkers({
     url,
     prefix,
+    schedule: scheduling?.step,
     generate: roles.has('generate')
       ? {
           step: async (request, signal) => {
@@ -215,6 +234,7 @@ export async function startWork({
   // These two may be waiting for an answer of a Redis that is away.
   closers.defer(() => settlesWithin(witness.stop(), GOODBYE_MS));
   closers.defer(() => workers.close());
+  scheduling?.start();
   if (roles.has('collect')) {
     const sweeping = startSweeping({
       queues,

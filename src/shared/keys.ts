@@ -161,6 +161,14 @@ export const objectKeys = {
     `${JOURNAL}takes/${shotKey}/${String(at).padStart(14, '0')}-${id}.json`,
   /** A recipe of a person's own, by name and hash. */
   recipe: (planned: string) => `${JOURNAL}recipes/${encodeSegment(planned)}.json`,
+  schedules: `${JOURNAL}schedules/`,
+  scheduleEvents: (name: string) => `${JOURNAL}schedules/${encodeSegment(name)}/events/`,
+  scheduleEvent: (name: string, at: number, id: string) =>
+    `${JOURNAL}schedules/${encodeSegment(name)}/events/${String(at).padStart(14, '0')}-${id}.json`,
+  scheduleRuns: (name: string) => `${JOURNAL}schedules/${encodeSegment(name)}/runs/`,
+  /** By the time at which it was due, so that a run that fires twice has one. */
+  scheduleRun: (name: string, dueMs: number) =>
+    `${JOURNAL}schedules/${encodeSegment(name)}/runs/${String(dueMs).padStart(14, '0')}.json`,
   orphans: `${JOURNAL}orphans/`,
   orphan: (requestId: string) => `${JOURNAL}orphans/${encodeSegment(requestId)}.json`,
 } as const;

@@ -160,7 +160,7 @@ export class Queues {
 const CLOSE_MS = 300;
 
 /** BullMQ says goodbye to Redis and waits for the answer, which never comes while Redis is away. */
-async function closeQueue(queue: Queue): Promise<void> {
+export async function closeQueue(queue: Queue): Promise<void> {
   const closed = queue.close().then(() => true);
   const late = sleep(CLOSE_MS).then(() => false);
   if (await Promise.race([closed, late])) return;

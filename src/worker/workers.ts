@@ -4,6 +4,7 @@ import { messageOf, UnavailableError } from '../shared/errors.ts';
 import { parsePayload, type QueueName } from '../shared/jobs.ts';
 import type { Logger } from '../shared/log.ts';
 import { connectionOf } from '../shared/queues.ts';
+import { parseScheduleJob, repeatSettings, SCHEDULE_QUEUE } from '../shared/schedule-queue.ts';
 import { backoffMs, settlesWithin } from '../shared/time.ts';
 import type { EndingStep } from './endings/ending.ts';
 import { WebhookError, webhookBackoffMs } from './endings/webhook.ts';
@@ -14,6 +15,12 @@ import { RenderWorker } from './render-pool.ts';
 
 /** One request, one step; the signal aborts at shutdown and when the job's lock is lost. */
 export type Step = (request: string, signal: AbortSignal) => Promise<void>;
+
+/** One due time of one schedule. */
+export type ScheduleStep = (
+  ring: { readonly name: string; readonly dueMs: number; readonly isRepeat: boolean },
+  signal: AbortSignal,
+) => Promise<void>;
 
 export interface WorkersDeps {
   readonly endings: { readonly step: EndingStep; readonly concurrency: number } | undefined;
@@ -29,6 +36,8 @@ export interface WorkersDeps {
         readonly concurrency: number;
       }
     | undefined;
+  /** What is done when a schedule is due; the signal aborts at shutdown. */
+  readonly schedule?: ScheduleStep | undefined;
   readonly log: Logger;
   /** Default: `TIMING`. */
   readonly timing?: Timing;
@@ -72,7 +81,7 @@ export function startWorkers(deps: WorkersDeps): Workers {
 
   const workers: Worker[] = [];
   const start = (
-    name: QueueName | typeof ENDINGS,
+    name: QueueName | typeof ENDINGS | typeof SCHEDULE_QUEUE,
     worker: Worker,
     onFailed = (job: Job | undefined, error: Error) =>
       log.error({ queue: name, jobId: job?.id, error: error.message }, 'step broke off; it is tried again'),
@@ -122,6 +131,13 @@ export function startWorkers(deps: WorkersDeps): Workers {
       else log.error(about, 'webhook given up');
     });
   }
+  if (deps.schedule !== undefined) {
+    const settings = { ...common.settings, ...repeatSettings };
+    start(
+      SCHEDULE_QUEUE,
+      new Worker(SCHEDULE_QUEUE, processorOf(ringOf, deps.schedule, log), { ...common, settings }),
+    );
+  }
 
   return {
     running: () => workers.every((worker) => worker.isRunning()),
@@ -165,13 +181,13 @@ function abandon(worker: Worker): void {
 
 /** The one place that translates what a step says into BullMQ's terms. */
 function processorOf<T>(
-  parse: (data: unknown) => T | 'newer' | undefined,
+  parse: (data: unknown, job: Job) => T | 'newer' | undefined,
   step: (payload: T, signal: AbortSignal) => Promise<void>,
   log: Logger,
 ) {
   // BullMQ hands the signal only to a function that declares three parameters.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
-    const payload = parse(job.data);
+    const payload = parse(job.data, job);
     if (payload === undefined) throw new UnrecoverableError('the job carries nothing that is known here');
     const later = async (delayMs: number): Promise<never> => {
       await job.moveToDelayed(Date.now() + Math.ceil(delayMs), token);
@@ -201,6 +217,11 @@ function processorOf<T>(
 function requestOf(data: unknown): string | 'newer' | undefined {
   const payload = parsePayload(data);
   return typeof payload === 'object' ? payload.request : payload;
+}
+
+function ringOf(data: unknown, { opts, attemptsStarted }: Job): Parameters<ScheduleStep>[0] | undefined {
+  const call = parseScheduleJob(data, opts.prevMillis);
+  return call === undefined ? undefined : { ...call, isRepeat: attemptsStarted > 1 };
 }
 
 /** For faults of the house itself (a bug, a lost Redis): never given up, at most once a minute. */

@@ -48,6 +48,11 @@ const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
   takes: objectKeys.takes,
   take: objectKeys.take(shotKey, 1_795_525_699_749, 'a1b2c3'),
   recipe: objectKeys.recipe('newsletter@0a1b2c3d4e5f'),
+  schedules: objectKeys.schedules,
+  scheduleEvents: objectKeys.scheduleEvents('nightly'),
+  scheduleEvent: objectKeys.scheduleEvent('nightly', 1_795_525_699_749, 'a1b2c3'),
+  scheduleRuns: objectKeys.scheduleRuns('nightly'),
+  scheduleRun: objectKeys.scheduleRun('nightly', 1_795_582_800_000),
   orphans: objectKeys.orphans,
   orphan: objectKeys.orphan(id),
 };

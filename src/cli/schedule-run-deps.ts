@@ -1,0 +1,105 @@
+import { Readable, Writable } from 'node:stream';
+import type { RunDeps } from '../producer/schedule-run.ts';
+import type { Schedules } from '../producer/schedules.ts';
+import { type Config, type Environment, secretsOf } from '../shared/config.ts';
+import { UserError } from '../shared/errors.ts';
+import { type Logger, redactor } from '../shared/log.ts';
+import type { ScheduleQueue } from '../shared/schedule-queue.ts';
+import { systemClock } from '../shared/time.ts';
+import type { Context } from './context.ts';
+import type { ListArguments } from './list-arguments.ts';
+import { queueList } from './queue-list.ts';
+import type { Shop } from './shop.ts';
+import type { Stack } from './stack.ts';
+import { readStatus } from './watch.ts';
+
+export interface ScheduleRunOptions {
+  /** Whose words a run speaks with; it is never asked anything. */
+  readonly context: Context;
+  readonly shop: Shop;
+  readonly stack: Stack;
+  readonly config: Config;
+  readonly schedules: Schedules;
+  readonly queue: ScheduleQueue;
+  readonly log: Logger;
+}
+
+/** A scheduled run is what `enqueue` does with the same list and options, for the worker and for `schedule run`. */
+export function scheduleRunDepsOf({
+  context,
+  shop,
+  stack,
+  config,
+  schedules,
+  queue,
+  log,
+}: ScheduleRunOptions): RunDeps {
+  return {
+    schedules,
+    async queue({ list, options, priority, cap }, batch, signal) {
+      const args = {
+        ...options,
+        priority,
+        batch,
+        ...(cap === undefined ? {} : { cap }),
+        // The cap, or the `--yes` of the day on which it was added, is the answer.
+        yes: true,
+        ...(stack.simulated ? { simulate: true } : {}),
+        // What `schedule add` stored of the same arguments, as the same parser gave them.
+      } as ListArguments;
+      try {
+        await queueList({ ...context, signal }, { stack, shop, config, list, args });
+      } catch (error) {
+        if (!(error instanceof UserError) || error.code !== 'batch_taken') throw error;
+        // It has rung for this time before, and the list is another one by now.
+        await assertWhole(batch, shop, signal);
+      }
+      const head = await shop.journal.readHead(batch, signal);
+      return head?.requests === 0 ? 'nothing' : 'queued';
+    },
+    ring: (name, dueMs) => queue.addLate(name, dueMs),
+    async underway(batch) {
+      const status = await readStatus(shop, batch);
+      if (status === undefined || status.state === 'done' || status.state === 'cancelled') return undefined;
+      return status.heldReason ?? `it is ${status.state}`;
+    },
+    clean: redactor([...secretsOf(context.environment), ...stack.secrets]),
+    clock: systemClock,
+    log,
+  };
+}
+
+/** A batch that was queued in part can never end: the next run must not wait for it. */
+async function assertWhole(
+  batch: string,
+  { batches, journal }: Pick<Shop, 'batches' | 'journal'>,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await batches.read(batch))?.complete === true) return;
+  if ((await journal.readSummary(batch, signal)) !== undefined) return;
+  throw new UserError(
+    'list_changed',
+    `The list was changed while it was being queued as ${batch}: the part that is queued goes on, and the next run takes the whole list.`,
+  );
+}
+
+/** The context of a run that nobody sees: what it says goes to the log. */
+export function unseenContext(environment: Environment, log: Logger): Context {
+  const silent = () =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        log.debug({ said: String(chunk).trimEnd() }, 'a scheduled run says');
+        done();
+      },
+    });
+  return {
+    environment,
+    // Lists and templates of schedules have absolute paths.
+    cwd: '/',
+    // Whoever holds a context writes to it, reads it, and asks whether it is a terminal; these are not.
+    stdin: Readable.from([]) as unknown as NodeJS.ReadStream,
+    stdout: silent() as unknown as NodeJS.WriteStream,
+    stderr: silent() as unknown as NodeJS.WriteStream,
+    signal: new AbortController().signal,
+  };
+}

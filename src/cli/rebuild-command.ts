@@ -6,7 +6,6 @@ import { inputHashOf } from '../shared/keys.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import { type RebuildDeps, type Rebuilt, rebuildAll, rebuildBatch } from '../shared/rebuild/rebuild.ts';
-import { restoreSpent } from '../shared/rebuild/spent.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import { Restore } from '../shared/records/restore.ts';
 import { STATES } from '../shared/records/states.ts';
@@ -85,7 +84,7 @@ async function restoreSchedules(
 }
 
 /** Whether nothing that Redis holds can be relied on. */
-async function redisIsLost({ memory, batches }: Shop, signal: AbortSignal): Promise<boolean> {
+export async function redisIsLost({ memory, batches }: Shop, signal: AbortSignal): Promise<boolean> {
   const stop = await batches.stopped();
   if (stop?.code === 'redis_lost' || stop?.code === 'rebuild') return true;
   try {
@@ -126,7 +125,6 @@ export function rebuildDepsOf(
     restore: new Restore({ redis, prefix, ttlH }),
     ledger: (from, signal) => journal.listLedger({ from }, signal),
     settleCorrections: (signal) => settleRestored({ redis, prefix, store, journal }, signal),
-    restoreSpent: (spent) => restoreSpent({ redis, prefix }, spent),
     inputHash: (row, numImages) => {
       const model = registry.get(row.model);
       return inputHashOf(model.endpoint, inputOf({ row, model }, numImages));

@@ -90,7 +90,10 @@ export async function pauseAll(deps: OperationsDeps): Promise<Stop> {
   return (await batches.stopped()) ?? OPERATOR_STOP;
 }
 
-/** Lifts the stop of all submits. Resolves to what it was, undefined where there was none, and what it gave jobs to. */
+/**
+ * Lifts the stop of all submits. Resolves to what it was, undefined where there was none, and what it gave jobs to. Rejects
+ * with a `UserError` where only a rebuild can lift it.
+ */
 export async function resumeAll({
   batches,
   journal,
@@ -100,8 +103,9 @@ export async function resumeAll({
   clock,
 }: OperationsDeps): Promise<{ readonly was: Stop | undefined; readonly behind: CaughtUp }> {
   const was = await batches.stopped();
+  if (was?.code === 'redis_lost' || was?.code === 'rebuild') throw mustRebuild();
   await journal.writeHouseEvent({ kind: 'resume', at: clock() }, eventId());
-  await batches.unstop();
+  if (!(await batches.unstop())) throw mustRebuild();
   await resumeSubmits();
   const views = await pMap(await batches.list(), (batch) => batches.read(batch), { concurrency: AT_ONCE });
   const running = views.flatMap((view) =>
@@ -120,6 +124,13 @@ export async function resumeAll({
 }
 
 const AT_ONCE = 32;
+
+function mustRebuild(): UserError {
+  return new UserError(
+    'redis_lost',
+    'Redis forgot what it had been told, or is being rebuilt: going on could pay for the same pictures again. Run shotlist rebuild, which goes on by itself; nothing is paid by that.',
+  );
+}
 
 function refuseTooLow({ batch, spent, reserved }: BatchView, cap: MicroUsd): void {
   if (cap >= spent + reserved) return;

@@ -7,7 +7,7 @@ import type { House } from './house.ts';
 export interface WitnessDeps {
   readonly memory: RedisMemory;
   readonly house: Pick<House, 'stop'>;
-  readonly batches: Pick<Batches, 'stopped' | 'unstop'>;
+  readonly batches: Pick<Batches, 'unstopLost'>;
   readonly resumeSubmits: () => Promise<void>;
   /** The limits of the queues were lost with the rest. */
   readonly limitSubmits: () => Promise<void>;
@@ -46,8 +46,7 @@ export function startWitness(deps: WitnessDeps): { stop(): Promise<void> } {
       log.warn({}, 'Redis was rebuilt; going on with it');
       await deps.limitSubmits();
       // Said by a worker that had not yet seen the rebuild.
-      if ((await batches.stopped())?.code === REDIS_LOST.code) {
-        await batches.unstop();
+      if (await batches.unstopLost()) {
         await deps.resumeSubmits();
         await deps.sweep();
       }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { REBUILD_STOP } from '../../src/shared/rebuild/rebuild.ts';
 import { Restore } from '../../src/shared/records/restore.ts';
 import { openDesk, PRICE } from '../support/desk.ts';
 
@@ -15,7 +16,9 @@ describe('two requests in doubt that a rebuild found to want one picture', () =>
       await desk.open(batch, 0);
       const claim = { shotKey: SHOT, indices: [0] };
       const inDoubt = { member: '0.0', state: 'unknown', round: 1, intentAtMs: 1, claim } as const;
+      await restore.claim(batch, REBUILD_STOP);
       await restore.records(batch, 1, [inDoubt]);
+      await restore.release(undefined);
     }
 
     expect(await desk.step('reserve', third, TAKE)).toMatchObject({ code: 'claimed' });

@@ -25,8 +25,6 @@ export interface RebuildDeps {
   readonly ledger: (from: string, signal: AbortSignal) => AsyncIterable<LedgerTrace>;
   /** Moves counters that hold what was booked to what fal's bill made of it. */
   readonly settleCorrections: (signal: AbortSignal) => Promise<void>;
-  /** Puts what was spent into the counters of days and months that are not there. */
-  readonly restoreSpent: (spent: Spent) => Promise<void>;
   /** Of what is POSTed for so many of a row's pictures. */
   readonly inputHash: (row: PlanRow, numImages: number) => string;
   readonly pauseSubmits: () => Promise<void>;
@@ -66,7 +64,8 @@ const OPERATOR_STOP = {
 export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promise<Rebuilt> {
   const { store, journal, batches, restore, clock } = deps;
   const before = await batches.stopped();
-  await stopAll(deps);
+  await restore.claim(undefined, REBUILD_STOP);
+  await deps.pauseSubmits();
   await restore.wipe();
   const heads: Head[] = [];
   for await (const folder of unfinishedFolders(store, signal)) {
@@ -79,7 +78,7 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
   );
   const from = firstDay(heads, clock());
   const spent = await sumSpent(deps.ledger(from, signal), segmentsOf(heads));
-  await deps.restoreSpent(spent);
+  await restore.spent(spent.scopes);
   const { rebuilt, whole } = await restoreBatches(heads, spent, deps, signal);
   await deps.settleCorrections(signal);
   const life = nextLife(await journal.newestLife(signal), clock());
@@ -87,10 +86,7 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
   await restore.begin(life);
   await setGoing(heads, whole, deps);
   const last = await journal.lastHouseEvent(signal);
-  await batches.unstop();
-  const stop = last?.kind === 'pause' ? OPERATOR_STOP : before;
-  if (stop !== undefined && isStillMeant(stop, last?.kind)) await batches.stop(stop);
-  else await deps.resumeSubmits();
+  await goOn(last?.kind === 'pause' ? OPERATOR_STOP : before, last?.kind, deps);
   return rebuilt;
 }
 
@@ -106,7 +102,8 @@ export async function rebuildBatch(batch: string, deps: RebuildDeps, signal: Abo
     throw new UserError('ended', `Batch ${batch} has ended: there is nothing to rebuild.`);
   }
   const before = await batches.stopped();
-  await stopAll(deps);
+  await restore.claim(batch, REBUILD_STOP);
+  await deps.pauseSubmits();
   await restore.wipeBatch(batch);
   const { rebuilt, whole } = await restoreBatches(
     [head],
@@ -117,17 +114,19 @@ export async function rebuildBatch(batch: string, deps: RebuildDeps, signal: Abo
   // The batch's counter is a new one, and is brought to the bill by itself; days and months hold it already.
   await deps.settleCorrections(signal);
   await setGoing([head], whole, deps);
-  await batches.unstop();
-  if (before !== undefined && isStillMeant(before, 'pause')) await batches.stop(before);
-  else await deps.resumeSubmits();
+  await goOn(before, 'pause', deps);
   return rebuilt;
 }
 
-async function stopAll({ batches, pauseSubmits }: RebuildDeps): Promise<void> {
-  // Over whatever stands: the last word is said at the end.
-  await batches.unstop();
-  await batches.stop(REBUILD_STOP);
-  await pauseSubmits();
+/** Lifts the rebuild's stop; one of before stands again, where it is still meant. */
+async function goOn(
+  before: Stop | undefined,
+  last: 'pause' | 'resume' | undefined,
+  { restore, resumeSubmits }: RebuildDeps,
+): Promise<void> {
+  const stop = before !== undefined && isStillMeant(before, last) ? before : undefined;
+  await restore.release(stop);
+  if (stop === undefined) await resumeSubmits();
 }
 
 /** Whether a stop of before still holds. What a person did to all submits, the store knows better than Redis. */

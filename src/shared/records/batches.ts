@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Clock } from '../time.ts';
-import { APPROVE, CAUGHT_UP, COMPLETE, LEAVE_BEHIND, SET_CAP, SET_WORD, SUMMARIZED } from './scripts.ts';
+import { APPROVE, CAUGHT_UP, COMPLETE, LEAVE_BEHIND, SET_CAP, SET_WORD, SUMMARIZED, UNSTOP } from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
 
 /** The word of a batch: what its requests may do. */
@@ -296,9 +296,17 @@ export class Batches {
     return code === undefined || reason === undefined ? undefined : { code: code as Stop['code'], reason };
   }
 
-  async unstop(): Promise<void> {
+  /** Resolves to false, and changes nothing, where only a rebuild can lift it. */
+  async unstop(): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    await redis.del(`${prefix}:stop`);
+    return (await redis.eval(UNSTOP, 0, prefix, 'redis_lost', 'rebuild')) === 1;
+  }
+
+  /** Lifts the stop that a worker made which had not yet seen that Redis was rebuilt. Resolves to whether it stood. */
+  async unstopLost(): Promise<boolean> {
+    const { redis, prefix } = this.#deps;
+    if ((await this.stopped())?.code !== 'redis_lost') return false;
+    return (await redis.eval(UNSTOP, 0, prefix, 'rebuild')) === 1;
   }
 
   #key(batch: string): string {

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
+import { UserError } from '../errors.ts';
 import type { Head } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
-import type { BatchView, Proof, Word } from './batches.ts';
+import type { BatchView, Proof, Stop, Word } from './batches.ts';
+import { CLAIM, DETACH, PUT, RELEASE, RESTORE, SPENT, WIPE } from './restore-scripts.ts';
 import { isAtRest, type State } from './states.ts';
-import { UNCLAIM } from './transition-script.ts';
 
 /** A record as a rebuild knows it; the fields are those of `RequestRecord`. */
 export interface RestoredRecord {
@@ -29,102 +31,45 @@ export interface RestoreDeps {
   readonly ttlH: number;
 }
 
-const MONTH = 7;
-
-/** One chunk of records, each written whole, with its counters, reservation, claims and search marks. */
-const RESTORE = `${UNCLAIM}
-local P = ARGV[1]
-local a = cjson.decode(ARGV[2])
-local function int(x) return string.format('%.0f', x) end
-local bat = P .. ':batch:' .. a.batch
-for _, item in ipairs(a.items) do
-  local request = a.batch .. '.' .. item.member
-  local rec = P .. ':rec:' .. request
-  redis.call('DEL', rec)
-  redis.call('HSET', rec, 's', item.state, 'e', int(a.epoch), 'n', int(item.round))
-  redis.call('HINCRBY', bat, 'c.' .. item.state, 1)
-  if item.rest then redis.call('EXPIRE', rec, a.ttlS)
-  else redis.call('SADD', P .. ':open:' .. a.batch, item.member) end
-  if item.requestId then
-    redis.call('HSET', rec, 'id', item.requestId)
-    redis.call('SET', P .. ':id:' .. item.requestId, request .. '-' .. int(item.round), 'EX', a.ttlS)
-  end
-  if item.intentAtMs then redis.call('HSET', rec, 'at', int(item.intentAtMs)) end
-  if item.waitsForProof then redis.call('HSET', rec, 'p', '1') end
-  if item.booked then redis.call('HSET', rec, 'b', int(item.booked)) end
-  if item.reservation then
-    local day = item.reservation.day
-    redis.call('HSET', rec, 'm', int(item.reservation.price), 'd', day)
-    for _, scope in ipairs({ 'batch:' .. a.batch, 'day:' .. day, 'month:' .. string.sub(day, 1, ${MONTH}) }) do
-      redis.call('HINCRBY', P .. ':money:' .. scope, 'r', int(item.reservation.price))
-    end
-  end
-  if item.claim then
-    local named = {}
-    for i, index in ipairs(item.claim.indices) do
-      named[i] = int(index)
-      local key = P .. ':claim:' .. item.claim.shotKey
-      unclaim(key, named[i], request)
-      local others = redis.call('HGET', key, named[i])
-      redis.call('HSET', key, named[i], others and others .. ' ' .. request or request)
-    end
-    redis.call('HSET', rec, 'sk', item.claim.shotKey, 'ix', table.concat(named, ','))
-  end
-  if item.inputHash then
-    redis.call('HSET', rec, 'ih', item.inputHash)
-    redis.call('ZADD', P .. ':rivals:' .. item.inputHash, int(item.intentAtMs), request)
-  end
-end
-`;
+/** As the counters of `TRANSITION` do. */
+const KEPT_S = 400 * 86_400;
 
 /**
- * Takes all of a batch's open records out, with what they reserved and claimed, so that nobody who still holds one can
- * take a step of it.
+ * Writes batches and their records into Redis wholesale: for one rebuild. `claim` begins it and `release` ends it; in
+ * between each step rejects with a `UserError` (`superseded`), and changes nothing, once another rebuild of the same has
+ * begun: a process that was frozen would write what was true before over what has been paid for since.
  */
-const DETACH = `${UNCLAIM}
-local P = ARGV[1]
-local a = cjson.decode(ARGV[2])
-for _, member in ipairs(a.members) do
-  local request = a.batch .. '.' .. member
-  local rec = P .. ':rec:' .. request
-  local fields = redis.call('HMGET', rec, 'm', 'd', 'sk', 'ix', 'ih')
-  local price, day, shotKey, indices, hash = fields[1], fields[2], fields[3], fields[4], fields[5]
-  if price and day then
-    for _, scope in ipairs({ 'batch:' .. a.batch, 'day:' .. day, 'month:' .. string.sub(day, 1, ${MONTH}) }) do
-      redis.call('HINCRBY', P .. ':money:' .. scope, 'r', '-' .. price)
-    end
-  end
-  if shotKey then
-    for index in string.gmatch(indices or '', '%d+') do
-      local key = P .. ':claim:' .. shotKey
-      unclaim(key, index, request)
-    end
-  end
-  if hash then redis.call('ZREM', P .. ':rivals:' .. hash, request) end
-  redis.call('DEL', rec)
-  redis.call('SREM', P .. ':open:' .. a.batch, member)
-end
-`;
-
-/** Writes a batch and its records into Redis wholesale: for a rebuild, while nothing else works on them. */
 export class Restore {
   readonly #deps: RestoreDeps;
+  #mine: { readonly scope: string; readonly token: string } | undefined;
 
   constructor(deps: RestoreDeps) {
     this.#deps = deps;
   }
 
-  /** Forgets everything but the stop, and how fast the queues may be worked. */
+  /** Of one batch, or of everything. All submits are stopped from here on. */
+  async claim(batch: string | undefined, stop: Stop): Promise<void> {
+    const scope = batch === undefined ? '*' : `batch:${batch}`;
+    this.#mine = { scope, token: randomBytes(9).toString('base64url') };
+    await this.#step(CLAIM, { stop });
+  }
+
+  /** Its end; the stop that is to stand now, if any. */
+  async release(stop: Stop | undefined): Promise<void> {
+    await this.#step(RELEASE, { stop });
+  }
+
+  /** Forgets everything but the stop, the rebuild itself, and how fast the queues may be worked. */
   async wipe(): Promise<void> {
     const { redis, prefix } = this.#deps;
     const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:*`;
-    const kept = /:(stop|(generate|collect|render):meta)$/;
+    const kept = /^:(stop|rebuild|(generate|collect|render):meta)$/;
     let cursor = '0';
     do {
-      const [next, keys] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
+      const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
       cursor = next;
-      const gone = keys.filter((key) => !kept.test(key.slice(prefix.length)));
-      if (gone.length > 0) await redis.unlink(gone);
+      const keys = found.filter((key) => !kept.test(key.slice(prefix.length)));
+      if (keys.length > 0) await this.#step(WIPE, { keys });
     } while (cursor !== '0');
   }
 
@@ -135,9 +80,15 @@ export class Restore {
     for (;;) {
       const members = await redis.srandmember(open, 500);
       if (members.length === 0) break;
-      await redis.eval(DETACH, 0, prefix, JSON.stringify({ batch, members }));
+      await this.#step(DETACH, { batch, members });
     }
-    await redis.unlink(`${prefix}:batch:${batch}`, `${prefix}:money:batch:${batch}`, open);
+    await this.#step(WIPE, { keys: [`${prefix}:batch:${batch}`, `${prefix}:money:batch:${batch}`, open] });
+  }
+
+  /** What was spent by scope (`day:2026-11-24`), where there is no counter yet. */
+  async spent(scopes: ReadonlyMap<string, MicroUsd>): Promise<void> {
+    const texts = [...scopes].map(([scope, spent]) => [scope, String(spent)]);
+    await this.#step(SPENT, { scopes: Object.fromEntries(texts), keptS: KEPT_S });
   }
 
   /** The batch itself, without counts; they come with the records. */
@@ -157,49 +108,60 @@ export class Restore {
       images: number;
     },
   ): Promise<void> {
-    const { redis, prefix } = this.#deps;
+    const { batch } = head;
     const at = Date.parse(head.createdAt);
-    await redis
-      .multi()
-      .hset(`${prefix}:batch:${head.batch}`, {
-        digest: head.digest,
-        word,
-        priority: head.priority,
-        ...(cap === undefined ? {} : { cap }),
-        ...(proof === undefined ? {} : { proof }),
-        shots: head.shots,
-        images0: head.images,
-        reused: head.reusedImages,
-        requests: head.requests,
-        min: head.minMicroUsd,
-        max: head.maxMicroUsd,
-        naive: head.naiveMicroUsd,
-        cheapest: head.cheapestMicroUsd,
-        at,
-        images,
-      })
-      .hset(`${prefix}:money:batch:${head.batch}`, { s: spent })
-      .zadd(`${prefix}:batches`, at, head.batch)
-      .exec();
+    const fields = {
+      digest: head.digest,
+      word,
+      priority: head.priority,
+      ...(cap === undefined ? {} : { cap }),
+      ...(proof === undefined ? {} : { proof }),
+      shots: head.shots,
+      images0: head.images,
+      reused: head.reusedImages,
+      requests: head.requests,
+      min: head.minMicroUsd,
+      max: head.maxMicroUsd,
+      naive: head.naiveMicroUsd,
+      cheapest: head.cheapestMicroUsd,
+      at,
+      images,
+    };
+    await this.#step(PUT, {
+      hashes: { [`:batch:${batch}`]: texts(fields), [`:money:batch:${batch}`]: texts({ s: spent }) },
+      listed: { batch, at: String(at) },
+    });
   }
 
   /** The requests that the ledger has, and what they had been estimated at. */
   async booked(batch: string, { requests, estimate }: BatchView['booked']): Promise<void> {
-    const { redis, prefix } = this.#deps;
-    await redis.hset(`${prefix}:batch:${batch}`, { bn: requests, be: estimate });
+    await this.#step(PUT, { hashes: { [`:batch:${batch}`]: texts({ bn: requests, be: estimate }) } });
   }
 
   /** `epoch`: above any that a run of before can hold. At most a plan chunk's worth of records a call. */
   async records(batch: string, epoch: number, records: readonly RestoredRecord[]): Promise<void> {
     if (records.length === 0) return;
-    const { redis, prefix, ttlH } = this.#deps;
     const items = records.map((record) => ({ ...record, rest: isAtRest(record.state) }));
-    await redis.eval(RESTORE, 0, prefix, JSON.stringify({ batch, epoch, items, ttlS: ttlH * 3_600 }));
+    await this.#step(RESTORE, { batch, epoch, items, ttlS: this.#deps.ttlH * 3_600 });
   }
 
   /** From here on, workers take this Redis for the one that is in force. */
   async begin(life: string): Promise<void> {
-    const { redis, prefix } = this.#deps;
-    await redis.hset(`${prefix}:memory`, { life });
+    await this.#step(PUT, { hashes: { ':memory': { life } } });
   }
+
+  async #step(script: string, given: object): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    const answer = await redis.eval(script, 0, prefix, JSON.stringify({ ...given, mine: this.#mine }));
+    if (answer === 1) return;
+    throw new UserError(
+      'superseded',
+      'Another rebuild has begun since, or Redis was emptied once more, so this one has stopped; look at shotlist status, and run shotlist rebuild again if it asks for it.',
+    );
+  }
+}
+
+/** Numbers would lose their last digits in Lua's own notation. */
+function texts(fields: Readonly<Record<string, string | number>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, String(value)]));
 }

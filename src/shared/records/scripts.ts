@@ -113,6 +113,15 @@ redis.call('EXPIRE', money, ARGV[3])
 return 1
 `;
 
+/** Lifts the stop of all submits, but not one of the codes that follow: a rebuild may begin in the same moment. */
+export const UNSTOP = `
+local stop = ARGV[1] .. ':stop'
+local code = redis.call('HGET', stop, 'code')
+for i = 2, #ARGV do if ARGV[i] == code then return 0 end end
+redis.call('DEL', stop)
+return 1
+`;
+
 /** Looked at and set in one step: a resume that races a cancel must not let the batch spend again. */
 export const SET_WORD = `${COMMON}
 local bat = P .. ':batch:' .. a.batch

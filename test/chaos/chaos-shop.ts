@@ -18,6 +18,8 @@ export interface ChaosShop extends AsyncDisposable {
   readonly http: FalHttp;
   readonly stack: Stack;
   readonly config: Config;
+  /** What is around the effects of all of it. */
+  readonly tap: Tap;
 }
 
 /** The parts of a worker as `shotlist worker` opens them, then broken as told, with the points around all of it. */
@@ -62,6 +64,7 @@ export async function openChaosShop(spec: ProcessSpec, tap: Tap, log: Logger): P
       http: (request) => tap(`fal.${request.call}`, () => broken.http(request)),
       stack,
       config,
+      tap,
       [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
     };
   } catch (error) {

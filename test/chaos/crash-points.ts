@@ -1,21 +1,21 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Environment } from '../../src/shared/config.ts';
 import { silentLogger } from '../../src/shared/log.ts';
+import { isAtRest, printLogs, untilAtRest } from './at-rest.ts';
 import { type Findings, inspectStage, type Wanted } from './invariants.ts';
 import { addPointsFaults, POINTS_LIST, POINTS_WANTED } from './lists.ts';
 import type { Mutation } from './mutations.ts';
+import type { OperationName } from './operations.ts';
 import { type Death, tapOf } from './points.ts';
-import type { ChaosProcess } from './processes.ts';
+import { type ChaosProcess, untilDead } from './processes.ts';
 import { produce } from './produce.ts';
 import type { List } from './spec.ts';
 import { openStage, type Stage } from './stage.ts';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts';
 
-/** Where the deaths of one run happen: in workers one after the other, or in the producer. */
+/** Where the deaths of one run happen: in workers one after the other, in the producer, or in a person's command. */
 export interface Crash {
-  readonly process: 'worker' | 'producer';
+  readonly process: 'worker' | 'producer' | OperationName;
   readonly deaths: readonly Death[];
 }
 
@@ -43,10 +43,8 @@ export interface CrashOptions {
   readonly restLimitMs?: number;
 }
 
-const REACH_LIMIT_MS = 60_000;
 /** Longer than a busy machine needs to bring a woken process as far as its POST. */
 const CUT_OFF_MS = 6_000;
-const REST_LIMIT_MS = 60_000;
 
 /** The points that one undisturbed run goes through, in their order; `hits`: how often each. */
 export async function recordPoints(
@@ -90,11 +88,7 @@ export async function runCrash(crash: Crash, options: CrashOptions): Promise<Cra
   let lastDeathMs = performance.now();
 
   const die = async (started: ChaosProcess, over: () => Promise<boolean>) => {
-    const limitMs = performance.now() + REACH_LIMIT_MS;
-    while (!started.hasEnded() && !started.isStopped()) {
-      if (performance.now() > limitMs || (await over())) return;
-      await delay(10);
-    }
+    if (!(await untilDead(started, over))) return;
     reached += 1;
     lastDeathMs = performance.now();
     if (started.isStopped()) zombies.push(started);
@@ -166,39 +160,4 @@ function behind({ port }: TcpProxy, stage: Stage): Environment {
   const url = new URL(settings['REDIS_URL'] ?? '');
   url.port = String(port);
   return { ...settings, REDIS_URL: url.href };
-}
-
-export async function isAtRest({ batches }: Stage, ids: readonly string[]): Promise<boolean> {
-  for (const id of ids) {
-    const view = await batches.read(id);
-    if (view === undefined || !view.complete) return false;
-    if (view.doneAtMs !== undefined) {
-      if (view.summarized) continue;
-      return false;
-    }
-    const { counts, word } = view;
-    const open = counts.submitting + counts.submitted + counts.generated + counts.rendering + counts.unknown;
-    // What a cap holds rests until a person gives it room.
-    if (open > 0 || (counts.planned > 0 && word !== 'held')) return false;
-  }
-  return true;
-}
-
-export async function untilAtRest(
-  stage: Stage,
-  ids: readonly string[],
-  limitMs = REST_LIMIT_MS,
-): Promise<boolean> {
-  const untilMs = performance.now() + limitMs;
-  while (performance.now() < untilMs) {
-    if (await isAtRest(stage, ids)) return true;
-    await delay(25);
-  }
-  return false;
-}
-
-export async function printLogs({ folder }: Stage): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.endsWith('.log')) console.error(name, await readFile(join(folder, name), 'utf8'));
-  }
 }

@@ -4,6 +4,7 @@ import type { BookEntry } from '../../src/local/fal/book.ts';
 import type { Delivery } from '../../src/shared/journal-objects.ts';
 import { objectKeys } from '../../src/shared/keys.ts';
 import { PLAN_CHUNK_ROWS, type PlanRow } from '../../src/shared/plan-row.ts';
+import { endedBefore } from './at-rest.ts';
 import type { Stage } from './stage.ts';
 
 /** A list and what must become of its rows, by shot. */
@@ -156,7 +157,11 @@ async function checkEnds(
   counted: Record<string, number>,
 ): Promise<number> {
   const { journal, redis, prefix } = stage;
-  const word = await redis.hget(`${prefix}:batch:${batch}`, 'word');
+  // What had ended when Redis was lost is not brought back: the store alone knows of it then.
+  const ended = await endedBefore(stage, batch);
+  const known = await redis.hget(`${prefix}:batch:${batch}`, 'word');
+  const word = known ?? (ended?.state === 'cancelled' ? 'cancelled' : null);
+  let cancelled = 0;
   const delivered = await journal.deliveredNames(batch);
   const failures = await journal.failures(batch);
   let lost = 0;
@@ -170,13 +175,15 @@ async function checkEnds(
     const deliveries: Delivery[] = [];
     for (const { part } of row.requests) {
       const name = `${row.row}.${part}`;
-      const state = await redis.hget(`${prefix}:rec:${batch}.${name}`, 's');
+      const state =
+        (await redis.hget(`${prefix}:rec:${batch}.${name}`, 's')) ?? (known === null ? word : null);
       const end = delivered.has(name) ? 'delivered' : (failures.get(name)?.code ?? restOf(state, word));
       const delivery = delivered.has(name)
         ? await journal.readDelivery({ batch, row: row.row, part })
         : undefined;
       if (delivery !== undefined) deliveries.push(delivery);
       counted[end] = (counted[end] ?? 0) + 1;
+      if (end === 'cancelled') cancelled += 1;
       const should = ends.get(id) ?? 'delivered';
       const isEnd = !end.startsWith('nowhere');
       // Nothing but a person's cancelling ends a request so, and it may meet any.
@@ -186,6 +193,12 @@ async function checkEnds(
       violations.push(`lost: ${batch}.${name} (${id}) ended ${end} where ${should} is due`);
     }
     await checkPictures(stage, { batch, row, prompt, deliveries }, violations);
+  }
+  if (known === null && ended !== undefined && cancelled !== ended.counts.cancelled) {
+    lost += 1;
+    violations.push(
+      `lost: ${batch} ended with ${ended.counts.cancelled} cancelled where ${cancelled} have no end`,
+    );
   }
   return lost;
 }

@@ -12,10 +12,11 @@ import type { Summary } from './summary.ts';
 
 /** `npm run chaos`; scripts/chaos.mjs starts it. Exit code 1 where a promise was broken. */
 
-const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N] [--pairs N|all] [--concurrency N]
+const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N] [--commands N] [--pairs N|all] [--concurrency N] [--minutes M]
 npm run chaos -- --seed TEXT --minutes M
 npm run chaos -- --report FILE
-The last line on stdout is the summary as JSON; --record FILE appends it there, and --report FILE writes what is recorded
+--sample and --commands: of the points of workers and producers, and of a person's commands, so many runs; default: all.
+With --points, no run begins after M minutes. The last line on stdout is the summary as JSON; --record FILE appends it there, and --report FILE writes what is recorded
 into docs/guarantees.md. Exit code 1 where a promise was broken. CHAOS_LOGS=1 shows the processes' logs then.`;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     points: { type: 'boolean' },
     seed: { type: 'string' },
     sample: { type: 'string' },
+    commands: { type: 'string' },
     pairs: { type: 'string', default: '0' },
     concurrency: { type: 'string', default: '6' },
     minutes: { type: 'string' },
@@ -61,6 +63,8 @@ async function points(): Promise<Summary> {
       redisUrl: redis.url,
       seed,
       points: values.sample === undefined ? undefined : Number(values.sample),
+      commands: values.commands === undefined ? undefined : Number(values.commands),
+      ...(values.minutes === undefined ? {} : { limitMs: Number(values.minutes) * 60_000 }),
       pairs: values.pairs === 'all' ? Number.POSITIVE_INFINITY : Number(values.pairs),
       concurrency: Number(values.concurrency),
       onRun: (done, of, { process: who, deaths }, { violations, reached }) => {

@@ -7,7 +7,7 @@ import { startRedis } from '../../src/local/redis.ts';
 import { Closers } from '../../src/shared/closers.ts';
 import { messageOf } from '../../src/shared/errors.ts';
 import { silentLogger } from '../../src/shared/log.ts';
-import { printLogs, untilAtRest } from './crash-points.ts';
+import { printLogs, untilAtRest } from './at-rest.ts';
 import { Fleet, late } from './fleet.ts';
 import { inspectStage, type Wanted } from './invariants.ts';
 import type { Mutation } from './mutations.ts';
@@ -202,7 +202,7 @@ class Nemesis {
         await operator.resume(action.batch);
         return;
       case 'cancel':
-        await operator.cancel(action.batch);
+        await operator.give('cancel', action.batch);
         return;
       case 'enqueue':
       case 'enqueue-killed': {

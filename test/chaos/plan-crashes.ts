@@ -17,9 +17,9 @@ export function killsAt(process: Crash['process'], hits: Hits, random: Random): 
 }
 
 /** At each point once: stopped for longer than its locks, then let go on as a zombie. */
-export function stopsAt(hits: Hits, random: Random): Crash[] {
+export function stopsAt(process: Crash['process'], hits: Hits, random: Random): Crash[] {
   return [...hits].map(([point, count]) => ({
-    process: 'worker',
+    process,
     deaths: [{ point, nth: 1 + Math.floor(random() * count), signal: 'SIGSTOP' }],
   }));
 }

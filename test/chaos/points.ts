@@ -51,19 +51,44 @@ const JOURNAL = new Set([
   'writeFailure',
   'writeDelivery',
   'writeEvent',
+  'writeHouseEvent',
   'writeSummary',
+  'writeLife',
 ]);
 const BATCHES = new Set([
   'create',
   'complete',
   'setWord',
   'setCap',
+  'leaveBehind',
+  'caughtUp',
   'summarized',
   'stop',
   'unstop',
+  'unstopLost',
   'forget',
 ]);
-const QUEUES = new Set(['slowDown', 'pauseGenerate', 'resumeGenerate', 'limitGenerate']);
+const QUEUES = new Set([
+  'slowDown',
+  'pauseGenerate',
+  'resumeGenerate',
+  'limitGenerate',
+  'addEnding',
+  'removeIds',
+  'raise',
+]);
+const RECORDS = new Set(['activate', 'create', 'recallFailed', 'cancelWaiting', 'noteWithdrawal']);
+const RESTORE = new Set([
+  'claim',
+  'wipe',
+  'wipeBatch',
+  'spent',
+  'batch',
+  'booked',
+  'records',
+  'begin',
+  'release',
+]);
 const STORE = new Set(['put', 'putFile', 'putOnce']);
 
 const named = (owner: string, methods: ReadonlySet<string>): NameOf => {
@@ -74,11 +99,16 @@ export const EFFECTS = {
   journal: named('journal', JOURNAL),
   batches: named('batches', BATCHES),
   store: named('store', STORE),
+  restore: named('restore', RESTORE),
   queues: (method, args) =>
-    method === 'add' ? `queues.add.${String(args[0])}` : named('queues', QUEUES)(method, args),
+    method === 'add' || method === 'hurry'
+      ? `queues.${method}.${String(args[0])}`
+      : named('queues', QUEUES)(method, args),
   records: (method, args) => {
     if (method === 'transition') return `records.${String(args[0])}`;
-    return method === 'activate' || method === 'create' ? `records.${method}` : undefined;
+    // To look for what has no job changes nothing, but where it plans the held ones again.
+    if (method === 'jobless') return args[1] === 'unhold' ? 'records.unhold' : undefined;
+    return named('records', RECORDS)(method, args);
   },
 } as const satisfies Record<string, NameOf>;
 
@@ -104,6 +134,11 @@ export function tapOf(deaths: readonly Death[], onHit: (point: string) => void =
   return (name, effect) => {
     reach(`before ${name}`);
     const result = effect();
+    if (isAsyncIterable(result)) {
+      const walked: unknown = reaching(result, () => reach(`after ${name}`));
+      // A generator in, a generator of the same values out.
+      return walked as typeof result;
+    }
     if (!(result instanceof Promise)) return result;
     const after = result.then((value: unknown) => {
       reach(`after ${name}`);
@@ -112,4 +147,16 @@ export function tapOf(deaths: readonly Death[], onHit: (point: string) => void =
     // A promise in, a promise of the same value out.
     return after as typeof result;
   };
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** What is yielded has happened. */
+async function* reaching<T>(from: AsyncIterable<T>, reach: () => void): AsyncGenerator<T> {
+  for await (const value of from) {
+    reach();
+    yield value;
+  }
 }

@@ -2,15 +2,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ProcessSpec } from './spec.ts';
 
-/** A worker or producer of its own, started by the harness and ended by it. */
+/** A worker, a producer or an operator's command of its own, started by the harness and ended by it. */
 export interface ChaosProcess extends AsyncDisposable {
   readonly pid: number;
   readonly hasEnded: () => boolean;
+  /** Ended by a SIGKILL, its own included. */
+  readonly wasKilled: () => boolean;
   /** Resolves when it is gone, by whatever. */
   readonly ended: Promise<void>;
+  /** Has written `ready`. */
+  readonly isReady: () => boolean;
   /** Stopped by SIGSTOP just now. */
   readonly isStopped: () => boolean;
   signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void;
@@ -19,7 +24,7 @@ export interface ChaosProcess extends AsyncDisposable {
 }
 
 export async function startProcess(
-  kind: 'worker' | 'producer',
+  kind: 'worker' | 'producer' | 'operator',
   spec: ProcessSpec,
   logFile: string,
 ): Promise<ChaosProcess> {
@@ -44,6 +49,8 @@ export async function startProcess(
     pid,
     ended,
     hasEnded: () => isOver(child),
+    wasKilled: () => child.signalCode === 'SIGKILL',
+    isReady: () => /^ready$/m.test(readFileSync(logFile, 'utf8')),
     isStopped: () => !isOver(child) && stateOf(pid) === 'T',
     signal(name) {
       if (!isOver(child)) child.kill(name);
@@ -54,6 +61,21 @@ export async function startProcess(
       if (!isOver(child)) await ended;
     },
   };
+}
+
+const REACH_LIMIT_MS = 60_000;
+
+/** Resolves to true when it has ended or stopped, to false when that has become out of the question. */
+export async function untilDead(
+  { hasEnded, isStopped }: ChaosProcess,
+  isOver: () => Promise<boolean> = async () => false,
+): Promise<boolean> {
+  const limitMs = performance.now() + REACH_LIMIT_MS;
+  while (!hasEnded() && !isStopped()) {
+    if (performance.now() > limitMs || (await isOver())) return false;
+    await delay(10);
+  }
+  return true;
 }
 
 function isOver(child: ChildProcess): boolean {

@@ -1,13 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import type { Shop } from '../../src/cli/shop.ts';
-import {
-  type OperationsDeps,
-  pauseAll,
-  pauseBatch,
-  resumeAll,
-  resumeBatch,
-} from '../../src/producer/batches.ts';
+import { pauseAll, pauseBatch, resumeAll, resumeBatch } from '../../src/producer/batches.ts';
 import { enqueue } from '../../src/producer/enqueue.ts';
 import { createMade } from '../../src/producer/made.ts';
 import { planList } from '../../src/producer/plan.ts';
@@ -15,8 +7,8 @@ import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
 import type { Logger } from '../../src/shared/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { systemClock } from '../../src/shared/time.ts';
-import { catchUp } from '../../src/worker/catch-up.ts';
 import { openChaosShop } from './chaos-shop.ts';
+import { operationsOf } from './commands.ts';
 import type { Tap } from './points.ts';
 import type { ProducerSpec } from './spec.ts';
 
@@ -25,6 +17,7 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
   await using opened = await openChaosShop(spec, tap, log);
   const { shop } = opened;
   const { batch, rows, capMicroUsd, priority = DEFAULT_PRIORITY } = spec.list;
+  await shop.memory.open();
   await using plan = await planList({
     rows: inOrder(rows),
     listName: `${batch}.csv`,
@@ -48,19 +41,6 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
   await resumeBatch(batch, { cap: capMicroUsd }, operations);
   await pauseAll(operations);
   await resumeAll(operations);
-}
-
-/** What a person's commands act on. */
-export function operationsOf(shop: Shop): OperationsDeps {
-  return {
-    batches: shop.batches,
-    journal: shop.journal,
-    pauseSubmits: () => shop.queues.pauseGenerate(),
-    resumeSubmits: () => shop.queues.resumeGenerate(),
-    catchUp: (id) => catchUp(id, shop),
-    eventId: () => randomBytes(6).toString('hex'),
-    clock: systemClock,
-  };
 }
 
 async function* inOrder(rows: ProducerSpec['list']['rows']) {

@@ -22,6 +22,17 @@ export interface ProducerSpec extends ProcessSpec {
   readonly operations: 'none' | 'pause-and-resume';
 }
 
+/** What a person does to a batch, or to all, in a process of its own. */
+export const COMMANDS = ['pause-and-resume', 'cancel', 'retry', 'rebuild'] as const;
+export type Command = (typeof COMMANDS)[number];
+
+export interface OperatorSpec extends ProcessSpec {
+  readonly batch: string;
+  readonly command: Command;
+  /** When the command is given, by what the batch counts; default: at once. */
+  readonly when?: { readonly submitted: number };
+}
+
 export interface List {
   readonly batch: string;
   readonly rows: readonly Readonly<Record<string, string>>[];

@@ -10,6 +10,7 @@ import {
 } from '../../src/local/fal/simulator.ts';
 import { openFolderStore } from '../../src/local/folder-store.ts';
 import { Closers } from '../../src/shared/closers.ts';
+import type { Environment } from '../../src/shared/config.ts';
 import { Journal } from '../../src/shared/journal.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import type { ObjectStore } from '../../src/shared/object-store.ts';
@@ -19,7 +20,7 @@ import { startChaosWorker } from './chaos-worker.ts';
 import { openOperator } from './operator.ts';
 import type { Tap } from './points.ts';
 import { type ChaosProcess, startProcess } from './processes.ts';
-import type { ProcessSpec, ProducerSpec } from './spec.ts';
+import type { OperatorSpec, ProcessSpec, ProducerSpec } from './spec.ts';
 
 export interface StageOptions {
   /** Where the processes find Redis; a proxy may stand between. */
@@ -30,6 +31,8 @@ export interface StageOptions {
   readonly dailyCapMicroUsd?: number;
   readonly postWindowMs?: number;
   readonly render?: ProcessSpec['render'];
+  /** Instead of those of the harness. */
+  readonly settings?: Environment;
 }
 
 /** What happened outside of the program: fal's book, the store, Redis; and how to start processes on it. */
@@ -49,6 +52,12 @@ export interface Stage extends AsyncDisposable {
     kind: 'producer',
     more: Partial<ProcessSpec> & Pick<ProducerSpec, 'list' | 'operations'>,
   ): Promise<ChaosProcess>;
+  startProcess(
+    kind: 'operator',
+    more: Partial<ProcessSpec> & Omit<OperatorSpec, keyof ProcessSpec>,
+  ): Promise<ChaosProcess>;
+  /** Takes away whatever Redis has of this stage, or what is called so: `FLUSHALL`, or a time to live that is over. */
+  forget(pattern?: string): Promise<void>;
   /** A person who lifts every stop of all submits soon after it was made. */
   startLifting(): Promise<AsyncDisposable>;
   /** A worker in this process, which nothing happens to. */
@@ -111,6 +120,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         ...(options.dailyCapMicroUsd === undefined
           ? {}
           : { DAILY_CAP_USD: String(options.dailyCapMicroUsd / 1_000_000) }),
+        ...options.settings,
       },
       storeFolder,
       deaths: [],
@@ -137,6 +147,11 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         started += 1;
         const logFile = join(folder, `${kind}-${started}.log`);
         return closers.use(await startProcess(kind, spec(more), logFile));
+      },
+      async forget(pattern = ':*') {
+        // In one step, as Redis forgets.
+        const script = "for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end";
+        await redis.eval(script, 0, prefix + pattern);
       },
       async startLifting() {
         const operator = closers.use(await openOperator(spec({ settings: directSettings() })));

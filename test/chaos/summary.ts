@@ -5,6 +5,8 @@ export interface Summary {
   readonly kind: 'points' | 'nemesis';
   readonly seed: string;
   readonly runs: number;
+  /** Runs that there were to make; fewer were made where the time was over. */
+  readonly planned?: number;
   /** Points that were found; of a nemesis 0. */
   readonly points: number;
   readonly faults: Readonly<Record<string, number>>;
@@ -27,6 +29,7 @@ export function summaryOf(run: {
   readonly kind: Summary['kind'];
   readonly seed: string;
   readonly points: number;
+  readonly planned?: number;
   readonly faults: Readonly<Record<string, number>>;
   readonly findings: readonly Findings[];
   readonly recoveriesMs: readonly number[];
@@ -38,6 +41,7 @@ export function summaryOf(run: {
     kind: run.kind,
     seed: run.seed,
     runs: run.findings.length,
+    ...(run.planned === undefined ? {} : { planned: run.planned }),
     points: run.points,
     faults: run.faults,
     requests: sum(({ requests }) => requests),

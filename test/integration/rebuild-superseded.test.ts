@@ -52,8 +52,7 @@ describe('a rebuild that another one has replaced', () => {
       journal,
       pauseSubmits: () => queues.pauseGenerate(),
       resumeSubmits: () => queues.resumeGenerate(),
-      giveJobs: async () => 0,
-      clearWaiting: async () => undefined,
+      catchUp: async () => ({ finished: true, requests: 0 }),
       eventId: () => randomBytes(6).toString('hex'),
       clock: Date.now,
     });

@@ -1,0 +1,56 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { objectKeys } from '../../src/shared/keys.ts';
+import { isUnfinished } from '../../src/shared/rebuild/traces.ts';
+import { type BatchStatus, batchStatus } from '../../src/shared/status.ts';
+import type { Stage } from './stage.ts';
+
+const REST_LIMIT_MS = 60_000;
+
+/** Whether nothing more happens to these batches by itself. */
+export async function isAtRest(stage: Stage, ids: readonly string[]): Promise<boolean> {
+  for (const id of ids) {
+    const view = await stage.batches.read(id);
+    if (view === undefined) {
+      if ((await endedBefore(stage, id)) === undefined) return false;
+      continue;
+    }
+    if (!view.complete) return false;
+    if (view.doneAtMs !== undefined) {
+      if (view.summarized) continue;
+      return false;
+    }
+    const { counts, word } = view;
+    const open = counts.submitting + counts.submitted + counts.generated + counts.rendering + counts.unknown;
+    // What a cap holds rests until a person gives it room.
+    if (open > 0 || (counts.planned > 0 && word !== 'held')) return false;
+  }
+  return true;
+}
+
+export async function untilAtRest(
+  stage: Stage,
+  ids: readonly string[],
+  limitMs = REST_LIMIT_MS,
+): Promise<boolean> {
+  const untilMs = performance.now() + limitMs;
+  while (performance.now() < untilMs) {
+    if (await isAtRest(stage, ids)) return true;
+    await delay(25);
+  }
+  return false;
+}
+
+/** The last word of the store on a batch that had ended when Redis lost it: a rebuild does not bring such a one back. */
+export async function endedBefore({ store, journal }: Stage, id: string): Promise<BatchStatus | undefined> {
+  const summary = await journal.readSummary(id);
+  if (summary === undefined || (await isUnfinished(store, objectKeys.batchFolder(id)))) return undefined;
+  return batchStatus.parse(summary);
+}
+
+export async function printLogs({ folder }: Stage): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (name.endsWith('.log')) console.error(name, await readFile(join(folder, name), 'utf8'));
+  }
+}

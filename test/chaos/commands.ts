@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { rebuildDepsOf } from '../../src/cli/rebuild-command.ts';
+import type { Shop } from '../../src/cli/shop.ts';
+import {
+  type OperationsDeps,
+  pauseAll,
+  pauseBatch,
+  resumeAll,
+  resumeBatch,
+} from '../../src/producer/batches.ts';
+import { type CancelDeps, cancelBatch } from '../../src/producer/cancel.ts';
+import { findRetryable, retryFailures } from '../../src/producer/retry.ts';
+import { silentLogger } from '../../src/shared/log.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { madeOfRow } from '../../src/shared/originals.ts';
+import { type RebuildDeps, rebuildAll, rebuildBatch } from '../../src/shared/rebuild/rebuild.ts';
+import { systemClock } from '../../src/shared/time.ts';
+import { catchUp } from '../../src/worker/catch-up.ts';
+import { createFalQueue } from '../../src/worker/generate/fal.ts';
+import { withdrawQueued } from '../../src/worker/generate/withdraw.ts';
+import type { ChaosShop } from './chaos-shop.ts';
+import { EFFECTS, tapped } from './points.ts';
+import type { OperatorSpec } from './spec.ts';
+
+const FAL_TIMEOUT_MS = 15_000;
+const LIMIT_MS = 30_000;
+/** Of a batch that its cap holds: with room for all of it. */
+const ROOM_MICRO_USD = 1_000_000;
+
+/** Does to a batch what the command of that name does, over parts that may be wrapped. */
+export async function runCommand(
+  { batch, command, when }: Pick<OperatorSpec, 'batch' | 'command' | 'when'>,
+  opened: ChaosShop,
+): Promise<void> {
+  const { shop } = opened;
+  while (((await shop.batches.read(batch))?.counts.submitted ?? 0) < (when?.submitted ?? 0)) await delay(10);
+  switch (command) {
+    case 'pause-and-resume': {
+      const deps = operationsOf(shop);
+      await pauseBatch(batch, deps);
+      await resumeBatch(batch, { cap: ROOM_MICRO_USD }, deps);
+      await pauseAll(deps);
+      await resumeAll(deps);
+      return;
+    }
+    case 'cancel':
+      await cancelBatch(batch, cancelDepsOf(opened));
+      return;
+    case 'retry':
+      await retry(batch, opened);
+      return;
+    case 'rebuild':
+      await rebuildAll(tappedRebuild(opened), AbortSignal.timeout(LIMIT_MS));
+      return;
+  }
+}
+
+async function retry(batch: string, opened: ChaosShop): Promise<void> {
+  const { shop } = opened;
+  const { batches, records, journal, queues } = shop;
+  await shop.memory.open();
+  const chosen = await findRetryable(
+    batch,
+    { code: undefined, shots: undefined },
+    {
+      journal,
+      records,
+      made: (row, signal) => madeOfRow(shop.store, row, signal),
+      registry: defaultRegistry(),
+    },
+    AbortSignal.timeout(LIMIT_MS),
+  );
+  await retryFailures(batch, chosen, {
+    batches,
+    records,
+    journal,
+    add: queues.add.bind(queues),
+    async restore(id) {
+      await rebuildBatch(id, tappedRebuild(opened), AbortSignal.timeout(LIMIT_MS));
+    },
+    eventId,
+    clock: systemClock,
+  });
+}
+
+/** As `shotlist rebuild` has them, with the points of what writes to Redis around the shop. */
+function tappedRebuild({ shop, config, tap }: ChaosShop): RebuildDeps {
+  const deps = rebuildDepsOf(shop, { prefix: config.redis.prefix, ttlH: config.recordTtlH }, () => undefined);
+  return {
+    ...deps,
+    restore: tapped(deps.restore, EFFECTS.restore, tap),
+    settleCorrections: (signal) => tap('restore.corrections', () => deps.settleCorrections(signal)),
+  };
+}
+
+/** As `shotlist pause` and `resume` have them. */
+export function operationsOf(shop: Shop): OperationsDeps {
+  const { batches, journal, queues } = shop;
+  return {
+    batches,
+    journal,
+    pauseSubmits: () => queues.pauseGenerate(),
+    resumeSubmits: () => queues.resumeGenerate(),
+    catchUp: (id) => catchUp(id, shop),
+    eventId,
+    clock: systemClock,
+  };
+}
+
+/** As `shotlist cancel` has them. */
+function cancelDepsOf({ shop, http, config }: ChaosShop): CancelDeps {
+  const { batches, journal, records, queues } = shop;
+  const { key, queueUrl } = config.fal;
+  return {
+    batches,
+    journal,
+    catchUp: (batch) => catchUp(batch, shop),
+    async withdrawQueued(batch) {
+      if (key === undefined) return 'no-key';
+      const priority = (await batches.read(batch))?.priority ?? 0;
+      return await withdrawQueued(
+        batch,
+        {
+          records,
+          idsAtFal: () => queues.idsAtFal(),
+          queue: createFalQueue({ http, key, queueUrl, timeoutMs: FAL_TIMEOUT_MS }),
+          endpointOf: async ({ name }) =>
+            defaultRegistry().get((await journal.planned(name)).row.model).endpoint,
+          collect: ({ request, round }) => queues.hurry('collect', { request, round, priority }),
+          clock: systemClock,
+          log: silentLogger,
+        },
+        AbortSignal.timeout(LIMIT_MS),
+      );
+    },
+    eventId,
+    clock: systemClock,
+  };
+}
+
+function eventId(): string {
+  return randomBytes(6).toString('hex');
+}

@@ -3,7 +3,16 @@ import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Clock } from '../time.ts';
-import { APPROVE, CAUGHT_UP, COMPLETE, LEAVE_BEHIND, SET_CAP, SET_WORD, SUMMARIZED, UNSTOP } from './scripts.ts';
+import {
+  APPROVE,
+  CAUGHT_UP,
+  COMPLETE,
+  LEAVE_BEHIND,
+  SET_CAP,
+  SET_WORD,
+  SUMMARIZED,
+  UNSTOP,
+} from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
 
 /** The word of a batch: what its requests may do. */

@@ -1,10 +1,15 @@
 import { existsSync } from 'node:fs';
+import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
+import { finishBy } from './finish-by.ts';
+import { openLearned } from './learned-latency.ts';
 import type { ListArguments } from './list-arguments.ts';
+import { fittedCommand } from './list-command.ts';
 import { stackOptions } from './operator.ts';
-import { count, planFromArguments, planJson, planSentence, syncSentence } from './plan-list.ts';
+import { count, planFromArguments, planJson, planSentence } from './plan-list.ts';
+import { fitLines, reportLines, sampleLines } from './plan-report.ts';
 import { proofSentence } from './proof-words.ts';
-import { queueList } from './queue-list.ts';
+import { queueList, refuseDryRunOptions } from './queue-list.ts';
 import { openShop } from './shop.ts';
 import { openStack, openStore } from './stack.ts';
 import { watchBatch } from './watch.ts';
@@ -15,13 +20,14 @@ export async function enqueueCommand(
   list: string | undefined,
   args: ListArguments,
 ): Promise<Exit> {
-  if (args.dryRun === true) return await dryRun(context, list, args);
+  if (args.dryRun === true) return await dryRun(context, 'enqueue', list, args);
+  refuseDryRunOptions(args);
   const config = configOf(context);
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
-  const { batch, outcome, totals, sync } = await queueList(context, { stack, shop, config, list, args });
-  if (args.json === true) printJson(context, planJson(batch, totals, { sync }));
+  const { batch, outcome, totals, facts } = await queueList(context, { stack, shop, config, list, args });
+  if (args.json === true) printJson(context, planJson(batch, totals, facts));
   else if (outcome !== 'ended') say(context, QUEUED[outcome](batch));
   return args.watch === true ? await watchBatch(context, shop, batch, { json: args.json === true }) : EXIT.ok;
 }
@@ -31,31 +37,49 @@ const QUEUED = {
   'goes-on': (batch: string) => `${batch} was queued before and goes on; nothing is queued twice`,
 } as const;
 
-/** Needs no Redis and no key; looks at the store only to see what is made already. */
-export async function dryRun(context: Context, list: string | undefined, args: ListArguments): Promise<Exit> {
+/**
+ * Needs no Redis and no key; looks at the store only to see what is made already and spent, at a Redis only for what was
+ * learned of the latency.
+ */
+export async function dryRun(
+  context: Context,
+  command: 'run' | 'enqueue',
+  list: string | undefined,
+  args: ListArguments,
+): Promise<Exit> {
   const config = configOf(context);
   await using stack = await openStack(stackOptions(context, args, config, 'not-needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
   // Opening a folder makes it, and a dry run leaves nothing behind.
   const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);
   await using store = none ? undefined : await openStore(stack.store, log);
-  const { plan, proof, sync } = await planFromArguments(context, { list, args, config, store });
+  const planned = await planFromArguments(context, { list, args, config, store });
+  const { plan, proof, fit } = planned;
   await using _plan = plan;
+  const { totals } = plan;
+  await using learned = totals.requests === 0 ? undefined : await openLearned(context, stack);
+  const facts = { ...planned, finish: await finishBy(planned, config, learned?.latencyOf) };
   const batch = args.batch ?? plan.batchId;
   if (args.json === true) {
-    printJson(context, planJson(batch, plan.totals, { sync }));
+    printJson(context, planJson(batch, totals, facts));
     return EXIT.ok;
   }
-  say(context, `${batch}: ${planSentence(plan.totals)}`);
+  say(context, `${batch}: ${planSentence(totals)}`);
   if (proof !== undefined) say(context, proofSentence(batch, proof));
-  for (const group of plan.totals.groups) {
+  for (const group of totals.groups) {
     const options = group.options === undefined ? 'other options' : Object.values(group.options).join(', ');
     say(
       context,
       `  ${options}: ${count(group.shots, 'shot')}, ${count(group.images, 'image')}, ${count(group.requests, 'request')}`,
     );
   }
-  if (sync !== undefined) say(context, syncSentence(sync, args));
+  for (const line of sampleLines(planned)) say(context, line);
+  for (const line of reportLines(facts, totals.shots, { args, config })) say(context, line);
+  if (fit !== undefined) {
+    const { flag, best = '', budgetMicroUsd: cap } = fit;
+    const next = fittedCommand(command, list, args, defaultRegistry(), { flag, value: best, cap });
+    for (const line of fitLines(fit, totals.shots, next)) say(context, line);
+  }
   say(context, 'Nothing was queued: this was a dry run.');
   return EXIT.ok;
 }

@@ -22,6 +22,8 @@ export interface ListArguments {
   readonly prune?: true;
   /** Where the webhook of its end goes. */
   readonly onDone?: string;
+  /** With `--dry-run` alone: what the whole list may cost, at the best quality. */
+  readonly fit?: MicroUsd;
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
@@ -101,6 +103,12 @@ export function addListArguments(command: Command, registry: Registry): Command 
       ).argParser(webhookUrl),
     )
     .option('--dry-run', 'say what it would make and cost, and stop')
+    .addOption(
+      new Option(
+        '--fit <usd>',
+        'with --dry-run: the best quality at which all rows together cost no more than this',
+      ).argParser(usd),
+    )
     .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')
     .option('--simulate', 'try it without paying: a simulated fal, with a Redis and a store of its own');
 }
@@ -121,6 +129,6 @@ export function listOptionsOf(args: ListArguments, registry: Registry): ListOpti
 }
 
 /** commander's name of an option: `image-size` becomes `imageSize`. */
-function attributeOf(flag: string): string {
+export function attributeOf(flag: string): string {
   return flag.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

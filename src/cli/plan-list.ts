@@ -3,12 +3,16 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { confirm } from '@inquirer/prompts';
 import { openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
+import { Coverage, type Covered, tightest } from '../producer/coverage.ts';
+import { type Finish, RequestKinds } from '../producer/finish.ts';
+import { Fit, type FitResult } from '../producer/fit.ts';
 import { listName, readList } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
 import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { PlanWriterDeps } from '../producer/plan-writer.ts';
 import { type ChosenProof, ProofSample } from '../producer/proof-sample.ts';
+import type { Shot } from '../producer/shot.ts';
 import { catalogOf } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
@@ -23,6 +27,7 @@ import { type Context, openLog, say } from './context.ts';
 import { type ListArguments, listOptionsOf } from './list-arguments.ts';
 import { sourceOf, templateOf } from './list-source.ts';
 import { chooseRecipes } from './recipe-choice.ts';
+import { roomsLeft } from './room-left.ts';
 
 export interface PlanListDeps {
   readonly list: string | undefined;
@@ -37,10 +42,21 @@ export interface PlannedList {
   readonly name: string;
   /** How the list differs from the last one of its name; undefined where there was none. */
   readonly sync: SyncTotals | undefined;
+  /** undefined where no cap is set. */
+  readonly covered: Covered | undefined;
+  /** What fal is asked for, by how long it takes. */
+  readonly kinds: ReturnType<RequestKinds['kinds']>;
+  /** undefined without `--fit`. */
+  readonly fit: FitResult | undefined;
+  /** The first prompts, as they are sent. */
+  readonly samples: readonly Pick<Shot, 'id' | 'prompt'>[];
   readonly proof: ChosenProof | undefined;
   /** To be stored before anything is queued. */
   readonly ownRecipe: OwnRecipe | undefined;
 }
+
+/** Prompts that a dry run shows. */
+const SAMPLES = 3;
 
 /** Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. */
 export async function planFromArguments(
@@ -58,6 +74,24 @@ export async function planFromArguments(
   if (source.kind === 'prompt' && args.prune === true) {
     throw new UserError('usage', '--prune compares a list with the last one of its name: it needs a list.');
   }
+  const existing = await whatExists(store, signal);
+  const options = {
+    ...listOptionsOf(args, registry),
+    ...template,
+    ...(recipes.planned === undefined ? {} : { recipe: recipes.planned }),
+  };
+  const fit =
+    args.fit === undefined
+      ? undefined
+      : new Fit(args.fit, options.model === undefined ? registry.defaultModel : registry.get(options.model), {
+          ...existing,
+          hashOf: hashOfImage,
+        });
+  const rooms = await roomsLeft({ caps: config.caps, cap: args.cap, store, clock: systemClock, signal });
+  const room = tightest(rooms);
+  const coverage = new Coverage(room?.leftMicroUsd ?? 0);
+  const kinds = new RequestKinds();
+  const samples: Pick<Shot, 'id' | 'prompt'>[] = [];
   const sync =
     store === undefined || source.kind === 'prompt'
       ? undefined
@@ -67,23 +101,36 @@ export async function planFromArguments(
   const plan = await planList({
     rows: readList(source, { signal }),
     listName: name,
-    options: {
-      ...listOptionsOf(args, registry),
-      ...template,
-      ...(recipes.planned === undefined ? {} : { recipe: recipes.planned }),
-    },
+    options,
     registry,
     recipes: recipes.names,
-    ...(await whatExists(store, signal)),
+    ...existing,
     hashOf: hashOfImage,
     ...(sample === undefined ? {} : { sample }),
     spoolFolder: tmpdir(),
     clock: systemClock,
-    onRow: ({ shot, shotKey }) => sync?.see({ shot: shot.id, shotKey, variants: shot.variants }),
+    async onRow(row) {
+      const { shot, shotKey, requests } = row;
+      sync?.see({ shot: shot.id, shotKey, variants: shot.variants });
+      coverage.add(requests);
+      kinds.add(row);
+      if (samples.length < SAMPLES) samples.push({ id: shot.id, prompt: shot.prompt });
+      await fit?.add(row);
+    },
     signal,
   });
   for (const warning of plan.warnings) say(context, `warning: ${warning}`);
-  return { plan, name, proof: sample?.chosen(), ownRecipe: recipes.own, sync: await sync?.totals() };
+  return {
+    plan,
+    name,
+    proof: sample?.chosen(),
+    ownRecipe: recipes.own,
+    sync: await sync?.totals(),
+    covered: room === undefined ? undefined : { ...room, rows: coverage.rows },
+    kinds: kinds.kinds(),
+    fit: await fit?.result(),
+    samples,
+  };
 }
 
 async function whatExists(
@@ -102,8 +149,13 @@ export async function hashOfImage(address: string): Promise<string> {
     .digest('hex');
 }
 
-/** The public contract of `enqueue --json` and `--dry-run --json`. `sync` is there where there was something to compare with. */
-export function planJson(batch: string, totals: PlanTotals, { sync }: Pick<PlannedList, 'sync'>) {
+/** What is said of a list beside its totals. */
+export interface PlanFacts extends Pick<PlannedList, 'sync' | 'covered' | 'fit'> {
+  readonly finish: Finish | undefined;
+}
+
+/** The public contract of `enqueue --json` and `--dry-run --json`. A fact is there where there is something to say. */
+export function planJson(batch: string, totals: PlanTotals, { sync, covered, finish, fit }: PlanFacts) {
   const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
   return {
     batch,
@@ -114,6 +166,38 @@ export function planJson(batch: string, totals: PlanTotals, { sync }: Pick<Plann
     estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
     naiveUsd: toUsd(naiveMicroUsd),
     ...(sync === undefined ? {} : { sync }),
+    ...(covered === undefined
+      ? {}
+      : { covered: { rows: covered.rows, cap: covered.cap, leftUsd: toUsd(covered.leftMicroUsd) } }),
+    ...(finish === undefined
+      ? {}
+      : { finish: { seconds: finish.seconds, binds: bindsOf(finish, covered, shots) } }),
+    ...(fit === undefined ? {} : { fit: fitJson(fit) }),
+  };
+}
+
+/** Which limit has to be raised for the list to be done (sooner). */
+export function bindsOf(
+  { binds }: Finish,
+  covered: Pick<Covered, 'rows'> | undefined,
+  rows: number,
+): Finish['binds'] | 'cap' {
+  return covered !== undefined && covered.rows < rows ? 'cap' : binds;
+}
+
+function fitJson({ budgetMicroUsd, input, best, options, rowsOfTheirOwn, rowsOfOtherModels }: FitResult) {
+  return {
+    usd: toUsd(budgetMicroUsd),
+    input,
+    best: best ?? null,
+    options: options.map(({ value, requests, minMicroUsd, maxMicroUsd, rows }) => ({
+      value,
+      requests,
+      estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
+      rows,
+    })),
+    rowsOfTheirOwn,
+    rowsOfOtherModels,
   };
 }
 
@@ -133,21 +217,6 @@ export function planSentence({
   const reused = reusedImages === 0 ? '' : `, ${count(reusedImages, 'image')} already made`;
   const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
   return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
-}
-
-/** In one line: what is new, changed, unchanged, gone. */
-export function syncSentence(sync: SyncTotals, { prune }: Pick<ListArguments, 'prune'>): string {
-  const number = (n: number) => n.toLocaleString('en');
-  const { goneIds } = sync;
-  const more = sync.gone > goneIds.length ? ', …' : '';
-  const ids = sync.gone === 0 ? '' : ` (${goneIds.join(', ')}${more})`;
-  const retired =
-    sync.gone === 0
-      ? ''
-      : prune === true
-        ? '; --prune retires them from the exports'
-        : '; they stay in the exports, without --prune';
-  return `compared with ${sync.with}: ${number(sync.new)} new, ${number(sync.changed)} changed, ${number(sync.unchanged)} unchanged, ${number(sync.gone)} gone${ids}${retired}`;
 }
 
 export function count(n: number, noun: string): string {

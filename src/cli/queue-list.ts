@@ -1,21 +1,20 @@
+import { refuseTooLow } from '../producer/batches.ts';
 import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import { enterCatalog } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
+import { UserError } from '../shared/errors.ts';
 import { waitingForProof } from '../shared/forecast.ts';
+import { Latencies } from '../shared/latencies.ts';
+import { formatUsd, toUsd } from '../shared/money.ts';
 import { storeRecipe } from '../shared/stored-recipes.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
+import { finishBy } from './finish-by.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { assertSigned, otherOnDone } from './on-done.ts';
-import {
-  confirmSpending,
-  count,
-  type PlannedList,
-  planFromArguments,
-  planSentence,
-  syncSentence,
-} from './plan-list.ts';
+import { confirmSpending, count, type PlanFacts, planFromArguments, planSentence } from './plan-list.ts';
+import { reportLines } from './plan-report.ts';
 import { proofSentence, rowsOfProof } from './proof-words.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
@@ -28,18 +27,20 @@ export interface QueueListOptions {
   readonly args: ListArguments;
 }
 
+/** Before anything is opened. Throws a `UserError` on what only a dry run can do. */
+export function refuseDryRunOptions({ fit }: Pick<ListArguments, 'fit'>): void {
+  if (fit === undefined) return;
+  throw new UserError('usage', '--fit looks for a quality and queues nothing: add --dry-run.');
+}
+
 /** What `run` and `enqueue` have in common: plan the list, say what it comes to, ask, queue it. */
 export async function queueList(
   context: Context,
   { stack, shop, config, list, args }: QueueListOptions,
-): Promise<Enqueued & Pick<PlannedList, 'sync'> & { readonly totals: PlanTotals }> {
+): Promise<Enqueued & { readonly totals: PlanTotals; readonly facts: PlanFacts }> {
   assertSigned(args, config);
-  const { plan, name, proof, sync, ownRecipe } = await planFromArguments(context, {
-    list,
-    args,
-    config,
-    store: shop.store,
-  });
+  const planned = await planFromArguments(context, { list, args, config, store: shop.store });
+  const { plan, name, proof, ownRecipe } = planned;
   await using _plan = plan;
   for (const note of stack.notes) say(context, `note: ${note}`);
   const batch = args.batch ?? plan.batchId;
@@ -55,10 +56,19 @@ export async function queueList(
   if (standing === 'ended') {
     say(context, `${batch} has ended before: nothing is left to do, $0.00.`);
     await entered(batch);
-    return { batch, outcome: 'ended', totals: nothingToPay(plan.totals), sync };
+    return {
+      batch,
+      outcome: 'ended',
+      totals: nothingToPay(plan.totals),
+      facts: { ...planned, finish: undefined },
+    };
   }
+  if (standing !== 'unknown') await lookAtStandingCap(context, shop, batch, args);
+  const latencies = new Latencies({ redis: shop.redis, prefix: stack.prefix });
+  const finish = await finishBy(planned, config, (kind) => latencies.of(kind));
+  const facts = { ...planned, finish };
   say(context, planSentence(plan.totals));
-  if (sync !== undefined) say(context, syncSentence(sync, args));
+  for (const line of reportLines(facts, plan.totals.shots, { args, config })) say(context, line);
   if (proof !== undefined && standing === 'unknown') say(context, proofSentence(batch, proof));
   await confirmSpending(context, plan.totals, args, config);
   if (ownRecipe !== undefined) await storeRecipe(shop.store, ownRecipe, context.signal);
@@ -78,7 +88,24 @@ export async function queueList(
   );
   await entered(enqueued.batch);
   if (standing !== 'unknown') await sayStandingProof(context, shop, batch, args);
-  return { ...enqueued, totals: plan.totals, sync };
+  return { ...enqueued, totals: plan.totals, facts };
+}
+
+/** A batch keeps the cap that it was queued with until a person resumes it with another one. */
+async function lookAtStandingCap(
+  context: Context,
+  { batches }: Shop,
+  batch: string,
+  { cap }: ListArguments,
+): Promise<void> {
+  const view = await batches.read(batch);
+  if (view === undefined || cap === undefined || cap === view.cap) return;
+  refuseTooLow(view, cap);
+  const standing = view.cap === undefined ? 'no cap' : `a cap of ${formatUsd(view.cap)}`;
+  say(
+    context,
+    `note: ${batch} was queued before with ${standing}, which stands; to change it: shotlist resume ${batch} --cap ${toUsd(cap)}`,
+  );
 }
 
 async function sayStandingOnDone(

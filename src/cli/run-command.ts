@@ -15,7 +15,7 @@ import { endingSentence, followEnding, leftOfEnding } from './follow-ending.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
 import { count } from './plan-list.ts';
-import { queueList } from './queue-list.ts';
+import { queueList, refuseDryRunOptions } from './queue-list.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
 import { endSentence, followBatch } from './watch.ts';
@@ -27,7 +27,8 @@ export async function runCommand(
   list: string | undefined,
   args: ListArguments,
 ): Promise<Exit> {
-  if (args.dryRun === true) return await dryRun(context, list, args);
+  if (args.dryRun === true) return await dryRun(context, 'run', list, args);
+  refuseDryRunOptions(args);
   const config = configOf(context);
   if (config.fal.key === undefined && args.simulate !== true) {
     throw new UserError(

@@ -70,7 +70,7 @@ async function openEmbedded(
   { config, redis, cwd, signal }: StackOptions,
   simulated: boolean,
 ): Promise<Stack> {
-  const folder = join(resolve(cwd), '.shotlist', ...(simulated ? [SIMULATED.folder] : []));
+  const folder = localFolder(cwd, simulated);
   const notes: string[] = [];
   const store: StoreSpec =
     config.s3.bucket === undefined
@@ -108,6 +108,11 @@ async function openEmbedded(
       await local?.[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Where what is brought along lies. */
+export function localFolder(cwd: string, simulated: boolean): string {
+  return join(resolve(cwd), '.shotlist', ...(simulated ? [SIMULATED.folder] : []));
 }
 
 export async function openStore(spec: StoreSpec, log: Logger): Promise<ObjectStore> {

@@ -132,7 +132,8 @@ function mustRebuild(): UserError {
   );
 }
 
-function refuseTooLow({ batch, spent, reserved }: BatchView, cap: MicroUsd): void {
+/** Throws a `UserError` (`cap_too_low`) where the cap is below what is spent or may still be charged. */
+export function refuseTooLow({ batch, spent, reserved }: BatchView, cap: MicroUsd): void {
   if (cap >= spent + reserved) return;
   const charged =
     reserved === 0

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { endWarning } from '../shared/models/model.ts';
+import { endWarning, type ModelValues } from '../shared/models/model.ts';
 import { pricerOf } from '../shared/models/price.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Clock } from '../shared/time.ts';
@@ -34,6 +34,8 @@ export interface WrittenRow {
   readonly row: number;
   readonly shot: Shot;
   readonly shotKey: string;
+  /** fal's inputs but prompt and number of pictures. */
+  readonly input: ModelValues;
   readonly requests: readonly PlannedRequest[];
 }
 
@@ -108,7 +110,7 @@ export class PlanWriter {
     const json = JSON.stringify(row);
     this.#hash.update(json);
     this.#totals.add({ ...shot, requests, singleMicroUsd: price(1).maxMicroUsd });
-    await this.#deps.onRow?.({ row: row.row, shot, shotKey, requests });
+    await this.#deps.onRow?.({ row: row.row, shot, shotKey, input: row.input, requests });
     const taken = takes.size === 0 ? '' : `,"takes":${JSON.stringify(Object.fromEntries(takes))}`;
     await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}${taken}}`);
   }
@@ -121,7 +123,11 @@ export class PlanWriter {
   }
 }
 
-async function lookUp(shot: Shot, { made: madeOf, takes, hashOf }: PlanWriterDeps): Promise<Looked> {
+/** The shot's key, and which of its pictures exist. */
+export async function lookUp(
+  shot: Shot,
+  { made: madeOf, takes, hashOf }: Pick<PlanWriterDeps, 'made' | 'takes' | 'hashOf'>,
+): Promise<Looked> {
   const shotKey = await takeKeyOf(shot, 0, hashOf);
   const [originals, taken] = await Promise.all([
     madeOf(shotKey, shot.variants),

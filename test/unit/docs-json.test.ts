@@ -40,7 +40,29 @@ describe('docs/json.md', () => {
       gone: 1,
       goneIds: ['MUG-009'],
     };
-    expect(plan).toEqual(planJson('catalog-bc6d54ef', totals, { sync }));
+    const covered = {
+      rows: 20,
+      cap: 'DAILY_CAP_USD' as const,
+      limitMicroUsd: 5_000_000,
+      leftMicroUsd: 900_000,
+    };
+    const option = { requests: 25, minMicroUsd: 500_000, maxMicroUsd: 500_000, rows: 24 };
+    const fit = {
+      budgetMicroUsd: 1_000_000,
+      input: 'quality',
+      flag: 'quality',
+      best: 'low',
+      options: [
+        { ...option, value: 'low' },
+        { ...option, value: 'medium', minMicroUsd: 1_010_000, maxMicroUsd: 1_010_000, rows: 23 },
+      ],
+      rowsOfTheirOwn: 3,
+      rowsOfOtherModels: 0,
+    };
+    const finish = { seconds: 225, binds: 'slots' as const, learned: 'none' as const };
+    const printed = planJson('catalog-bc6d54ef', totals, { sync, covered, finish, fit });
+    expect(plan).toEqual(printed);
+    expect(shapeOf(plan)).toEqual(shapeOf(printed));
   });
 
   it('shows a status that the contract takes, with nothing left out or added', () => {

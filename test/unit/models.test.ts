@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { endWarning } from '../../src/shared/models/model.ts';
 import { createRegistry, defaultRegistry } from '../../src/shared/models/registry.ts';
+import { tierOf } from '../../src/shared/models/tier.ts';
 
 const registry = defaultRegistry();
 const mini = registry.defaultModel;
@@ -36,6 +37,22 @@ describe('the model registry', () => {
     if (mini.price.kind !== 'image-tokens') throw new Error('another rule');
     const price = { ...mini.price, tiers: mini.price.tiers.slice(0, -1) };
     expect(() => createRegistry([{ ...mini, price }])).toThrow('has no price for');
+  });
+});
+
+describe('the tier of a model', () => {
+  it('is the input to choose between cheap and good by, without the undecided option', () => {
+    const tier = tierOf(mini);
+    expect(tier?.input.flag).toBe('quality');
+    expect(tier?.options).toEqual(['low', 'medium', 'high']);
+    expect(tierOf({ ...mini, inputs: mini.inputs.map(({ tier: _, ...input }) => input) })).toBeUndefined();
+  });
+
+  it('is refused where its options do not ascend in price', () => {
+    const inputs = mini.inputs.map((input) =>
+      input.tier === true ? { ...input, options: ['high', 'medium', 'low', 'auto'] } : input,
+    );
+    expect(() => createRegistry([{ ...mini, inputs }])).toThrow('do not ascend in price');
   });
 });
 

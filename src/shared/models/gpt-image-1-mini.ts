@@ -18,6 +18,7 @@ export const model: Model = {
       sentAtDefault: true,
       flag: 'quality',
       description: 'how much work goes into the picture; decides most of its price',
+      tier: true,
     },
     {
       name: 'image_size',

@@ -33,6 +33,8 @@ const modelInput = z.object({
   /** The command-line option that sets it, without the dashes. */
   flag: z.string().regex(/^[a-z][a-z0-9-]*$/),
   description: z.string(),
+  /** How good the picture gets, and what it costs: options in ascending order of price, but for the undecided one. */
+  tier: z.literal(true).optional(),
   /** Said once a list where a shot chooses another value than the default. */
   warning: z.string().optional(),
 });

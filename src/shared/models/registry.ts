@@ -3,6 +3,7 @@ import { nearest } from '../nearest.ts';
 import { model as gptImageMini } from './gpt-image-1-mini.ts';
 import { type Model, modelSchema } from './model.ts';
 import { assertPriced } from './price.ts';
+import { assertTier } from './tier.ts';
 
 /** The models that a list may name. A model's file is added to this table, and to nothing else. */
 const MODELS: readonly Model[] = [gptImageMini];
@@ -74,4 +75,5 @@ function assertModel(model: Model): void {
     }
   }
   assertPriced(model);
+  assertTier(model);
 }

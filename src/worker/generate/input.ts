@@ -1,3 +1,4 @@
+import { type LatencyKind, latencyKindOf } from '../../shared/latencies.ts';
 import type { Work } from '../house.ts';
 import type { FalInput } from './fal.ts';
 
@@ -6,7 +7,6 @@ export function inputOf({ row, model }: Pick<Work, 'row' | 'model'>, numImages: 
   return { [model.prompt.input]: row.prompt, ...row.input, [model.images.input]: numImages };
 }
 
-/** Model, quality, size and number of images decide how long a request takes. */
-export function latencyKind({ row }: Work, numImages: number): string {
-  return [row.model, row.input['quality'] ?? '', row.input['image_size'] ?? '', numImages].join('|');
+export function latencyKind({ row }: Work, numImages: number): LatencyKind {
+  return latencyKindOf(row.model, row.input, numImages);
 }

@@ -1,7 +1,7 @@
+import type { Latency } from '../../shared/latencies.ts';
 import type { Clock, Sleep } from '../../shared/time.ts';
 import type { QueueStatus } from './fal.ts';
 import { FalError } from './fal-error.ts';
-import type { Latency } from './latencies.ts';
 import { readVerdict } from './verdicts.ts';
 
 /** Few and well-timed reads: the first when it is likely done, then at a short interval. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Redis } from '../../shared/redis.ts';
+import type { ModelValues } from './models/model.ts';
+import type { Redis } from './redis.ts';
 
 /** How long requests of one kind take at fal, from the POST to done, queueing there included. */
 export interface Latency {
@@ -10,6 +11,11 @@ export interface Latency {
 
 /** Model, quality, size and number of images decide how long a request takes. */
 export type LatencyKind = string;
+
+/** `input`: fal's inputs but the prompt, as the plan has them. */
+export function latencyKindOf(endpoint: string, input: ModelValues, numImages: number): LatencyKind {
+  return [endpoint, input['quality'] ?? '', input['image_size'] ?? '', numImages].join('|');
+}
 
 const stored = z.object({ m: z.number().min(0), d: z.number().min(0) });
 

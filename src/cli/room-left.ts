@@ -1,0 +1,53 @@
+import type { Room } from '../producer/coverage.ts';
+import type { Config } from '../shared/config.ts';
+import { Corrections } from '../shared/corrections.ts';
+import { Journal } from '../shared/journal.ts';
+import { mergedLedger } from '../shared/merged-ledger.ts';
+import type { MicroUsd } from '../shared/money.ts';
+import type { ObjectStore } from '../shared/object-store.ts';
+import { type Clock, dayOf, monthOf } from '../shared/time.ts';
+
+export interface RoomDeps {
+  readonly caps: Config['caps'];
+  /** The batch's own, of which nothing is spent yet. */
+  readonly cap: MicroUsd | undefined;
+  /** undefined where there is no store yet, and so nothing is spent. */
+  readonly store: ObjectStore | undefined;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * What each cap has left, by the ledger of the store as fal's bill corrected it. The ledger is listed only where a day or
+ * a month has a cap: one page for a thousand requests of it.
+ */
+export async function roomsLeft({ caps, cap, store, clock, signal }: RoomDeps): Promise<Room[]> {
+  const rooms: Room[] = [];
+  if (cap !== undefined) rooms.push({ cap: '--cap', limitMicroUsd: cap, leftMicroUsd: cap });
+  if (caps.daily === undefined && caps.monthly === undefined) return rooms;
+  const today = dayOf(clock());
+  const from = caps.monthly === undefined ? today : `${monthOf(today)}-01`;
+  const spent = store === undefined ? { day: 0, month: 0 } : await spentSince(store, from, today, signal);
+  const add = (name: Room['cap'], limit: MicroUsd | undefined, gone: MicroUsd) => {
+    if (limit !== undefined) rooms.push({ cap: name, limitMicroUsd: limit, leftMicroUsd: limit - gone });
+  };
+  add('DAILY_CAP_USD', caps.daily, spent.day);
+  add('MONTHLY_CAP_USD', caps.monthly, spent.month);
+  return rooms;
+}
+
+async function spentSince(
+  store: ObjectStore,
+  from: string,
+  today: string,
+  signal: AbortSignal,
+): Promise<{ readonly day: MicroUsd; readonly month: MicroUsd }> {
+  const deps = { journal: new Journal({ store }), corrections: new Corrections({ store }) };
+  let day = 0;
+  let month = 0;
+  for await (const entry of mergedLedger(deps, { from, to: today }, signal)) {
+    month += entry.costMicroUsd;
+    if (entry.day === today) day += entry.costMicroUsd;
+  }
+  return { day, month };
+}

@@ -5,11 +5,11 @@ import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { patientCatchUp } from './patience.ts';
+import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import { restSentence } from './proof-words.ts';
 import { hadEnded } from './resume-command.ts';
 import type { Shop } from './shop.ts';
-import { readStatus } from './watch.ts';
 
 /** `approve BATCH`: the proof is good; what waits for it is made. */
 export async function approveCommand(

@@ -8,11 +8,11 @@ import { withdrawQueued } from '../worker/generate/withdraw.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { behindSentence, patientCatchUp } from './patience.ts';
+import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import { hadEnded } from './resume-command.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
-import { readStatus } from './watch.ts';
 
 /** Limit of one call of fal. */
 const FAL_TIMEOUT_MS = 15_000;

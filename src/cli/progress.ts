@@ -1,16 +1,29 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { createLogUpdate } from 'log-update';
+import type { Forecast } from '../shared/forecast.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
+import { STATES } from '../shared/records/states.ts';
 import type { BatchStatus } from '../shared/status.ts';
+import { MEANINGS } from './state-words.ts';
 
-/** Shows how far a batch is: a bar on a terminal, a line now and then elsewhere, nothing for `--json` without a terminal. */
+/** A batch at one moment, for somebody who watches it. */
+export interface Picture {
+  readonly status: BatchStatus;
+  /** undefined once Redis has forgotten the batch. */
+  readonly forecast: Forecast | undefined;
+  /** What holds it back: one clause. */
+  readonly heldBack: string | undefined;
+}
+
+/** Shows how far a batch is: a live block on a terminal, a line at each change elsewhere. */
 export interface Progress {
-  show(status: BatchStatus): void;
+  show(picture: Picture): void;
   end(): void;
 }
 
 export interface ProgressOptions {
-  readonly stderr: NodeJS.WriteStream;
   /** For JSON output, stdout is a program's; progress still goes to stderr. */
+  readonly stderr: NodeJS.WriteStream;
+  /** In ms; only its differences count. */
   readonly clock: () => number;
 }
 
@@ -18,44 +31,33 @@ export interface ProgressOptions {
 const LINE_EVERY_MS = 2_000;
 
 export function openProgress({ stderr, clock }: ProgressOptions): Progress {
-  return stderr.isTTY ? openBar(stderr) : openLines(stderr, clock);
+  return stderr.isTTY ? openBlock(stderr) : openLines(stderr, clock);
 }
 
-function openBar(stderr: NodeJS.WriteStream): Progress {
-  const bar = new SingleBar(
-    {
-      stream: stderr,
-      format: '{bar} {percentage}% | {value}/{total} requests | {words}',
-      hideCursor: true,
-      clearOnComplete: false,
-      etaBuffer: 50,
-      // A resize or an interrupt must not leave the cursor hidden.
-      gracefulExit: true,
-    },
-    Presets.shades_classic,
-  );
-  let started = false;
+/** What was shown last stays, and what follows stands below it. */
+function openBlock(stderr: NodeJS.WriteStream): Progress {
+  const log = createLogUpdate(stderr);
+  let last = '';
   return {
-    show(status) {
-      const { total, ended } = sizeOf(status);
-      if (!started) bar.start(total, ended, { words: wordsOf(status) });
-      started = true;
-      bar.setTotal(total);
-      bar.update(ended, { words: wordsOf(status) });
+    show(picture) {
+      const block = blockOf(picture);
+      if (block === last) return;
+      last = block;
+      log(block);
     },
     end() {
-      if (started) bar.stop();
+      log.done();
     },
   };
 }
 
 function openLines(stderr: NodeJS.WriteStream, clock: () => number): Progress {
   let last = '';
-  let lastAtMs = 0;
+  let lastAtMs = Number.NEGATIVE_INFINITY;
   return {
-    show(status) {
-      const { total, ended } = sizeOf(status);
-      const line = `${ended}/${total} requests | ${wordsOf(status)}`;
+    show(picture) {
+      const { total, ended } = sizeOf(picture.status);
+      const line = lineOf(picture);
       const now = clock();
       if (line === last || (now - lastAtMs < LINE_EVERY_MS && ended < total)) return;
       last = line;
@@ -66,22 +68,67 @@ function openLines(stderr: NodeJS.WriteStream, clock: () => number): Progress {
   };
 }
 
+const BAR_WIDTH = 30;
+
+/** One line a state that has something, then the money, the pace, and what holds the batch back. */
+export function blockOf(picture: Picture): string {
+  const { status } = picture;
+  const { batch, state, counts } = status;
+  const { total, ended } = sizeOf(status);
+  const filled = total === 0 ? 0 : Math.floor((ended / total) * BAR_WIDTH);
+  const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
+  const percent = total === 0 ? 0 : Math.floor((ended / total) * 100);
+  const numbers = STATES.filter((one) => counts[one] > 0).map(
+    (one) => [one, thousands(counts[one])] as const,
+  );
+  const width = Math.max(0, ...numbers.map(([, number]) => number.length));
+  return [
+    `${batch}: ${state}`,
+    `${bar} ${percent} % | ${thousands(ended)}/${thousands(total)} requests`,
+    ...numbers.map(([one, number]) => `  ${one.padEnd(10)} ${number.padStart(width)}  ${MEANINGS[one]}`),
+    [moneyOf(picture), ...paceOf(picture)].join(' | '),
+    ...(picture.heldBack === undefined ? [] : [`held back by: ${picture.heldBack}`]),
+  ].join('\n');
+}
+
+/** The same in one line, for a log. */
+export function lineOf(picture: Picture): string {
+  const { status, heldBack } = picture;
+  const { counts, state } = status;
+  const { total, ended } = sizeOf(status);
+  // The sum of what has ended stands first; of it, only what somebody has to look at is told again.
+  const states = STATES.filter((one) => counts[one] > 0 && one !== 'delivered');
+  return [
+    `${ended}/${total} requests`,
+    ...states.map((one) => `${counts[one]} ${one}`),
+    moneyOf(picture),
+    ...paceOf(picture),
+    ...(state === 'running' ? [] : [state]),
+    ...(heldBack === undefined || state === 'held' ? [] : [`held back by: ${heldBack}`]),
+  ].join(' | ');
+}
+
 function sizeOf({ counts }: BatchStatus): { total: number; ended: number } {
   const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
   return { total, ended: counts.delivered + counts.failed + counts.cancelled };
 }
 
-function wordsOf({ counts, money, etaSeconds, state }: BatchStatus): string {
-  const atFal = counts.submitting + counts.submitted;
-  const parts = [
-    `${formatUsd(fromUsd(money.spentUsd))} spent`,
-    ...(atFal > 0 ? [`${atFal} at fal`] : []),
-    ...(counts.generated + counts.rendering > 0 ? [`${counts.generated + counts.rendering} rendering`] : []),
-    ...(counts.unknown > 0 ? [`${counts.unknown} unknown`] : []),
-    ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
-    ...(state === 'running' ? [etaSeconds === null ? '' : `${duration(etaSeconds)} left`] : [state]),
+function moneyOf({ status: { money, state }, forecast }: Picture): string {
+  const spent = `${formatUsd(fromUsd(money.spentUsd))} spent`;
+  const over = state === 'done' || state === 'cancelled' || forecast === undefined;
+  return over ? spent : `${spent} of ${formatUsd(forecast.projectedMicroUsd)} projected`;
+}
+
+function paceOf({ status: { state, etaSeconds }, forecast }: Picture): string[] {
+  const pace = forecast?.imagesPerMinute;
+  return [
+    ...(pace === undefined ? [] : [`${pace.toFixed(1)} images/min`]),
+    ...(state !== 'running' || etaSeconds === null ? [] : [`${duration(etaSeconds)} left`]),
   ];
-  return parts.filter((part) => part !== '').join(' | ');
+}
+
+function thousands(number: number): string {
+  return number.toLocaleString('en');
 }
 
 export function duration(seconds: number): string {

@@ -19,12 +19,13 @@ import {
   unknownBatch,
   withStore,
 } from './operator.ts';
+import { readStatus } from './picture.ts';
 import { confirmSpending, count, hashOfImage } from './plan-list.ts';
 import { sayWhatHolds, shotsOf } from './retry-command.ts';
 import { lookAt, workUntilItEnds } from './run-command.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
-import { endSentence, readStatus } from './watch.ts';
+import { endSentence } from './watch.ts';
 
 export interface RedoArguments extends OperatorArguments {
   /** Ids of shots, with commas between them. */

@@ -13,9 +13,9 @@ import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
 import { behindSentence, patientCatchUp } from './patience.ts';
+import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
-import { readStatus } from './watch.ts';
 
 export interface ResumeArguments extends OperatorArguments {
   readonly cap?: MicroUsd;

@@ -5,11 +5,11 @@ import { silentLogger } from '../shared/log.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, simulatedElsewhere } from './operator.ts';
+import { readStatus } from './picture.ts';
 import { eventId } from './schedule-add.ts';
 import { scheduleRunDepsOf } from './schedule-run-deps.ts';
 import { allSchedules, knownSchedule, type OpenedSchedules, withSchedules } from './schedule-shop.ts';
 import { runJson, type ScheduleState, scheduleJson, scheduleTable, timeText } from './schedule-view.ts';
-import { readStatus } from './watch.ts';
 
 const READS_AT_ONCE = 16;
 

@@ -8,10 +8,10 @@ import type { ScheduleQueue } from '../shared/schedule-queue.ts';
 import { systemClock } from '../shared/time.ts';
 import type { Context } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
+import { readStatus } from './picture.ts';
 import { queueList } from './queue-list.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
-import { readStatus } from './watch.ts';
 
 export interface ScheduleRunOptions {
   /** Whose words a run speaks with; it is never asked anything. */

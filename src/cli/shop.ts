@@ -1,3 +1,4 @@
+import { Attendance } from '../shared/attendance.ts';
 import { Closers } from '../shared/closers.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
@@ -26,6 +27,7 @@ export interface Shop extends AsyncDisposable {
   readonly records: Records;
   /** Whether Redis forgot something. To be opened before anything is begun. */
   readonly memory: RedisMemory;
+  readonly attendance: Attendance;
   readonly ended: (batch: string) => Promise<void>;
 }
 
@@ -64,8 +66,20 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       clock: systemClock,
       log,
     });
+    const attendance = new Attendance({ redis, prefix });
     const close = () => opened[Symbol.asyncDispose]();
-    return { redis, store, journal, queues, batches, records, memory, ended, [Symbol.asyncDispose]: close };
+    return {
+      redis,
+      store,
+      journal,
+      queues,
+      batches,
+      records,
+      memory,
+      attendance,
+      ended,
+      [Symbol.asyncDispose]: close,
+    };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;

@@ -1,14 +1,14 @@
 import pMap from 'p-map';
 import { UserError } from '../shared/errors.ts';
-import { type Forecast, forecastOf } from '../shared/forecast.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { endingSentence, leftOfEnding } from './follow-ending.ts';
 import { type OperatorArguments, simulatedElsewhere, unknownBatch, withShop } from './operator.ts';
+import { createLook } from './picture.ts';
 import type { Shop } from './shop.ts';
 import { statusTable, statusView } from './status-view.ts';
-import { endSentence, followBatch, readStatus } from './watch.ts';
+import { endSentence, followBatch } from './watch.ts';
 
 export interface StatusArguments extends OperatorArguments {
   readonly watch?: true;
@@ -26,14 +26,14 @@ export async function statusCommand(
     throw new UserError('usage', 'Name the batch to follow: shotlist status BATCH --watch.');
   return await withShop(context, args, async ({ shop, stack }) => {
     if (batch === undefined) return await listAll(context, shop, args);
-    const status = await readStatus(shop, batch);
-    if (status === undefined)
+    const picture = await createLook(shop)(batch);
+    if (picture === undefined)
       throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
     if (args.watch !== true) {
-      if (args.json === true) printJson(context, status);
+      if (args.json === true) printJson(context, picture.status);
       else {
         const untold = endingSentence(batch, await leftOfEnding(shop, batch));
-        context.stdout.write(`${statusView(status, await forecast(shop, batch))}\n`);
+        context.stdout.write(`${statusView(picture)}\n`);
         if (untold !== undefined) context.stdout.write(`\n${untold}\n`);
       }
       return EXIT.ok;
@@ -43,12 +43,6 @@ export async function statusCommand(
     else say(context, endSentence(followed.status, followed.exit));
     return followed.exit;
   });
-}
-
-/** undefined once Redis has forgotten the batch. */
-async function forecast({ batches }: Shop, batch: string): Promise<Forecast | undefined> {
-  const view = await batches.read(batch);
-  return view === undefined ? undefined : forecastOf(view, systemClock());
 }
 
 /** Newest first. */

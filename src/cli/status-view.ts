@@ -3,7 +3,8 @@ import { formatUsd, fromUsd } from '../shared/money.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import { STATES } from '../shared/records/states.ts';
 import type { BatchStatus } from '../shared/status.ts';
-import { duration } from './progress.ts';
+import { duration, type Picture } from './progress.ts';
+import { MEANINGS } from './state-words.ts';
 import { tableOf } from './tables.ts';
 
 /** All batches, one line each. */
@@ -28,8 +29,8 @@ export function statusTable(statuses: readonly BatchStatus[]): string {
   );
 }
 
-/** One batch in full: its states, its money, when it will be done, and what a person must do. `forecast`: of one in Redis. */
-export function statusView(status: BatchStatus, forecast?: Forecast): string {
+/** One batch in full: its states, its money, when it will be done, what holds it back, and what a person must do. */
+export function statusView({ status, forecast, heldBack }: Picture): string {
   const { batch, state, counts, money } = status;
   const usd = (amount: number) => formatUsd(fromUsd(amount));
   const states = STATES.filter((one) => counts[one] > 0).map((one) => [
@@ -51,7 +52,7 @@ export function statusView(status: BatchStatus, forecast?: Forecast): string {
     tableOf([left('state'), { title: 'requests', align: 'right' }, left('')], states),
     '',
     tableOf([left('money'), left('')], sums),
-    ...advice(status).flatMap((line) => ['', line]),
+    ...advice(status, heldBack).flatMap((line) => ['', line]),
   ].join('\n');
 }
 
@@ -69,7 +70,11 @@ function forecastRows(forecast: Forecast | undefined): string[][] {
   ];
 }
 
-function advice({ batch, state, counts, etaSeconds, heldReason }: BatchStatus): string[] {
+function advice(
+  { batch, state, counts, etaSeconds, heldReason }: BatchStatus,
+  heldBack: string | undefined,
+): string[] {
+  const back = heldBack === undefined ? [] : [`Held back by: ${heldBack}`];
   const notes = [
     ...(counts.failed > 0
       ? [`Why ${counts.failed} failed: shotlist export ${batch} names it for each shot.`]
@@ -86,6 +91,7 @@ function advice({ batch, state, counts, etaSeconds, heldReason }: BatchStatus): 
         etaSeconds === null
           ? `It is under way as long as a worker runs; follow it with: shotlist status ${batch} --watch`
           : `About ${duration(etaSeconds)} left, at the pace so far.`,
+        ...back,
         ...notes,
       ];
     case 'paused':
@@ -101,19 +107,6 @@ function advice({ batch, state, counts, etaSeconds, heldReason }: BatchStatus): 
       ];
   }
 }
-
-const MEANINGS = {
-  planned: 'waiting for a slot at fal',
-  submitting: 'being sent to fal',
-  submitted: 'at fal',
-  generated: 'stored, waiting to be rendered',
-  rendering: 'being rendered',
-  delivered: 'done',
-  failed: 'ended with a reason',
-  held: 'waiting for a person',
-  unknown: "fal's answer was lost and is being looked for",
-  cancelled: 'never submitted',
-} as const satisfies Record<(typeof STATES)[number], string>;
 
 function totalOf({ counts }: BatchStatus): number {
   return STATES.reduce((sum, one) => sum + counts[one], 0);

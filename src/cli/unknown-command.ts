@@ -8,12 +8,12 @@ import { absentUnknown, adoptUnknown, type DecideDeps, type Decision } from '../
 import { listUnknowns, type UnknownRequest } from '../worker/reconcile/unknowns-list.ts';
 import { type Context, cleaned, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
+import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 import { openHouse } from './shop-house.ts';
 import type { Stack } from './stack.ts';
 import { tableOf } from './tables.ts';
-import { readStatus } from './watch.ts';
 
 /** Adds `unknown list|adopt|absent`. `done` is told what each came to. */
 export function addUnknownCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {

@@ -1,28 +1,17 @@
 import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
-import { type Batches, unfinished } from '../shared/records/batches.ts';
-import { type BatchStatus, batchStatus, statusOf } from '../shared/status.ts';
+import { unfinished } from '../shared/records/batches.ts';
+import type { BatchStatus } from '../shared/status.ts';
 import { sleep, systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { createLook, type PictureDeps } from './picture.ts';
 import { openProgress } from './progress.ts';
 
-export interface WatchDeps {
-  readonly batches: Batches;
+export interface WatchDeps extends PictureDeps {
   readonly journal: Journal;
 }
 
 const LOOK_MS = 250;
-
-/** The batch's present status: from Redis, or from the store once Redis has forgotten it. */
-export async function readStatus(
-  { batches, journal }: WatchDeps,
-  batch: string,
-): Promise<BatchStatus | undefined> {
-  const view = await batches.read(batch);
-  if (view !== undefined) return statusOf(view, await batches.stopped(), systemClock());
-  const summary = batchStatus.safeParse(await journal.readSummary(batch));
-  return summary.success ? summary.data : undefined;
-}
 
 /**
  * Follows a batch until nothing moves any more: it has ended, or a person is needed. Throws a `UserError` when there
@@ -35,20 +24,22 @@ export async function followBatch(
   lost?: AbortSignal,
 ): Promise<{ readonly status: BatchStatus; readonly exit: Exit }> {
   const progress = openProgress({ stderr: context.stderr, clock: systemClock });
+  const look = createLook(deps);
   const stop = lost === undefined ? context.signal : AbortSignal.any([context.signal, lost]);
   try {
     for (;;) {
       // A command waits for its Redis to come back, and a lost one never does.
-      const status = await unlessLost(readStatus(deps, batch), lost);
-      if (status === undefined && (await deps.journal.readHead(batch)) !== undefined) {
+      const picture = await unlessLost(look(batch), lost);
+      if (picture === undefined && (await deps.journal.readHead(batch)) !== undefined) {
         throw new UserError(
           'redis_lost',
           `Redis lost batch ${batch} while it was under way; what is at fal goes on there. Run shotlist rebuild, then the same command again: nothing is paid twice.`,
         );
       }
-      if (status === undefined)
+      if (picture === undefined)
         throw new UserError('unknown_batch', `There is no batch ${batch}; shotlist status lists them.`);
-      progress.show(status);
+      progress.show(picture);
+      const { status } = picture;
       const exit = exitOf(status);
       if (exit !== undefined) return { status, exit };
       if (lost?.aborted === true) throw lost.reason;

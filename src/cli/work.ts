@@ -22,6 +22,7 @@ import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { createGenerate } from '../worker/generate/generate.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
+import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
@@ -174,6 +175,8 @@ export async function startWork({
         }),
       )
     : undefined;
+  const heartbeat = await startHeartbeat({ attendance: shop.attendance, roles: [...roles], log });
+  closers.defer(() => settlesWithin(heartbeat.stop(), GOODBYE_MS));
   const workers: Workers = startWorkers({
     url,
     prefix,

@@ -17,6 +17,17 @@ export interface QueuesDeps {
   readonly prefix: string;
 }
 
+export interface Load {
+  /** Jobs in hand: about the requests at fal. */
+  readonly active: number;
+  /** Jobs that wait for one of them to end. */
+  readonly waiting: number;
+  /** The most in hand at once, over all workers; undefined before the first worker. */
+  readonly concurrency: number | undefined;
+  /** No job starts at this moment: the rate limit, or fal asked for less. */
+  readonly rateLimited: boolean;
+}
+
 /** The three queues of the requests, and the one of what follows a batch's end. Whoever opens them closes them. */
 export class Queues {
   readonly #queues: Readonly<Record<QueueName, Queue>>;
@@ -124,6 +135,22 @@ export class Queues {
     const job = await this.#queues[name].getJob(jobIdOf(call.request, call.round));
     // Between the two it may have begun by itself.
     if ((await job?.isDelayed()) === true) await job?.promote().catch(() => undefined);
+  }
+
+  /** How full the generate queue is, of all batches. */
+  async load(): Promise<Load> {
+    const { generate } = this.#queues;
+    const [counts, concurrency, limitedMs] = await Promise.all([
+      generate.getJobCounts('active', 'wait', 'prioritized'),
+      generate.getGlobalConcurrency(),
+      generate.getRateLimitTtl(),
+    ]);
+    return {
+      active: counts['active'] ?? 0,
+      waiting: (counts['wait'] ?? 0) + (counts['prioritized'] ?? 0),
+      concurrency: concurrency ?? undefined,
+      rateLimited: limitedMs > 0,
+    };
   }
 
   /** Puts a waiting job ahead of everything that has a priority, behind those raised before; one that is gone stays gone. */

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { readStatus } from '../../src/cli/picture.ts';
 import { rowsOfProof } from '../../src/cli/proof-words.ts';
 import { openShop, type Shop } from '../../src/cli/shop.ts';
 import type { Stack } from '../../src/cli/stack.ts';
-import { readStatus } from '../../src/cli/watch.ts';
 import { type Role, startWork, type Work } from '../../src/cli/work.ts';
 import type { FalSimulator, FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
 import type { OperationsDeps } from '../../src/producer/batches.ts';

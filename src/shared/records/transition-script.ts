@@ -18,6 +18,7 @@
  * | `P:behind` | batches whose jobs a worker has yet to bring in line with their word |
  * | `P:fair` | starts since a less urgent batch had one, and when that was: see `fairness.ts` |
  * | `P:rebuild` | the token of the rebuild under way, or of the last one that broke off: of everything (`*`) and of batches (`batch:<id>`) |
+ * | `P:workers` | which workers are there, by role: see `attendance.ts` |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  */
 

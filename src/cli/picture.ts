@@ -1,0 +1,57 @@
+import type { Attendance } from '../shared/attendance.ts';
+import { forecastOf } from '../shared/forecast.ts';
+import { heldBackBy, type Surroundings } from '../shared/hold-back.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { Queues } from '../shared/queues.ts';
+import type { Batches } from '../shared/records/batches.ts';
+import { type BatchStatus, batchStatus, statusOf } from '../shared/status.ts';
+import { systemClock } from '../shared/time.ts';
+import type { Picture } from './progress.ts';
+
+export interface StatusDeps {
+  readonly batches: Pick<Batches, 'read' | 'stopped'>;
+  readonly journal: Pick<Journal, 'readSummary'>;
+}
+
+/** The batch's present status: from Redis, or from the store once Redis has forgotten it. */
+export async function readStatus(deps: StatusDeps, batch: string): Promise<BatchStatus | undefined> {
+  const view = await deps.batches.read(batch);
+  if (view !== undefined) return statusOf(view, await deps.batches.stopped(), systemClock());
+  const summary = batchStatus.safeParse(await deps.journal.readSummary(batch));
+  return summary.success ? summary.data : undefined;
+}
+
+export interface PictureDeps extends StatusDeps {
+  readonly queues: Pick<Queues, 'load'>;
+  readonly attendance: Pick<Attendance, 'present'>;
+}
+
+/** So often, at most, somebody who watches asks for more than the batch itself. */
+const SURROUNDINGS_MS = 1_000;
+
+/** Reads a batch with its forecast and what holds it back; undefined where there is no such batch. To be called again and again. */
+export function createLook(deps: PictureDeps): (batch: string) => Promise<Picture | undefined> {
+  let surroundings: Surroundings | undefined;
+  let readAtMs = 0;
+
+  async function around(): Promise<Surroundings> {
+    const now = performance.now();
+    if (surroundings === undefined || now - readAtMs >= SURROUNDINGS_MS) {
+      const [load, workers] = await Promise.all([deps.queues.load(), deps.attendance.present()]);
+      surroundings = { ...load, workers };
+      readAtMs = now;
+    }
+    return surroundings;
+  }
+
+  return async (batch) => {
+    const view = await deps.batches.read(batch);
+    if (view === undefined) {
+      const status = await readStatus(deps, batch);
+      return status === undefined ? undefined : { status, forecast: undefined, heldBack: undefined };
+    }
+    const now = systemClock();
+    const status = statusOf(view, await deps.batches.stopped(), now);
+    return { status, forecast: forecastOf(view, now), heldBack: heldBackBy(status, await around()) };
+  };
+}

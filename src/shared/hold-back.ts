@@ -1,0 +1,57 @@
+import type { BatchStatus } from './status.ts';
+
+/** What stands between a running batch and its end, beside the time that fal takes. */
+export interface Surroundings {
+  /** Workers by role. */
+  readonly workers: ReadonlyMap<string, number>;
+  /** Generate jobs in hand: about the requests at fal, of all batches. */
+  readonly active: number;
+  /** Generate jobs that wait for one of them to end, of all batches. */
+  readonly waiting: number;
+  /** The most in hand at once, over all workers; undefined before the first worker. */
+  readonly concurrency: number | undefined;
+  /** No job starts at this moment, for the rate limit or since fal said to slow down. */
+  readonly rateLimited: boolean;
+}
+
+/** Pure: one clause on what holds a batch back, or undefined where nothing does but the work itself. */
+export function heldBackBy(
+  { batch, state, counts, heldReason }: BatchStatus,
+  { workers, active, waiting, concurrency, rateLimited }: Surroundings,
+): string | undefined {
+  if (state === 'held') return heldReason ?? undefined;
+  if (state === 'done' || state === 'cancelled') return undefined;
+  const missing = missingRole(counts, workers, state);
+  if (missing !== undefined) return missing;
+  if (state === 'paused') return `paused by a person; go on with: shotlist resume ${batch}`;
+  if (counts.planned > 0) {
+    if (concurrency !== undefined && active >= concurrency)
+      return `${active === 1 ? 'the one slot is' : `all ${active.toLocaleString('en')} slots are`} in use (FAL_CONCURRENCY)`;
+    if (rateLimited) return 'the rate of submits (FAL_SUBMIT_RATE, or fal asked for less)';
+    if (waiting === 0 && active === 0)
+      return 'its requests wait for room on a cap, or for a picture that another batch is making';
+    return undefined;
+  }
+  const { unknown, submitting, submitted, generated, rendering } = counts;
+  if (unknown > 0 && submitting + submitted + generated + rendering === 0)
+    return `fal's answer to ${unknown.toLocaleString('en')} was lost and is being looked for; see shotlist unknown list ${batch}`;
+  return undefined;
+}
+
+/** Somebody who waits for work that nobody does must be told so. */
+function missingRole(
+  counts: BatchStatus['counts'],
+  workers: Surroundings['workers'],
+  state: 'running' | 'paused',
+): string | undefined {
+  const needed = [
+    ['generate', state === 'running' ? counts.planned + counts.submitting : 0],
+    ['collect', counts.submitting + counts.submitted + counts.unknown],
+    ['render', counts.generated + counts.rendering],
+  ] as const;
+  if (needed.every(([, requests]) => requests === 0)) return undefined;
+  if (workers.size === 0) return 'no worker is running; start one with: shotlist worker';
+  const role = needed.find(([name, requests]) => requests > 0 && (workers.get(name) ?? 0) === 0)?.[0];
+  if (role === undefined) return undefined;
+  return `no worker of role ${role} is running; start one with: shotlist worker --roles ${role}`;
+}

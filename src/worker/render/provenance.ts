@@ -3,7 +3,7 @@ import { PictureError } from '../../shared/media.ts';
 
 /** What a file says of its own making. Shops and search engines read it; Google Merchant asks for it. */
 export interface Provenance {
-  /** The model's endpoint, such as `fal-ai/gpt-image-1-mini`. */
+  /** The model's endpoint, as the plan has it. */
   readonly model: string;
   /** When the original came, ms since 1970. A constant of the original, so that the same file is made again. */
   readonly madeAtMs: number;

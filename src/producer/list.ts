@@ -104,7 +104,7 @@ async function* bytesOf(
     }
   } catch (thrown) {
     signal?.throwIfAborted();
-    throw readFault(listName(source), thrown);
+    throw readFault(source, thrown);
   }
 }
 
@@ -122,7 +122,8 @@ function streamOf(
   return pipeline(stream, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
 }
 
-function readFault(name: string, thrown: unknown): unknown {
+function readFault(source: Exclude<ListSource, { kind: 'prompt' }>, thrown: unknown): unknown {
+  const name = listName(source);
   const codes = errorCodes(thrown);
   const sentence = [
     ['ENOENT', `There is no list ${name}; check the path.`],
@@ -131,7 +132,11 @@ function readFault(name: string, thrown: unknown): unknown {
     ['Z_DATA_ERROR', `${name} cannot be unpacked: it is not gzip, or damaged.`],
     ['Z_BUF_ERROR', `${name} cannot be unpacked: its end is missing.`],
   ].find(([code]) => code !== undefined && codes.includes(code))?.[1];
-  return sentence === undefined ? thrown : new UserError('bad_list', sentence, { cause: thrown });
+  if (sentence !== undefined) return new UserError('bad_list', sentence, { cause: thrown });
+  const code = codes.find((one) => /^E[A-Z]+$/.test(one));
+  // A bucket that is away is another matter: there the same read may be repeated.
+  if (source.kind !== 'file' || code === undefined) return thrown;
+  return new UserError('bad_list', `${name} cannot be read (${code}); check the path.`, { cause: thrown });
 }
 
 /** Takes the byte order mark off and looks at the first character that is not blank. */

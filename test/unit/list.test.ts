@@ -167,6 +167,7 @@ describe('a list in a file', () => {
     await expect(from('not.csv.gz')).rejects.toThrow('not.csv.gz cannot be unpacked');
     await expect(from('list.xlsx')).rejects.toThrow('must end in .csv or .jsonl');
     await expect(from('missing.csv')).rejects.toThrow('There is no list missing.csv');
+    await expect(from('list.xlsx/under.csv')).rejects.toThrow('under.csv cannot be read (ENOTDIR)');
   });
 
   it('is one row for a prompt', async () => {

@@ -24,6 +24,7 @@ WORKDIR /app
 COPY --from=packages /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./
+COPY presets presets
 COPY recipes recipes
 COPY scripts/create-bucket.mjs scripts/
 # The official image's own user, uid 1000. Nothing under /app belongs to it.

@@ -6,6 +6,7 @@ import type { ManifestLine } from '../shared/manifest/manifest.ts';
 import { manifestCsv } from '../shared/manifest/manifest-csv.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, say } from './context.ts';
+import { loadPreset, type Preset, type PresetName } from './export-presets.ts';
 import { jsonArray, jsonLines, printLines, writeLines } from './lines-out.ts';
 import {
   type OpenedStore,
@@ -15,23 +16,34 @@ import {
   withStore,
 } from './operator.ts';
 import { count } from './plan-list.ts';
+import { presetCsv } from './preset-csv.ts';
+import { presignedLines } from './presign.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack } from './stack.ts';
 
 export interface ExportArguments extends OperatorArguments {
   readonly format: 'jsonl' | 'csv';
   readonly out?: string;
+  /** In seconds. */
+  readonly presign?: number;
+  /** Always CSV. */
+  readonly preset?: PresetName;
 }
 
 /** `export BATCH`: the manifest, one line a shot, in the order of the list. From the store; Redis is asked only about what is open. */
 export async function exportCommand(context: Context, batch: string, args: ExportArguments): Promise<Exit> {
   if (args.json === true && args.format === 'csv')
     throw new UserError('usage', 'Give either --json or --format csv, not both.');
+  if (args.json === true && args.preset !== undefined)
+    throw new UserError('usage', 'Give either --json or --preset, which prints CSV, not both.');
+  const preset = args.preset === undefined ? undefined : await loadPreset(args.preset);
   const { signal } = context;
   return await withStore(context, args, async (opened) => {
     const { journal, store } = opened;
     const head = await journal.readHead(batch, signal);
     if (head === undefined) throw await unknownBatch(context, args, batch, opened);
+    // Where there are no such addresses it is said before anything is written.
+    if (args.presign !== undefined) await store.presign('probe', args.presign);
     await using liveShop = new LiveShop((closers) => openLive(context, args, opened, closers));
     const manifest = await batchManifest(head, {
       store,
@@ -46,13 +58,24 @@ export async function exportCommand(context: Context, batch: string, args: Expor
       signal,
     });
     const tally = { shots: 0, open: 0 };
-    const lines = tallied(manifest, tally);
+    const plain = tallied(manifest, tally);
+    const lines = args.presign === undefined ? plain : presignedLines(plain, store, args.presign);
+    const urlOf = (key: string) => store.urlOf(key);
+    if (preset !== undefined) sayUnreachable(context, args, preset, urlOf('probe'));
     const text =
-      args.json === true
-        ? jsonArray(lines)
-        : args.format === 'csv'
-          ? manifestCsv(lines, (key) => store.urlOf(key))
-          : jsonLines(lines);
+      preset !== undefined
+        ? presetCsv(lines, {
+            preset,
+            presetName: args.preset ?? '',
+            listName: head.listName,
+            urlOf,
+            onLeftOut: (shots) => sayLeftOut(context, shots),
+          })
+        : args.json === true
+          ? jsonArray(lines)
+          : args.format === 'csv'
+            ? manifestCsv(lines, urlOf)
+            : jsonLines(lines);
     if (args.out === undefined) await printLines(context, text);
     else await writeLines(resolve(context.cwd, args.out), text);
     if (args.out !== undefined) say(context, `${count(tally.shots, 'shot')} written to ${args.out}`);
@@ -64,6 +87,24 @@ export async function exportCommand(context: Context, batch: string, args: Expor
     }
     return EXIT.ok;
   });
+}
+
+function sayUnreachable(
+  context: Context,
+  { presign }: ExportArguments,
+  { name }: Preset,
+  example: string,
+): void {
+  if (presign !== undefined || /^https?:/.test(example)) return;
+  say(
+    context,
+    `note: ${name} cannot open the addresses of these pictures, which are none of the web: keep them in a bucket (S3_BUCKET), and set S3_PUBLIC_URL or add --presign 7d`,
+  );
+}
+
+function sayLeftOut(context: Context, shots: number): void {
+  if (shots === 0) return;
+  say(context, `note: ${count(shots, 'shot')} left out, which ${shots === 1 ? 'has' : 'have'} no picture`);
 }
 
 /**

@@ -6,8 +6,10 @@ import { GROUPINGS } from './costs.ts';
 import { costsCommand } from './costs-command.ts';
 import { day } from './days.ts';
 import { exportCommand } from './export-command.ts';
+import { PRESET_NAMES } from './export-presets.ts';
 import { ledgerCommand } from './ledger-command.ts';
 import { usd } from './list-arguments.ts';
+import { presignTtl } from './presign.ts';
 import { pauseCommand, resumeCommand } from './resume-command.ts';
 import { retryCommand } from './retry-command.ts';
 import { statusCommand } from './status-command.ts';
@@ -43,9 +45,16 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
     .argument('<batch>', 'the batch; one that still runs is exported as it stands')
     .addOption(format('jsonl is one JSON document a line, --json one array of them all'))
     .option('--out <file>', 'write to this file instead of standard output')
+    .addOption(
+      new Option(
+        '--presign <time>',
+        'with addresses that hand out the pictures to whoever has them, for 1m to 7d',
+      ).argParser(presignTtl),
+    )
+    .addOption(new Option('--preset <importer>', 'as the CSV that this importer reads').choices(PRESET_NAMES))
     .addHelpText(
       'after',
-      '\nExamples:\n  shotlist export spring-1a2b3c4d > spring.jsonl\n  shotlist export spring-1a2b3c4d --format csv --out spring.csv',
+      '\nExamples:\n  shotlist export spring-1a2b3c4d > spring.jsonl\n  shotlist export spring-1a2b3c4d --format csv --out spring.csv\n  shotlist export spring-1a2b3c4d --preset shopify --presign 7d --out products.csv',
     )
     .action(async (batch, args) => done(await exportCommand(context, batch, args)));
 

@@ -39,8 +39,8 @@ export class ManifestColumns {
       .flatMap(([index, names]) => {
         const imageOf = ({ images: all }: ManifestLine) => all.find((one) => one.index === index);
         const original = (line: ManifestLine): Cell => {
-          const key = imageOf(line)?.original.key;
-          return key === undefined ? undefined : urlOf(key);
+          const stored = imageOf(line)?.original;
+          return stored === undefined ? undefined : (stored.url ?? urlOf(stored.key));
         };
         const rendition =
           (name: string) =>

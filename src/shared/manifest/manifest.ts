@@ -36,7 +36,7 @@ export function manifestLine(
     status: statusOfShot(ends),
     error: errorOf(ends),
     costUsd: toUsd(costMicroUsd),
-    images: images.map(({ index, take, prompt: words, requestId, original, renditions }) => ({
+    images: images.map(({ index, take, prompt: words, requestId, original, renditions }: Addressed) => ({
       index,
       ...(take === undefined ? {} : { take }),
       ...(words === undefined ? {} : { prompt: words }),
@@ -56,6 +56,9 @@ export function manifestLine(
     ...(simulated ? { simulated: true } : {}),
   };
 }
+
+/** An original has an address of its own only where `export --presign` was asked for one. */
+type Addressed = ShownImage & { readonly original: { readonly url?: string } };
 
 export type ManifestLine = ReturnType<typeof manifestLine>;
 

@@ -49,7 +49,22 @@ export async function endedBefore({ store, journal }: Stage, id: string): Promis
   return batchStatus.parse(summary);
 }
 
-export async function printLogs({ folder }: Stage): Promise<void> {
+/** And what Redis holds. */
+export async function printLogs({ folder, redis, prefix }: Stage): Promise<void> {
+  for (const key of (await redis.keys(`${prefix}:*`)).sort()) {
+    const type = await redis.type(key);
+    const value =
+      type === 'hash'
+        ? await redis.hgetall(key)
+        : type === 'zset'
+          ? await redis.zrange(key, '0', '-1', 'WITHSCORES')
+          : type === 'set'
+            ? await redis.smembers(key)
+            : type === 'list'
+              ? await redis.lrange(key, 0, -1)
+              : type;
+    console.error(key.slice(prefix.length), JSON.stringify(value));
+  }
   for (const name of await readdir(folder)) {
     if (name.endsWith('.log')) console.error(name, await readFile(join(folder, name), 'utf8'));
   }

@@ -29,10 +29,13 @@ export class Fleet {
   }
 
   async healAll(): Promise<void> {
-    for (const [at, worker] of this.#workers.entries()) {
-      worker.signal('SIGCONT');
-      if (worker.hasEnded()) await this.start(at);
-    }
+    for (const worker of this.#workers) worker.signal('SIGCONT');
+    await this.startEnded();
+  }
+
+  /** One that is started on a lost Redis refuses to work, and is started anew by whoever watches over it. */
+  async startEnded(): Promise<void> {
+    for (const [at, worker] of this.#workers.entries()) if (worker.hasEnded()) await this.start(at);
   }
 
   async stopAll(): Promise<void> {

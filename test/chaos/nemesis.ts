@@ -32,6 +32,8 @@ const REST_LIMIT_MS = 180_000;
 /** Of what all lists could cost: so that the day's cap is met before the end. */
 const DAILY_CAP_MICRO_USD_PER_LIST = 60_000;
 const DEAD_FOR_MS = 700;
+/** In place of a batch. */
+const EVERYTHING = '';
 
 /** Three workers and a producer under a seeded schedule of faults; then everything is healed, and must come to rest. */
 export async function runNemesis({
@@ -138,10 +140,12 @@ class Nemesis {
 
   async heal(): Promise<void> {
     await Promise.all(this.#pending);
-    const { redis, proxy, fleet } = this.#deps;
+    const { redis, proxy, fleet, operator } = this.#deps;
     await redis.settled();
     proxy.heal();
     for (const remove of this.#removers) remove();
+    // A rebuild may have met another fault.
+    while (await operator.mustRebuild()) await operator.give('rebuild', EVERYTHING);
     await fleet.healAll();
   }
 
@@ -173,6 +177,12 @@ class Nemesis {
       }
       case 'redis-killed':
         await redis.kill(action.forMs);
+        return;
+      case 'redis-flushed':
+        await redis.flush();
+        await delay(action.forMs);
+        await operator.give('rebuild', EVERYTHING);
+        await fleet.startEnded();
         return;
       case 'redis-cut':
         proxy.cut();

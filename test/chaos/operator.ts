@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { redisIsLost } from '../../src/cli/rebuild-command.ts';
 import { pauseBatch, resumeAll, resumeBatch } from '../../src/producer/batches.ts';
+import { UserError } from '../../src/shared/errors.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import { openChaosShop } from './chaos-shop.ts';
 import { operationsOf, runCommand } from './commands.ts';
@@ -15,6 +17,8 @@ export interface Operator extends AsyncDisposable {
   mustRebuild(): Promise<boolean>;
 }
 
+const RESUME_TRIES = 20;
+
 export async function openOperator(spec: ProcessSpec): Promise<Operator> {
   const opened = await openChaosShop(spec, (_name, effect) => effect(), silentLogger);
   const operations = operationsOf(opened.shop);
@@ -26,7 +30,16 @@ export async function openOperator(spec: ProcessSpec): Promise<Operator> {
       await resumeBatch(batch, { cap: undefined }, operations);
     },
     async resumeAll() {
-      await resumeAll(operations);
+      // A worker that looked right before the end of a rebuild says once more that Redis is lost, and takes it back.
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await resumeAll(operations);
+          return;
+        } catch (error) {
+          if (!(error instanceof UserError) || tries === RESUME_TRIES) throw error;
+          await delay(500);
+        }
+      }
     },
     async give(command, batch) {
       await runCommand({ command, batch }, opened);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { type LocalRedis, startRedis } from '../../src/local/redis.ts';
 
 /** Killed without a word and started again where clients look for it; its append-only file has what it had. */
@@ -19,6 +20,19 @@ export class RestartableRedis implements AsyncDisposable {
       await this.server.stop();
       await delay(forMs);
       this.server = await startRedis({ folder: this.#folder, port, password });
+    });
+    return this.#restarting;
+  }
+
+  /** Empties it while everybody works on it. */
+  flush(): Promise<void> {
+    this.#restarting = this.#restarting.then(async () => {
+      const client = new Redis(this.server.url);
+      try {
+        await client.flushall();
+      } finally {
+        client.disconnect();
+      }
     });
     return this.#restarting;
   }

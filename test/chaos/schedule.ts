@@ -8,7 +8,8 @@ import type { List } from './spec.ts';
 export type Action =
   | { readonly kind: 'SIGKILL' | 'SIGTERM' | 'child-killed'; readonly worker: number }
   | { readonly kind: 'SIGSTOP'; readonly worker: number; readonly forMs: number }
-  | { readonly kind: 'redis-killed'; readonly forMs: number }
+  /** Flushed: rebuilt from the store after that time. */
+  | { readonly kind: 'redis-killed' | 'redis-flushed'; readonly forMs: number }
   | {
       readonly kind: 'redis-cut' | 'redis-half-open' | 'redis-replies-lost' | 'redis-slow';
       readonly forMs: number;
@@ -26,6 +27,7 @@ export interface Planned {
 export const WORKERS = 3;
 const ENQUEUE_EVERY_MS = 4_000;
 const ACTION_EVERY_MS = 700;
+const FLUSH_EVERY_MS = 60_000;
 /** A call of fal is given up after half a minute: too long for a short run. */
 const HANGS_FROM_MS = 60_000;
 /** Nothing new in the last part, so that faults also meet work that is half done. */
@@ -42,6 +44,12 @@ export function scheduleOf(durationMs: number, random: Random): Planned[] {
   for (let atMs = 1_500; atMs < durationMs; atMs += ACTION_EVERY_MS * (0.5 + random())) {
     const begun = lists.slice(0, 1 + Math.floor(atMs / ENQUEUE_EVERY_MS));
     planned.push({ atMs, action: actionOf(begun, random, durationMs >= HANGS_FROM_MS) });
+  }
+  // Once in every run, however short, while lists are under way.
+  for (let fromMs = 0; fromMs < durationMs; fromMs += FLUSH_EVERY_MS) {
+    const spanMs = Math.min(FLUSH_EVERY_MS, durationMs - fromMs);
+    const atMs = fromMs + Math.round(spanMs * (0.3 + random() * 0.4));
+    planned.push({ atMs, action: { kind: 'redis-flushed', forMs: Math.round(200 + random() * 3_000) } });
   }
   return planned.sort((a, b) => a.atMs - b.atMs);
 }

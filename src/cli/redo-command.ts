@@ -1,26 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { pickTake } from '../producer/pick-take.ts';
 import { type DeliveredAsk, prepareRedo, type Redo, startRedo } from '../producer/redo.ts';
 import { deliveredShots, findShots, type ShotChoice } from '../producer/redo-shots.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
-import type { Head } from '../shared/journal-objects.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, fromUsd, type MicroUsd, toUsd } from '../shared/money.ts';
 import { Takes } from '../shared/takes.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
+import { endingSentence } from './follow-ending.ts';
 import { usd } from './list-arguments.ts';
-import {
-  type OpenedStore,
-  type OperatorArguments,
-  stackOptions,
-  unknownBatch,
-  withStore,
-} from './operator.ts';
+import { type OperatorArguments, stackOptions } from './operator.ts';
+import { pickCommand } from './pick-command.ts';
 import { readStatus } from './picture.ts';
 import { confirmSpending, count, hashOfImage } from './plan-list.ts';
+import { headToRedo } from './redo-head.ts';
 import { sayWhatHolds, shotsOf } from './retry-command.ts';
 import { lookAt, workUntilItEnds } from './run-command.ts';
 import { openShop, type Shop } from './shop.ts';
@@ -86,32 +81,7 @@ export async function redoCommand(context: Context, batch: string, args: RedoArg
       `--pick takes a picture that exists, and pays nothing: leave --${others[0]} out.`,
     );
   }
-  return await pick(context, batch, choice, args.pick, args);
-}
-
-async function pick(
-  context: Context,
-  batch: string,
-  choice: ShotChoice,
-  take: number,
-  args: RedoArguments,
-): Promise<Exit> {
-  const { signal } = context;
-  return await withStore(context, args, async ({ store, journal }) => {
-    const head = await headOf(context, args, batch, { store, journal });
-    const shots = await findShots(head, choice, { journal }, signal);
-    const takes = await Takes.load({ store, journal, signal });
-    const picked = await pickTake({ shots, take }, { store, takes, eventId, clock: systemClock, signal });
-    for (const { shot, indices } of picked) {
-      const what =
-        indices.length === 0
-          ? 'counts already'
-          : `counts for ${indices.length === 1 ? 'picture' : 'pictures'} ${indices.join(', ')}`;
-      say(context, `${shot}: take ${take} ${what}`);
-    }
-    if (args.json === true) printJson(context, { batch, take, picked });
-    return EXIT.ok;
-  });
+  return await pickCommand(context, batch, { ...choice, take: args.pick }, args);
 }
 
 interface Opened {
@@ -133,8 +103,7 @@ async function newTake(
   await using shop = await openShop(stack, config, log);
   const { signal } = context;
   const { store, journal } = shop;
-  const head = await headOf(context, args, batch, { store, journal, known: await shop.batches.list() });
-  refuseRedoOfRedo(head, args);
+  const head = await headToRedo(context, batch, choice.ids, args, shop);
   const found = await findShots(head, choice, { journal }, signal);
   const shots = await deliveredShots(batch, found, { journal }, signal);
   const ask: DeliveredAsk = { batch, shots, prompt: args.prompt };
@@ -168,25 +137,6 @@ async function newTake(
   return exit;
 }
 
-async function headOf(
-  context: Context,
-  args: OperatorArguments,
-  batch: string,
-  opened: Pick<OpenedStore, 'store' | 'journal'> & { readonly known?: readonly string[] },
-): Promise<Head> {
-  const head = await opened.journal.readHead(batch, context.signal);
-  if (head === undefined) throw await unknownBatch(context, args, batch, opened);
-  return head;
-}
-
-function refuseRedoOfRedo({ batch, redoOf }: Head, { shot }: RedoArguments): void {
-  if (redoOf === undefined) return;
-  throw new UserError(
-    'is_redo',
-    `${batch} is itself a take of pictures of ${redoOf}: for another one run shotlist redo ${redoOf} --shot ${shot}.`,
-  );
-}
-
 /**
  * A Redis that was brought along runs for as long as this command: nobody else would make the pictures. Throws a
  * `UserError` where that takes a key and there is none.
@@ -198,7 +148,9 @@ function worksHere({ lost }: Stack, { fal }: Config, { simulate }: RedoArguments
 }
 
 async function workOn(context: Context, opened: Opened, batch: string, { take, plan }: Redo): Promise<Exit> {
-  const { status, exit } = await workUntilItEnds(context, opened, plan.batchId);
+  const { status, exit, left } = await workUntilItEnds(context, opened, plan.batchId);
+  const untold = endingSentence(plan.batchId, left);
+  if (untold !== undefined) say(context, untold);
   say(context, endSentence(status, exit));
   if (exit === EXIT.ok) {
     const paid = formatUsd(fromUsd(status.money.spentUsd));

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import { cancelCommand } from '../../src/cli/cancel-command.ts';
 import { exportCommand } from '../../src/cli/export-command.ts';
@@ -41,6 +42,22 @@ async function exported(cli: WorkshopCli, batch: string, shot: string): Promise<
 }
 
 const takesOf = ({ images }: ManifestLine) => images.map(({ take }) => take ?? 0);
+
+/** Until the manifest in the bucket shows these takes of the tee. */
+async function untilStored({ shop }: Workshop, batch: string, takes: readonly number[]): Promise<void> {
+  const giveUpAt = performance.now() + 60_000;
+  for (;;) {
+    const stored = await shop.store.get(objectKeys.manifest(batch, 'jsonl'));
+    const lines = String(stored?.body ?? '')
+      .split('\n')
+      .filter((line) => line !== '');
+    // Written by `manifestLine`.
+    const tee = lines.map((line) => JSON.parse(line) as ManifestLine).find(({ shot }) => shot === 'tee');
+    if (tee !== undefined && String(takesOf(tee)) === String(takes)) return;
+    if (performance.now() > giveUpAt) throw new Error(`never stored: ${JSON.stringify(tee)}`);
+    await delay(15);
+  }
+}
 
 /** The list, delivered: two requests that are paid for. */
 async function delivered(workshop: Workshop) {
@@ -168,6 +185,17 @@ describe('redo', () => {
     expect(await pick(later.take)).toMatchObject({ picked: [{ indices: [0] }] });
     expect(takesOf(await exported(cli, 'spring', 'mug'))).toEqual([2, 1, 1]);
     expect(workshop.fal.book.charged()).toHaveLength(4);
+  });
+
+  it('brings the manifest in the bucket to the take that counts', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    await delivered(workshop);
+    const { batch } = await redo(cli, 'spring', { shot: 'tee' });
+    await untilStored(workshop, 'spring', [1]);
+    await untilStored(workshop, batch, [1]);
+    await cli.run((context) => redoCommand(context, 'spring', { shot: 'tee', pick: 0 }));
+    await untilStored(workshop, 'spring', [0]);
   });
 
   it('gives a later list the take that counts, for nothing', async () => {
@@ -332,7 +360,7 @@ describe('redo', () => {
     const { batch } = await redo(cli, 'spring', { shot: 'mug' });
     await workshop.untilEnded(batch);
     expect(await wrong(batch, { shot: 'mug' })).toBe(
-      `${batch} is itself a take of pictures of spring: for another one run shotlist redo spring --shot mug.`,
+      `${batch} is itself a take of pictures of spring: run shotlist redo spring --shot mug.`,
     );
     expect(await wrong('spring', { shot: 'mug', pick: 4 })).toBe(
       'There is no take 4 of mug: it has the takes 0, 1.',

@@ -47,9 +47,8 @@ export function createEnding(deps: EndingDeps): EndingStep {
     switch (kind) {
       case 'manifest':
       case 'refresh': {
-        const live = async () => ({ view: await batches.read(batch), records });
-        await writeBucketManifest(head, { store, journal, live, clock, signal });
-        log.info({ batch, key: objectKeys.manifest(batch, 'jsonl') }, 'manifest written');
+        await writeManifest(head, signal);
+        if (kind === 'manifest' && head.redoOf !== undefined) await renewRedone(head.redoOf, signal);
         if (kind === 'manifest' && head.onDone !== undefined) await deps.add({ ...ending, kind: 'tell' });
         return;
       }
@@ -57,6 +56,20 @@ export function createEnding(deps: EndingDeps): EndingStep {
         return await tell(head, ending, signal);
     }
   };
+
+  async function writeManifest(head: Head, signal: AbortSignal): Promise<void> {
+    const { batch } = head;
+    const live = async () => ({ view: await batches.read(batch), records });
+    await writeBucketManifest(head, { store, journal, live, clock, signal });
+    log.info({ batch, key: objectKeys.manifest(batch, 'jsonl') }, 'manifest written');
+  }
+
+  /** The batch whose pictures were made anew shows the new ones; one that is under way writes its own at its end. */
+  async function renewRedone(batch: string, signal: AbortSignal): Promise<void> {
+    if ((await journal.readSummary(batch, signal)) === undefined) return;
+    const head = await journal.readHead(batch, signal);
+    if (head !== undefined) await writeManifest(head, signal);
+  }
 
   async function tell(head: Head, ending: Ending, signal: AbortSignal): Promise<void> {
     const { batch, onDone: url } = head;

@@ -10,9 +10,10 @@ import { count, planFromArguments, planJson, planSentence } from './plan-list.ts
 import { fitLines, reportLines, sampleLines } from './plan-report.ts';
 import { proofSentence } from './proof-words.ts';
 import { queueList, refuseDryRunOptions } from './queue-list.ts';
+import { sheetAtHold } from './sheet/at-hold.ts';
 import { openShop } from './shop.ts';
 import { openStack, openStore } from './stack.ts';
-import { watchBatch } from './watch.ts';
+import { endSentence, followBatch } from './watch.ts';
 
 /** `enqueue LIST`: plans and queues; workers do the rest. */
 export async function enqueueCommand(
@@ -29,7 +30,12 @@ export async function enqueueCommand(
   const { batch, outcome, totals, facts } = await queueList(context, { stack, shop, config, list, args });
   if (args.json === true) printJson(context, planJson(batch, totals, facts));
   else if (outcome !== 'ended') say(context, QUEUED[outcome](batch));
-  return args.watch === true ? await watchBatch(context, shop, batch, { json: args.json === true }) : EXIT.ok;
+  if (args.watch !== true) return EXIT.ok;
+  const { status, exit } = await followBatch(context, shop, batch);
+  await sheetAtHold(context, shop, status);
+  if (args.json === true) printJson(context, status);
+  else say(context, endSentence(status, exit));
+  return exit;
 }
 
 const QUEUED = {

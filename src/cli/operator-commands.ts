@@ -12,6 +12,7 @@ import { usd } from './list-arguments.ts';
 import { presignTtl } from './presign.ts';
 import { pauseCommand, resumeCommand } from './resume-command.ts';
 import { retryCommand } from './retry-command.ts';
+import { sheetCommand } from './sheet-command.ts';
 import { statusCommand } from './status-command.ts';
 
 /** Adds the commands that look at batches and steer them. `done` is told what each came to. */
@@ -57,6 +58,19 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       '\nExamples:\n  shotlist export spring-1a2b3c4d > spring.jsonl\n  shotlist export spring-1a2b3c4d --format csv --out spring.csv\n  shotlist export spring-1a2b3c4d --preset shopify --presign 7d --out products.csv',
     )
     .action(async (batch, args) => done(await exportCommand(context, batch, args)));
+
+  common(
+    cli
+      .command('sheet')
+      .description("write a batch's contact sheet: one HTML file with its pictures and costs"),
+  )
+    .argument('<batch>', 'the batch; one that still runs is shown as it stands')
+    .option('--out <file>', 'the file to write (default: BATCH-contact-sheet.html in this folder)')
+    .addHelpText(
+      'after',
+      '\nThe file needs nothing else: mail it, or open it without a network.\n\nExample:\n  shotlist sheet spring-1a2b3c4d --out spring.html',
+    )
+    .action(async (batch, args) => done(await sheetCommand(context, batch, args)));
 
   common(cli.command('pause').description('submit nothing more, of one batch or of all'))
     .argument('[batch]', 'the batch; without it, all submits of all batches stop')

@@ -16,6 +16,7 @@ import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
 import { count } from './plan-list.ts';
 import { queueList, refuseDryRunOptions } from './queue-list.ts';
+import { sheetAtHold } from './sheet/at-hold.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
 import { endSentence, followBatch } from './watch.ts';
@@ -48,6 +49,7 @@ export async function runCommand(
     : await workUntilItEnds(context, { shop, stack, config, log }, batch);
   const untold = endingSentence(batch, left);
   if (untold !== undefined) say(context, untold);
+  await sheetAtHold(context, shop, status);
   if (args.json === true) {
     printJson(context, status);
     return exit;

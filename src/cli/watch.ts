@@ -3,7 +3,7 @@ import type { Journal } from '../shared/journal.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { sleep, systemClock } from '../shared/time.ts';
-import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { type Context, EXIT, type Exit } from './context.ts';
 import { createLook, type PictureDeps } from './picture.ts';
 import { openProgress } from './progress.ts';
 
@@ -66,18 +66,6 @@ export async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | und
   } finally {
     lost.removeEventListener('abort', gone);
   }
-}
-
-export async function watchBatch(
-  context: Context,
-  deps: WatchDeps,
-  batch: string,
-  { json }: { readonly json: boolean },
-): Promise<Exit> {
-  const { status, exit } = await followBatch(context, deps, batch);
-  if (json) printJson(context, status);
-  else say(context, endSentence(status, exit));
-  return exit;
 }
 
 /** undefined while something moves by itself. */

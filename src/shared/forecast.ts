@@ -18,12 +18,14 @@ export interface Forecast {
 }
 
 const MINUTE_MS = 60_000;
+/** More digits would pretend to know more. */
+const CENT = 10_000;
 
 /** Pure. `nowMs`: wall clock, ms since 1970. */
 export function forecastOf(view: BatchView, nowMs: number): Forecast {
   const { counts, spent, imagesPaid, booked } = view;
   const costRatio = booked.estimate > 0 ? spent / booked.estimate : undefined;
-  const restMicroUsd = Math.round(restEstimate(view) * (costRatio ?? 1));
+  const restMicroUsd = Math.round((restEstimate(view) * (costRatio ?? 1)) / CENT) * CENT;
   const activeMs = activeMsOf(view, nowMs);
   const ended = counts.delivered + counts.failed;
   const secondsFor = (requests: number) =>

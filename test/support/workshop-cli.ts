@@ -7,6 +7,8 @@ import type { Workshop } from './workshop.ts';
 
 /** Runs commands of the program on a workshop's own Redis, store and simulator. */
 export interface WorkshopCli extends AsyncDisposable {
+  /** The folder that commands are run in. */
+  readonly path: string;
   run<T>(command: (context: Context) => Promise<T>): Promise<Spoken & { readonly result: T }>;
 }
 
@@ -31,6 +33,7 @@ export async function workshopCli(
     ...settings,
   };
   return {
+    path: folder.path,
     run: (command) => runInContext({ cwd: folder.path, environment }, command),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };

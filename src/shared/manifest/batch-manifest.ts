@@ -20,9 +20,17 @@ export interface BatchManifestDeps {
 /** What `export` prints and what an ended batch leaves in the bucket: one line a shot, in the order of the list. */
 export async function batchManifest(
   head: Head,
-  { store, journal, live, clock, signal }: BatchManifestDeps,
+  deps: BatchManifestDeps,
 ): Promise<AsyncGenerator<ManifestLine>> {
-  return manifestLines(head, {
+  return manifestLines(head, await manifestDepsOf(head, deps));
+}
+
+/** Everything that is known of a batch's shots, read where a listing is enough. */
+export async function manifestDepsOf(
+  head: Head,
+  { store, journal, live, clock, signal }: BatchManifestDeps,
+): Promise<ManifestDeps> {
+  return {
     journal,
     takes: await Takes.load({ store, journal, signal }),
     urlOf: (key) => store.urlOf(key),
@@ -30,5 +38,5 @@ export async function batchManifest(
     standing: createStanding({ batch: head.batch, journal, live, clock }),
     retired: await retiredOf(head, { store, journal, signal }),
     signal,
-  });
+  };
 }

@@ -1,0 +1,38 @@
+import { resolve } from 'node:path';
+import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
+import { readStatus } from './picture.ts';
+import { count } from './plan-list.ts';
+import { sheetName } from './sheet/at-hold.ts';
+import { writeSheet } from './sheet/write-sheet.ts';
+
+export interface SheetArguments extends OperatorArguments {
+  readonly out?: string;
+}
+
+/** Shots between two lines that say how far it is. */
+const SAY_EVERY = 1_000;
+
+/** `sheet BATCH`: one HTML file with the batch's pictures, and what each is, cost, or failed of. */
+export async function sheetCommand(context: Context, batch: string, args: SheetArguments): Promise<Exit> {
+  const { signal, cwd } = context;
+  const out = args.out ?? sheetName(batch);
+  return await withShop(context, args, async ({ shop }) => {
+    const status = await readStatus(shop, batch);
+    const head = await shop.journal.readHead(batch, signal);
+    if (status === undefined || head === undefined)
+      throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
+    const written = await writeSheet(shop, {
+      head,
+      status,
+      file: resolve(cwd, out),
+      signal,
+      onProgress(shots) {
+        if (shots % SAY_EVERY === 0) say(context, `${count(shots, 'shot')} so far`);
+      },
+    });
+    if (args.json === true) printJson(context, { batch, file: out, ...written });
+    else say(context, `${count(written.shots, 'shot')}, ${count(written.images, 'picture')} in ${out}`);
+    return EXIT.ok;
+  });
+}

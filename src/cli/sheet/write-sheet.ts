@@ -1,0 +1,110 @@
+import { forecastOf, waitingForProof } from '../../shared/forecast.ts';
+import type { Head } from '../../shared/journal-objects.ts';
+import { manifestDepsOf } from '../../shared/manifest/batch-manifest.ts';
+import { fromUsd } from '../../shared/money.ts';
+import type { PlanRow } from '../../shared/plan-row.ts';
+import { waitsForProof } from '../../shared/proof.ts';
+import type { BatchView } from '../../shared/records/batches.ts';
+import type { BatchStatus } from '../../shared/status.ts';
+import { systemClock } from '../../shared/time.ts';
+import { thumbnailOf } from '../../worker/render/thumbnail.ts';
+import { writeLines } from '../lines-out.ts';
+import type { Shop } from '../shop.ts';
+import { sheetPage } from './page.ts';
+import type { SheetHead, SheetShot } from './sheet.ts';
+import { sheetShots } from './shots.ts';
+
+export interface WriteSheetOptions {
+  readonly head: Head;
+  readonly status: BatchStatus;
+  /** Absolute; a file that is there is replaced once the new one is whole. */
+  readonly file: string;
+  /** Called after each shot, with how many there are so far. */
+  readonly onProgress?: (shots: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface WrittenSheet {
+  readonly shots: number;
+  readonly images: number;
+}
+
+/** Small pictures of this side up to so many images; the more there are, the smaller, so that a browser still opens it. */
+const SIDES = [
+  { images: 1_500, side: 420 },
+  { images: 5_000, side: 300 },
+  { images: Number.POSITIVE_INFINITY, side: 200 },
+] as const;
+
+/**
+ * Writes the contact sheet of a batch as it stands: of one whose proof is open, what is not of the proof is left out.
+ * Rejects with a `UserError` where the file cannot be written.
+ */
+export async function writeSheet(
+  { store, journal, batches, records }: Shop,
+  { head, status, file, signal, onProgress }: WriteSheetOptions,
+): Promise<WrittenSheet> {
+  const view = await batches.read(head.batch);
+  const clock = systemClock;
+  const waits = waitsForProof(head, view?.proof);
+  const shown = (row: PlanRow) => !waits(row.row) || row.requests.some(({ kind }) => kind === 'reuse');
+  const { side } = SIDES.find(({ images }) => imagesOf(head, view) <= images) ?? SIDES[2];
+  const shots = sheetShots(head, {
+    store,
+    manifest: await manifestDepsOf(head, {
+      store,
+      journal,
+      live: async () => ({ view, records }),
+      clock,
+      signal,
+    }),
+    thumbnailOf,
+    side,
+    wanted: shown,
+  });
+  const written = { shots: 0, images: 0 };
+  await writeLines(file, sheetPage(headOf(head, status, view, clock()), counted(shots, written, onProgress)));
+  return written;
+}
+
+async function* counted(
+  shots: AsyncIterable<SheetShot>,
+  written: { shots: number; images: number },
+  onProgress: WriteSheetOptions['onProgress'],
+): AsyncGenerator<SheetShot> {
+  for await (const shot of shots) {
+    written.shots += 1;
+    written.images += shot.pictures.length;
+    onProgress?.(written.shots);
+    yield shot;
+  }
+}
+
+/** About how many pictures there will be. */
+function imagesOf(head: Head, view: BatchView | undefined): number {
+  if (head.proof === undefined || view?.proof !== 'open') return head.images;
+  return Math.ceil((head.images * head.proof.rows.length) / head.shots) + head.reusedImages;
+}
+
+function headOf(head: Head, status: BatchStatus, view: BatchView | undefined, nowMs: number): SheetHead {
+  const { money, state, heldReason } = status;
+  const forecast = view === undefined ? undefined : forecastOf(view, nowMs);
+  return {
+    batch: head.batch,
+    listName: head.listName,
+    createdAt: head.createdAt,
+    madeAt: new Date(nowMs).toISOString(),
+    simulated: head.simulated,
+    state,
+    heldReason: heldReason ?? undefined,
+    shots: head.shots,
+    images: head.images,
+    spentMicroUsd: fromUsd(money.spentUsd),
+    reservedMicroUsd: fromUsd(money.reservedUsd),
+    estimateMicroUsd: fromUsd(money.estimateUsd),
+    projectedMicroUsd:
+      forecast?.measured === undefined || status.state === 'done' ? undefined : forecast.projectedMicroUsd,
+    capMicroUsd: money.capUsd === null ? undefined : fromUsd(money.capUsd),
+    waitingForProof: view === undefined ? 0 : waitingForProof(view),
+  };
+}

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { confirm } from '@inquirer/prompts';
 import { openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
-import { Coverage, type Covered, tightest } from '../producer/coverage.ts';
+import { type Covered, RowCosts, tightest } from '../producer/coverage.ts';
 import { type Finish, RequestKinds } from '../producer/finish.ts';
 import { Fit, type FitResult } from '../producer/fit.ts';
 import { listName, readList } from '../producer/list.ts';
@@ -87,9 +87,7 @@ export async function planFromArguments(
           ...existing,
           hashOf: hashOfImage,
         });
-  const rooms = await roomsLeft({ caps: config.caps, cap: args.cap, store, clock: systemClock, signal });
-  const room = tightest(rooms);
-  const coverage = new Coverage(room?.leftMicroUsd ?? 0);
+  const costs = new RowCosts();
   const kinds = new RequestKinds();
   const samples: Pick<Shot, 'id' | 'prompt'>[] = [];
   const sync =
@@ -112,7 +110,7 @@ export async function planFromArguments(
     async onRow(row) {
       const { shot, shotKey, requests } = row;
       sync?.see({ shot: shot.id, shotKey, variants: shot.variants });
-      coverage.add(requests);
+      costs.add(requests);
       kinds.add(row);
       if (samples.length < SAMPLES) samples.push({ id: shot.id, prompt: shot.prompt });
       await fit?.add(row);
@@ -120,13 +118,23 @@ export async function planFromArguments(
     signal,
   });
   for (const warning of plan.warnings) say(context, `warning: ${warning}`);
+  const batch = args.batch ?? plan.batchId;
+  const rooms = await roomsLeft({
+    caps: config.caps,
+    batch,
+    cap: args.cap,
+    store,
+    clock: systemClock,
+    signal,
+  });
+  const room = tightest(rooms);
   return {
     plan,
     name,
     proof: sample?.chosen(),
     ownRecipe: recipes.own,
     sync: await sync?.totals(),
-    covered: room === undefined ? undefined : { ...room, rows: coverage.rows },
+    covered: room === undefined ? undefined : { ...room, rows: costs.rowsWithin(room.leftMicroUsd) },
     kinds: kinds.kinds(),
     fit: await fit?.result(),
     samples,

@@ -1,15 +1,18 @@
 import type { Room } from '../producer/coverage.ts';
+import { batchDays } from '../shared/batch-days.ts';
 import type { Config } from '../shared/config.ts';
 import { Corrections } from '../shared/corrections.ts';
 import { Journal } from '../shared/journal.ts';
-import { mergedLedger } from '../shared/merged-ledger.ts';
+import { mergedBatchDay, mergedLedger } from '../shared/merged-ledger.ts';
 import type { MicroUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
+import { wordAndCap } from '../shared/rebuild/derive.ts';
 import { type Clock, dayOf, monthOf } from '../shared/time.ts';
 
 export interface RoomDeps {
   readonly caps: Config['caps'];
-  /** The batch's own, of which nothing is spent yet. */
+  readonly batch: string;
+  /** The batch's own; one that stands already keeps the cap that it has. */
   readonly cap: MicroUsd | undefined;
   /** undefined where there is no store yet, and so nothing is spent. */
   readonly store: ObjectStore | undefined;
@@ -21,9 +24,9 @@ export interface RoomDeps {
  * What each cap has left, by the ledger of the store as fal's bill corrected it. The ledger is listed only where a day or
  * a month has a cap: one page for a thousand requests of it.
  */
-export async function roomsLeft({ caps, cap, store, clock, signal }: RoomDeps): Promise<Room[]> {
-  const rooms: Room[] = [];
-  if (cap !== undefined) rooms.push({ cap: '--cap', limitMicroUsd: cap, leftMicroUsd: cap });
+export async function roomsLeft(deps: RoomDeps): Promise<Room[]> {
+  const { caps, store, clock, signal } = deps;
+  const rooms = await batchRoom(deps);
   if (caps.daily === undefined && caps.monthly === undefined) return rooms;
   const today = dayOf(clock());
   const from = caps.monthly === undefined ? today : `${monthOf(today)}-01`;
@@ -34,6 +37,24 @@ export async function roomsLeft({ caps, cap, store, clock, signal }: RoomDeps): 
   add('DAILY_CAP_USD', caps.daily, spent.day);
   add('MONTHLY_CAP_USD', caps.monthly, spent.month);
   return rooms;
+}
+
+async function batchRoom({ batch, cap, store, clock, signal }: RoomDeps): Promise<Room[]> {
+  const roomOf = (limit: MicroUsd | undefined, spent: MicroUsd): Room[] =>
+    limit === undefined ? [] : [{ cap: '--cap', limitMicroUsd: limit, leftMicroUsd: limit - spent }];
+  if (store === undefined) return roomOf(cap, 0);
+  const journal = new Journal({ store });
+  const head = await journal.readHead(batch, signal);
+  if (head === undefined) return roomOf(cap, 0);
+  const standing = wordAndCap(await journal.events(batch, signal), head.cap).cap;
+  if (standing === undefined) return [];
+  const corrections = new Corrections({ store });
+  let spent = 0;
+  for (const day of batchDays(head, {}, clock())) {
+    for (const entry of await mergedBatchDay({ store, corrections }, batch, day, signal))
+      spent += entry.costMicroUsd;
+  }
+  return roomOf(standing, spent);
 }
 
 async function spentSince(

@@ -20,26 +20,33 @@ export function tightest(rooms: readonly Room[]): Room | undefined {
   return rooms.toSorted((a, b) => a.leftMicroUsd - b.leftMicroUsd)[0];
 }
 
-/** Counts the rows from a list's beginning that an amount pays for, each at the dearest that it can cost. */
-export class Coverage {
-  #leftMicroUsd: MicroUsd;
+/** What the rows of a list cost together, each at its dearest: eight bytes a row. */
+export class RowCosts {
+  /** Of this row and all before it. */
+  #sums = new Float64Array(1_024);
   #rows = 0;
-  #ended = false;
-
-  constructor(amountMicroUsd: MicroUsd) {
-    this.#leftMicroUsd = amountMicroUsd;
-  }
-
-  get rows(): number {
-    return this.#rows;
-  }
 
   add(requests: readonly Pick<PlannedRequest, 'maxMicroUsd'>[]): void {
-    if (this.#ended) return;
-    const costs = requests.reduce((sum, { maxMicroUsd }) => sum + maxMicroUsd, 0);
-    this.#leftMicroUsd -= costs;
-    // What costs nothing is covered by a cap that is spent, too.
-    this.#ended = costs > 0 && this.#leftMicroUsd < 0;
-    if (!this.#ended) this.#rows += 1;
+    if (this.#rows === this.#sums.length) {
+      const grown = new Float64Array(this.#sums.length * 2);
+      grown.set(this.#sums);
+      this.#sums = grown;
+    }
+    const before = this.#rows === 0 ? 0 : (this.#sums[this.#rows - 1] ?? 0);
+    this.#sums[this.#rows] = requests.reduce((sum, { maxMicroUsd }) => sum + maxMicroUsd, before);
+    this.#rows += 1;
+  }
+
+  /** How many rows from the list's beginning an amount pays for. Those that cost nothing are paid for by none, too. */
+  rowsWithin(amountMicroUsd: MicroUsd): number {
+    const amount = Math.max(0, amountMicroUsd);
+    let from = 0;
+    let to = this.#rows;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((this.#sums[middle] ?? 0) <= amount) from = middle + 1;
+      else to = middle;
+    }
+    return from;
   }
 }

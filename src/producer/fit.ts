@@ -4,7 +4,7 @@ import { pricerOf } from '../shared/models/price.ts';
 import { type Tier, tierOf } from '../shared/models/tier.ts';
 import type { MicroUsd } from '../shared/money.ts';
 import type { PlannedRequest } from '../shared/plan-row.ts';
-import { Coverage } from './coverage.ts';
+import { RowCosts } from './coverage.ts';
 import { requestsOf } from './plan-requests.ts';
 import { lookUp, type PlanWriterDeps, type WrittenRow } from './plan-writer.ts';
 import type { Shot } from './shot.ts';
@@ -43,7 +43,7 @@ export class Fit {
   readonly #tier: Tier;
   readonly #deps: Pick<PlanWriterDeps, 'made' | 'takes' | 'hashOf'>;
   readonly #sums: { -readonly [K in keyof FitOption]: FitOption[K] }[];
-  readonly #coverages: readonly Coverage[];
+  readonly #costs: readonly RowCosts[];
   readonly #ahead: Promise<readonly PlannedRequest[]>[][] = [];
   #rowsOfTheirOwn = 0;
   #rowsOfOtherModels = 0;
@@ -69,7 +69,7 @@ export class Fit {
       maxMicroUsd: 0,
       rows: 0,
     }));
-    this.#coverages = tier.options.map(() => new Coverage(budgetMicroUsd));
+    this.#costs = tier.options.map(() => new RowCosts());
   }
 
   /** Takes a row; resolves when there is room for more. */
@@ -91,7 +91,10 @@ export class Fit {
 
   async result(): Promise<FitResult> {
     while (this.#ahead.length > 0) await this.#sumNext();
-    const options = this.#sums.map((sum, at) => ({ ...sum, rows: this.#coverages[at]?.rows ?? 0 }));
+    const options = this.#sums.map((sum, at) => ({
+      ...sum,
+      rows: this.#costs[at]?.rowsWithin(this.#budgetMicroUsd) ?? 0,
+    }));
     return {
       budgetMicroUsd: this.#budgetMicroUsd,
       input: this.#tier.input.name,
@@ -111,7 +114,7 @@ export class Fit {
   async #sumNext(): Promise<void> {
     for (const [at, requests] of (await Promise.all(this.#ahead.shift() ?? [])).entries()) {
       const sum = this.#sums[at];
-      this.#coverages[at]?.add(requests);
+      this.#costs[at]?.add(requests);
       if (sum === undefined) continue;
       for (const { kind, minMicroUsd, maxMicroUsd } of requests) {
         if (kind !== 'pay') continue;

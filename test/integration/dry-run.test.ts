@@ -105,6 +105,15 @@ describe('enqueue', () => {
     const first = await at.enqueue({ cap: 100_000 });
     expect(first.err).toContain('the tightest cap, --cap ($0.10), covers all 4 rows');
     expect(first.err).toContain('the slots (FAL_CONCURRENCY 2)');
+    const { batch } = z
+      .looseObject({ batch: z.string() })
+      .parse(JSON.parse((await at.enqueue({ cap: 100_000, json: true })).out));
+    await at.shop.journal.writeLedger(
+      anEntry({ requestId: 'paid', batch, costMicroUsd: 50_000 }),
+      dayOf(Date.now()),
+    );
+    // Of the batch that stands five cents of ten are spent, whatever --cap says.
+    expect((await at.json({ cap: 300_000 })).covered).toEqual({ rows: 2, cap: '--cap', leftUsd: 0.05 });
     const again = await at.enqueue({ cap: 200_000 });
     expect(again.err).toMatch(
       /was queued before with a cap of \$0\.10, which stands; .* shotlist resume \S+ --cap 0\.2/,

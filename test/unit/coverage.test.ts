@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
-import { Coverage, type Room, tightest } from '../../src/producer/coverage.ts';
+import { type Room, RowCosts, tightest } from '../../src/producer/coverage.ts';
 
 const CENT = 10_000;
 const row = (...cents: number[]) => cents.map((each) => ({ maxMicroUsd: each * CENT }));
 
 function covered(amountCents: number, rows: ReturnType<typeof row>[]): number {
-  const coverage = new Coverage(amountCents * CENT);
-  for (const each of rows) coverage.add(each);
-  return coverage.rows;
+  const costs = new RowCosts();
+  for (const each of rows) costs.add(each);
+  return costs.rowsWithin(amountCents * CENT);
 }
 
 describe('what an amount covers', () => {
@@ -24,6 +24,12 @@ describe('what an amount covers', () => {
 
   it('ends at the first row that does not fit, though a later one would', () => {
     expect(covered(4, [row(2), row(5), row(1)])).toBe(1);
+  });
+
+  it('is told of lists of any length', () => {
+    const rows = Array.from({ length: 5_000 }, () => row(1));
+    expect(covered(3_210, rows)).toBe(3_210);
+    expect(covered(1_000_000, rows)).toBe(5_000);
   });
 
   it('goes on over rows that cost nothing, also where more is spent than the cap allows', () => {

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { idWords } from '../shared/id-words.ts';
 
 /**
  * Which ids a list has had, and on which line: 16 bytes an id, where a Map of strings would take a hundred. It knows an
@@ -11,8 +11,8 @@ export class IdSet {
   /** The line of the same id (after Unicode NFC) seen before; undefined where it is new, and then it is kept. */
   add(id: string, line: number): number | undefined {
     if (this.#size * 3 > this.#slots.length / 2) this.#grow();
-    const digest = hash('sha256', id.normalize('NFC'), 'buffer');
-    const words = [digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8)] as const;
+    const word = idWords(id);
+    const words = [word(0), word(1), word(2)] as const;
     const at = findSlot(this.#slots, words);
     const earlier = this.#slots[at + 3] ?? 0;
     if (earlier !== 0) return earlier;

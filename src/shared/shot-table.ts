@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { idWords } from './id-words.ts';
 import type { PlanShot } from './plan-row.ts';
 
 /** Two words of the id's hash, two of the shot key, one of variants and marks. */
@@ -77,8 +77,8 @@ export class ShotTable {
 }
 
 function wordsOfId(id: string): readonly [number, number] {
-  const digest = hash('sha256', id.normalize('NFC'), 'buffer');
-  return [digest.readUInt32LE(0), digest.readUInt32LE(4)];
+  const word = idWords(id);
+  return [word(0), word(1)];
 }
 
 function wordsOfKey(shotKey: string): readonly [number, number] {

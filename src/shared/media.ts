@@ -35,7 +35,10 @@ export type PictureErrorCode =
   | 'too_many_bytes'
   | 'wrong_format'
   | 'unlabelled'
-  | 'over_byte_limit';
+  | 'over_byte_limit'
+  | 'wrong_size'
+  | 'no_alpha'
+  | 'failed_check';
 
 /** The picture itself is at fault: the same bytes fail again. */
 export class PictureError extends Error {
@@ -132,6 +135,20 @@ const storedPicture = z.object({
   sha256,
 });
 
+const look = z.object({
+  /** ThumbHash (evanw.github.io/thumbhash), base64: a blur of some 25 bytes, shown until the picture has come. */
+  thumbHash: z.string(),
+  /** `#rrggbb` of what is not transparent; absent where nothing is. */
+  dominantColor: z.string().optional(),
+  /** 64 bits in hex; pictures that look the same differ in few. */
+  pHash: z.string(),
+});
+export type Look = Readonly<z.infer<typeof look>>;
+
+/** What a check of the picture found; `fail` is never delivered. */
+const finding = z.object({ check: z.string(), level: z.enum(['warn', 'fail']), says: z.string() });
+export type Finding = Readonly<z.infer<typeof finding>>;
+
 /** One image of a delivery: what the manifest says of it, but for the addresses. */
 export const deliveredImage = z.object({
   /** Which of the shot's variants, from 0. */
@@ -140,6 +157,9 @@ export const deliveredImage = z.object({
   requestId: z.string().optional(),
   original: storedPicture,
   renditions: z.array(storedPicture.extend({ name: z.string() })),
+  /** Absent in deliveries of before. */
+  look: look.optional(),
+  findings: z.array(finding).optional(),
 });
 
 export type DeliveredImage = Readonly<z.infer<typeof deliveredImage>>;

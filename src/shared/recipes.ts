@@ -9,6 +9,14 @@ import { type Rendition, rendition } from './rendition-schema.ts';
  * what the `recipe` column of a list and `--recipe` may say.
  */
 
+/** Free looks at each picture before it is published. */
+export const CHECK_NAMES = ['blank', 'background', 'fill', 'clipped'] as const;
+export type CheckName = (typeof CHECK_NAMES)[number];
+
+const level = z.enum(['off', 'warn', 'fail']).default('warn');
+const checks = z.strictObject({ blank: level, background: level, fill: level, clipped: level });
+export type Checks = Readonly<z.infer<typeof checks>>;
+
 const recipeFile = z.strictObject({
   description: z.string().min(1),
   /** Where the numbers come from, and when that was read. */
@@ -17,6 +25,8 @@ const recipeFile = z.strictObject({
   metadata: z.enum(['strip']),
   /** label: every file says in its XMP that a model made it. none is taken only with `--allow-unlabelled`. */
   provenance: z.enum(['label', 'none']).default('label'),
+  /** off, warn (the finding stands in the manifest), or fail (the request fails, the original is kept). */
+  checks: checks.prefault({}),
   renditions: z
     .array(rendition)
     .max(32)
@@ -43,6 +53,7 @@ export interface Recipe {
   readonly sources: readonly { readonly url: string; readonly read: string; readonly says: string }[];
   readonly metadata: 'strip';
   readonly provenance: 'label' | 'none';
+  readonly checks: Checks;
   readonly renditions: readonly Rendition[];
   /** The watermarks that it names, by file name. */
   readonly files: ReadonlyMap<string, Buffer>;

@@ -10,6 +10,7 @@ import { assertLabelled, DIGITAL_SOURCE_TYPE, xmpOf } from '../../src/worker/ren
 import { renderAll } from '../../src/worker/render/render.ts';
 import { transparentPng } from '../support/pictures.ts';
 
+const ANYTHING = { width: undefined, height: undefined, transparent: false };
 const provenance = { model: 'fal-ai/gpt-image-1-mini', madeAtMs: Date.UTC(2026, 10, 24, 12, 30) };
 
 function recipeOf(rest: object) {
@@ -41,9 +42,14 @@ describe('what a rendition says of its making', () => {
   (installed ? it : it.skip)('is read by exiftool in every format', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'shotlist-provenance-'));
     try {
-      const rendered = await renderAll(await transparentPng({ width: 64, height: 48 }), recipeOf({}), {
-        provenance,
-      });
+      const { renditions: rendered } = await renderAll(
+        await transparentPng({ width: 64, height: 48 }),
+        recipeOf({}),
+        {
+          provenance,
+          expected: ANYTHING,
+        },
+      );
       const files = rendered.map(({ name, extension }) => join(folder, `${name}.${extension}`));
       await Promise.all(rendered.map(({ bytes }, at) => writeFile(files[at] ?? '', bytes)));
       const read = await exiftool('-G1', '-n', ...files);
@@ -63,10 +69,10 @@ describe('what a rendition says of its making', () => {
   });
 
   it('is left out only where the recipe says so', async () => {
-    const rendered = await renderAll(
+    const { renditions: rendered } = await renderAll(
       await transparentPng({ width: 64, height: 48 }),
       recipeOf({ provenance: 'none' }),
-      { provenance },
+      { provenance, expected: ANYTHING },
     );
     for (const { bytes } of rendered) expect((await sharp(bytes).metadata()).xmp).toBeUndefined();
   });

@@ -4,6 +4,7 @@ import { loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared
 import { type Rendered, renderAll } from '../../src/worker/render/render.ts';
 import { noise, pixelAt, transparentPng } from '../support/pictures.ts';
 
+const ANYTHING = { width: undefined, height: undefined, transparent: false };
 const provenance = { model: 'a-model', madeAtMs: 0 };
 
 async function render(
@@ -16,7 +17,9 @@ async function render(
     metadata: 'strip',
     renditions: [{ name: 'a', ...rendition }],
   });
-  const [rendered] = await renderAll(original, parseRecipe('x', text, 'x', files), { provenance });
+  const {
+    renditions: [rendered],
+  } = await renderAll(original, parseRecipe('x', text, 'x', files), { provenance, expected: ANYTHING });
   if (rendered === undefined) throw new Error('nothing was rendered');
   return rendered;
 }
@@ -122,7 +125,7 @@ describe('the recipes that ship', () => {
   it('make every file of a transparent and of an opaque picture; jpegs lie on pure white', async () => {
     const product = await transparentPng({ width: 1024, height: 1024 });
     for (const recipe of (await loadRecipes(shippedRecipesFolder())).values()) {
-      const rendered = await renderAll(product, recipe, { provenance });
+      const { renditions: rendered } = await renderAll(product, recipe, { provenance, expected: ANYTHING });
       expect(rendered.map(({ name }) => name)).toEqual(recipe.renditions.map(({ name }) => name));
       for (const { format, bytes, width, height } of rendered) {
         if (format !== 'jpeg') continue;

@@ -38,6 +38,7 @@ async function memory(change: Partial<RenderDeps> = {}) {
         ...record,
         recipe: RECIPE,
         model: 'fal-ai/gpt-image-1-mini',
+        expected: { width: undefined, height: undefined, transparent: false },
         images: [0, 2].map((index) => ({
           index,
           requestId: 'r1',

@@ -61,6 +61,7 @@ export function openFileDeps(): RenderDeps {
         starts,
         recipe,
         model: 'fal-ai/gpt-image-1-mini',
+        expected: { width: undefined, height: undefined, transparent: false },
         images: [{ index: 0, requestId: undefined, originalKey: request, madeAtMs: 0 }],
         renditionKey: (index, rendition, extension) => `${request}-${index}-${rendition}.${extension}`,
       };

@@ -97,7 +97,14 @@ describe('docs/json.md', () => {
   it('shows a manifest line as it is printed', () => {
     const sha256 = '0'.repeat(64);
     const file = { key: 'k', width: 1, height: 1, bytes: 1, format: 'png', sha256 };
-    const image = { index: 0, requestId: 'r', original: file, renditions: [{ name: 'thumb', ...file }] };
+    const image = {
+      index: 0,
+      requestId: 'r',
+      original: file,
+      renditions: [{ name: 'thumb', ...file, format: 'webp' }],
+      look: { thumbHash: 'x', dominantColor: '#ffffff', pHash: '0' },
+      findings: [{ check: 'fill', level: 'warn' as const, says: 'x' }],
+    };
     const printed = manifestLine(
       { shot: 'MUG-001', prompt: 'A mug', columns: { sku: 'MUG-001', price_eur: '18.00' } },
       [{ status: 'delivered', images: [image] }],

@@ -260,6 +260,7 @@ describe('another model', () => {
     alias: 'relight',
     description: 'Puts a product photo into another light',
     prompt: { input: 'prompt', maxCharacters: 500 },
+    seen: {},
     images: { input: 'n', maxPerRequest: 2 },
     inputs: [
       {

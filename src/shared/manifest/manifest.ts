@@ -1,6 +1,7 @@
 import { type MicroUsd, toUsd } from '../money.ts';
 import type { PlanRow } from '../plan-row.ts';
 import type { ShownImage } from './manifest-takes.ts';
+import { altOf, srcsetOf } from './page-data.ts';
 
 /** How one request of a shot stands. */
 export type RequestEnd =
@@ -36,23 +37,31 @@ export function manifestLine(
     status: statusOfShot(ends),
     error: errorOf(ends),
     costUsd: toUsd(costMicroUsd),
-    images: images.map(({ index, take, prompt: words, requestId, original, renditions }: Addressed) => ({
-      index,
-      ...(take === undefined ? {} : { take }),
-      ...(words === undefined ? {} : { prompt: words }),
-      requestId: requestId ?? null,
-      original,
-      renditions: renditions.map(({ name, key, width, height, bytes, format, sha256 }) => ({
-        name,
-        key,
-        url: urlOf(key),
-        width,
-        height,
-        bytes,
-        format,
-        sha256,
-      })),
-    })),
+    images: images.map(
+      ({ index, take, prompt: words, requestId, original, renditions, look, findings }: Addressed) => ({
+        index,
+        ...(take === undefined ? {} : { take }),
+        ...(words === undefined ? {} : { prompt: words }),
+        requestId: requestId ?? null,
+        alt: altOf(columns, words ?? prompt),
+        ...(look === undefined
+          ? {}
+          : { thumbHash: look.thumbHash, dominantColor: look.dominantColor ?? null }),
+        srcset: srcsetOf(original, renditions, urlOf),
+        ...(findings === undefined ? {} : { checks: findings }),
+        original,
+        renditions: renditions.map(({ name, key, width, height, bytes, format, sha256 }) => ({
+          name,
+          key,
+          url: urlOf(key),
+          width,
+          height,
+          bytes,
+          format,
+          sha256,
+        })),
+      }),
+    ),
     ...(simulated ? { simulated: true } : {}),
   };
 }

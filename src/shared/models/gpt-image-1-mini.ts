@@ -6,6 +6,7 @@ export const model: Model = {
   alias: 'gpt-image-1-mini',
   description: "OpenAI's small image model: text to image",
   prompt: { input: 'prompt', maxCharacters: 32_000 },
+  seen: { size: 'image_size', transparent: { background: 'transparent' } },
   images: { input: 'num_images', maxPerRequest: 4 },
   inputs: [
     {

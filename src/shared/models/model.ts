@@ -78,6 +78,13 @@ export const modelSchema = z
       /** Unicode characters, not UTF-16 units. */
       maxCharacters: z.int().min(1),
     }),
+    /** What can be seen in a picture of what was asked for. */
+    seen: z.object({
+      /** The input that holds width and height, as `1024x1024`; any other value expects nothing. */
+      size: z.string().optional(),
+      /** The values with which a picture must have an alpha channel. */
+      transparent: when.optional(),
+    }),
     /** The input that says how many pictures one request makes. The planner alone sets it. */
     images: z.object({ input: z.string(), maxPerRequest: z.int().min(1).max(100) }),
     inputs: z.array(modelInput.readonly()).readonly(),

@@ -3,6 +3,7 @@ import { MalformedError, UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import { objectKeys } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
+import { expectedOf } from '../../shared/models/expected.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
 import { originalsOfRow } from '../../shared/originals.ts';
 import type { Recipe } from '../../shared/recipes.ts';
@@ -57,7 +58,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       const record = await records.activate(request, 'render');
       if (record === undefined) return undefined;
       // Everything that can fail without the picture's fault comes before the start is counted.
-      const { name, row, planned } = await house.work(request);
+      const { name, row, planned, model } = await house.work(request);
       const recipe = await recipeOf(row.recipe);
       if (recipe === undefined) {
         throw new UserError(
@@ -89,6 +90,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
         starts,
         recipe,
         model: row.model,
+        expected: expectedOf(model, row.input),
         images,
         renditionKey: (index, rendition, extension) =>
           objectKeys.rendition(name.batch, row.shot, index, rendition, extension),

@@ -3,6 +3,7 @@ import { MalformedError, messageOf, UnavailableError, UserError } from '../../sh
 import { parsePayload } from '../../shared/jobs.ts';
 import type { Logger } from '../../shared/log.ts';
 import { type DeliveredImage, PICTURE_LIMITS, PictureError } from '../../shared/media.ts';
+import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import { backoffMs, sleep } from '../../shared/time.ts';
 import { inspect } from './inspect.ts';
@@ -17,6 +18,7 @@ export interface RenderTask {
   readonly recipe: Recipe;
   /** The endpoint that made the pictures. */
   readonly model: string;
+  readonly expected: ExpectedPicture;
   readonly images: readonly {
     readonly index: number;
     /** fal's id; undefined where it is not known. */
@@ -138,14 +140,19 @@ async function renderImages(
 
 async function renderImage(
   { index, requestId, originalKey, madeAtMs }: RenderTask['images'][number],
-  { recipe, model, renditionKey }: RenderTask,
+  { recipe, model, expected, renditionKey }: RenderTask,
   { readOriginal, writeRendition }: RenderDeps,
   signal: AbortSignal | undefined,
 ): Promise<DeliveredImage> {
   const { body } = await readOriginal(originalKey);
   const { format, width, height } = await inspect(body, PICTURE_LIMITS);
-  const rendered = await renderAll(body, recipe, {
+  const {
+    renditions: rendered,
+    look,
+    findings,
+  } = await renderAll(body, recipe, {
     provenance: { model, madeAtMs },
+    expected,
     ...(signal === undefined ? {} : { signal }),
   });
   // Stored side by side: each write waits for a disk or a network, and the core would wait with it.
@@ -162,6 +169,8 @@ async function renderImage(
     requestId,
     original: { key: originalKey, width, height, bytes: body.length, format, sha256 },
     renditions,
+    look,
+    ...(findings.length === 0 ? {} : { findings: [...findings] }),
   };
 }
 

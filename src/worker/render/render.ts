@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
 import sharp, { type Sharp } from 'sharp';
-import { messageOf } from '../../shared/errors.ts';
-import { PICTURE_LIMITS, PictureError, RENDITION_FILES } from '../../shared/media.ts';
+import { type Finding, type Look, RENDITION_FILES } from '../../shared/media.ts';
+import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import type { Recipe, Rendition, RenditionFormat } from '../../shared/recipes.ts';
+import { assertAsAsked, assertPasses, findingsOf } from './checks.ts';
 import { withinBytes } from './encode.ts';
 import { type Layout, layOut } from './layout.ts';
+import { lookOf } from './look.ts';
+import { measure } from './measures.ts';
+import { decode, fromPixels, type Pixels } from './pixels.ts';
 import { assertLabelled, type Provenance, xmpOf } from './provenance.ts';
 import { watermarkOn } from './watermark.ts';
 
@@ -21,7 +25,14 @@ export interface Rendered {
   readonly sha256: string;
 }
 
+export interface RenderedPicture {
+  readonly renditions: readonly Rendered[];
+  readonly look: Look;
+  readonly findings: readonly Finding[];
+}
+
 export interface RenderOptions {
+  readonly expected: ExpectedPicture;
   /** Written into every file, unless the recipe says otherwise. */
   readonly provenance: Provenance;
   readonly signal?: AbortSignal;
@@ -32,23 +43,30 @@ export interface RenderOptions {
  * renditions: what does not decode is never delivered. Output is 8-bit sRGB; CMYK, 16-bit, grey, palette and embedded
  * profiles are converted, the EXIF orientation is applied, of an animation the first frame is taken.
  *
- * Throws a `PictureError` for a picture that cannot be decoded, and the signal's reason between two renditions once it
+ * Throws a `PictureError` for a picture that cannot be decoded, is not as it was asked for, or does not pass the
+ * recipe's checks, and the signal's reason between two renditions once it
  * aborts: libvips itself cannot be interrupted.
  */
 export async function renderAll(
   original: Buffer,
   recipe: Recipe,
-  { provenance, signal }: RenderOptions,
-): Promise<readonly Rendered[]> {
+  { provenance, expected, signal }: RenderOptions,
+): Promise<RenderedPicture> {
   tuneSharp();
   const pixels = await decode(original);
+  const hasAlpha = pixels.channels === 2 || pixels.channels === 4;
+  const measures = await measure(pixels);
+  const { width, height } = pixels;
+  assertAsAsked({ width, height, isTransparent: hasAlpha && measures.opaque < 1 }, expected);
+  const findings = findingsOf(measures, recipe.checks);
+  assertPasses(findings);
   const xmp = recipe.provenance === 'label' ? xmpOf(provenance) : undefined;
-  const rendered: Rendered[] = [];
+  const renditions: Rendered[] = [];
   for (const rendition of recipe.renditions) {
     signal?.throwIfAborted();
-    rendered.push(await renderOne(pixels, rendition, recipe.files, xmp));
+    renditions.push(await renderOne(pixels, rendition, recipe.files, xmp));
   }
-  return rendered;
+  return { renditions, look: await lookOf(pixels), findings };
 }
 
 function tuneSharp(): void {
@@ -57,44 +75,6 @@ function tuneSharp(): void {
   sharp.concurrency(1);
   // The cache serves repeated operations on the same file; every picture here is new, so it would only hold memory.
   sharp.cache(false);
-}
-
-interface Pixels {
-  readonly data: Buffer;
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 2 | 3 | 4;
-}
-
-async function decode(original: Buffer): Promise<Pixels> {
-  try {
-    const { data, info } = await sharp(original, {
-      // Truncated files and invalid pixels fail. Mere warnings (odd metadata in a picture that every viewer shows)
-      // do not: the picture is paid for.
-      failOn: 'error',
-      limitInputPixels: PICTURE_LIMITS.maxPixels,
-      // Only the first frame of an animation.
-      pages: 1,
-    })
-      .autoOrient()
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
-    return { data, width: info.width, height: info.height, channels: info.channels };
-  } catch (cause) {
-    if (messageOf(cause).includes('exceeds pixel limit')) {
-      throw new PictureError(
-        'too_many_pixels',
-        `The picture has more than ${PICTURE_LIMITS.maxPixels / 1_000_000} megapixels.`,
-        { cause },
-      );
-    }
-    throw new PictureError(
-      'unreadable_picture',
-      `The picture cannot be decoded to its end: ${oneLine(messageOf(cause))}.`,
-      { cause },
-    );
-  }
 }
 
 async function renderOne(
@@ -128,10 +108,6 @@ async function renderOne(
   };
 }
 
-function fromPixels({ data, width, height, channels }: Pixels): Sharp {
-  return sharp(data, { raw: { width, height, channels }, limitInputPixels: PICTURE_LIMITS.maxPixels });
-}
-
 /** Without its plain margins; a picture that is nothing but margin stays whole. */
 async function trimmed(pixels: Pixels, threshold: number): Promise<Pixels> {
   const { data, info } = await fromPixels(pixels)
@@ -157,8 +133,4 @@ function place(image: Sharp, { scaled, canvas, crop }: Layout, rendition: Rendit
     });
   }
   return image;
-}
-
-function oneLine(text: string): string {
-  return text.trim().replace(/\s*\n\s*/g, '; ');
 }

@@ -1,0 +1,53 @@
+import sharp from 'sharp';
+import { rgbaToThumbHash } from 'thumbhash';
+import type { Look } from '../../shared/media.ts';
+import { fromPixels, type Pixels, smallOf } from './pixels.ts';
+
+/** ThumbHash takes at most 100 pixels a side. */
+const SIDE = 100;
+/** Half of full: what is less is nobody's colour. */
+const SEEN_ALPHA = 128;
+
+/** What a page shows until the picture has come, and what tells it from others. */
+export async function lookOf(pixels: Pixels): Promise<Look> {
+  const small = await smallOf(pixels, SIDE);
+  const dominantColor = await dominantOf(small);
+  return {
+    thumbHash: Buffer.from(rgbaToThumbHash(small.width, small.height, small.data)).toString('base64'),
+    ...(dominantColor === undefined ? {} : { dominantColor }),
+    pHash: await differenceHash(pixels),
+  };
+}
+
+/** `#rrggbb` of what is not transparent; undefined where nothing is. */
+async function dominantOf({ data, width, height }: Pixels): Promise<string | undefined> {
+  const seen: number[] = [];
+  for (let at = 0; at < width * height * 4; at += 4) {
+    if ((data[at + 3] ?? 0) >= SEEN_ALPHA) seen.push(data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0);
+  }
+  if (seen.length === 0) return undefined;
+  const line = { width: seen.length / 3, height: 1, channels: 3 as const };
+  const { dominant } = await sharp(Buffer.from(seen), { raw: line }).stats();
+  return `#${[dominant.r, dominant.g, dominant.b].map((one) => one.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/**
+ * 64 bits in hex: whether each of 8 × 8 cells is brighter than its right neighbour (dHash). Pictures that look the same
+ * differ in few bits.
+ */
+async function differenceHash(pixels: Pixels): Promise<string> {
+  const grey = await fromPixels(pixels)
+    .flatten({ background: '#ffffff' })
+    .greyscale()
+    .resize({ width: 9, height: 8, fit: 'fill' })
+    .raw()
+    .toBuffer();
+  let bits = 0n;
+  for (let row = 0; row < 8; row += 1) {
+    for (let column = 0; column < 8; column += 1) {
+      const at = row * 9 + column;
+      bits = (bits << 1n) | ((grey[at] ?? 0) > (grey[at + 1] ?? 0) ? 1n : 0n);
+    }
+  }
+  return bits.toString(16).padStart(16, '0');
+}

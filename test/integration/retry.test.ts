@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { cancelCommand } from '../../src/cli/cancel-command.ts';
+import { exportCommand } from '../../src/cli/export-command.ts';
 import { type RetryArguments, retryCommand } from '../../src/cli/retry-command.ts';
 import { pauseBatch } from '../../src/producer/batches.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, failuresOf } from '../support/accounts.ts';
@@ -21,6 +22,10 @@ async function refused(workshop: Workshop, count: number, times: number) {
   const work = await workshop.startWorker();
   await workshop.untilEnded(batch);
   return { batch, work };
+}
+
+function never(): never {
+  throw new Error('there is no failure');
 }
 
 const retry = (cli: WorkshopCli, batch: string, args: RetryArguments = {}) =>
@@ -48,6 +53,45 @@ describe('retry', () => {
     const again = await retry(cli, batch);
     expect(again).toMatchObject({ result: 0, out: '' });
     expect(again.err).toContain(`${batch} has no failed request`);
+  });
+
+  it('is pending in the export until it is known what came of it, and failed where it failed again', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, work } = await refused(workshop, 3, 2);
+    await work[Symbol.asyncDispose]();
+    const statuses = async () => {
+      const { out } = await cli.run((context) => exportCommand(context, batch, { format: 'jsonl' }));
+      return out
+        .trim()
+        .split('\n')
+        .map((line): string => JSON.parse(line).status)
+        .sort();
+    };
+    expect(await statuses()).toEqual(['delivered', 'failed', 'failed']);
+    await retry(cli, batch);
+    expect(await statuses()).toEqual(['delivered', 'pending', 'pending']);
+
+    workshop.fal.faults.add({ on: 'submit', kind: 'invalid', times: 1 });
+    await workshop.startWorker();
+    await workshop.untilEnded(batch);
+    expect(await statuses()).toEqual(['delivered', 'delivered', 'failed']);
+  });
+
+  it('leaves a failure one where the retry was written down and nothing came of it', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, work } = await refused(workshop, 1, 1);
+    await work[Symbol.asyncDispose]();
+    const { row, part, round } = [...(await workshop.shop.journal.failures(batch)).values()][0] ?? never();
+    const event = { kind: 'retry' as const, at: Date.now(), failed: [`${row}.${part}-${round}`] };
+    await workshop.shop.journal.writeEvent(batch, event, 'broke-off');
+    const { out } = await cli.run((context) => exportCommand(context, batch, { format: 'jsonl' }));
+    expect(JSON.parse(out)).toMatchObject({ status: 'failed' });
+    await flush(workshop.redis);
+    expect(
+      JSON.parse((await cli.run((context) => exportCommand(context, batch, { format: 'jsonl' }))).out),
+    ).toMatchObject({ status: 'failed' });
   });
 
   it('takes only the code and the shots that are asked for', async () => {

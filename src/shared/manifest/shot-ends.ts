@@ -3,15 +3,19 @@ import type { Journal } from '../journal.ts';
 import type { Head } from '../journal-objects.ts';
 import { requestKeyOf } from '../keys.ts';
 import type { PlanRow } from '../plan-row.ts';
+import { retriedRounds } from '../rebuild/derive.ts';
 import type { Takes } from '../takes.ts';
 import type { RequestEnd } from './manifest.ts';
 import { withTakes } from './manifest-takes.ts';
 
 export interface ShotEndsDeps {
-  readonly journal: Pick<Journal, 'readChunk' | 'readDelivery' | 'deliveredNames' | 'failures'>;
+  readonly journal: Pick<Journal, 'readChunk' | 'readDelivery' | 'deliveredNames' | 'failures' | 'events'>;
   readonly takes: Pick<Takes, 'has' | 'recordsOf' | 'countingOf'>;
-  /** How a request stands of which the store says neither that it was delivered nor that it failed. */
-  readonly standing: (request: string) => Promise<RequestEnd>;
+  /**
+   * How a request stands of which the store says neither that it was delivered nor that it failed for good. `before`: the
+   * failure that a person had tried again, which holds where nothing came of that.
+   */
+  readonly standing: (request: string, before?: RequestEnd) => Promise<RequestEnd>;
   /** Whether a later list has retired the shot. */
   readonly retired: (shot: string) => boolean;
   readonly signal: AbortSignal;
@@ -36,6 +40,7 @@ export async function* shotEnds(
   const { batch } = head;
   const delivered = await journal.deliveredNames(batch, signal);
   const failures = await journal.failures(batch, signal);
+  const retried = retriedRounds(failures.size === 0 ? [] : await journal.events(batch, signal));
 
   async function endOf(row: PlanRow, part: number): Promise<RequestEnd> {
     const name = { batch, row: row.row, part };
@@ -44,8 +49,10 @@ export async function* shotEnds(
     if (delivery !== undefined)
       return { status: 'delivered', images: await withTakes(row, delivery.images, takes) };
     const failure = failures.get(member);
-    if (failure !== undefined) return { status: 'failed', code: failure.code, message: failure.message };
-    return await standing(requestKeyOf(name));
+    if (failure === undefined) return await standing(requestKeyOf(name));
+    const failed = { status: 'failed' as const, code: failure.code, message: failure.message };
+    const isTriedAgain = (retried.get(member) ?? -1) >= failure.round;
+    return isTriedAgain ? await standing(requestKeyOf(name), failed) : failed;
   }
 
   yield* pMapIterable(

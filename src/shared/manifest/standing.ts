@@ -17,24 +17,28 @@ export interface StandingDeps {
 
 /**
  * How a request stands that was neither delivered nor failed: by its record, or, once Redis has forgotten it, by the
- * batch's summary. Without either it is pending.
+ * batch's summary. Without either it is pending. With `before`, the failure that a person had tried again, it stands as
+ * that where nothing came of it.
  */
 export function createStanding({ batch, journal, live, clock }: StandingDeps) {
   let opened: ReturnType<StandingDeps['live']> | undefined;
-  let summary: Promise<'cancelled' | 'pending'> | undefined;
+  let summary: Promise<'cancelled' | 'pending' | 'ended'> | undefined;
 
-  return async (request: string): Promise<RequestEnd> => {
+  return async (request: string, before?: RequestEnd): Promise<RequestEnd> => {
     opened ??= live();
     const redis = await opened;
     if (redis?.view === undefined) {
       summary ??= endBySummary(batch, journal);
-      return { status: await summary };
+      const end = await summary;
+      if (end !== 'pending' && before !== undefined) return before;
+      return { status: end === 'cancelled' ? 'cancelled' : 'pending' };
     }
     const { view, records } = redis;
     const record = await records.read(request);
     const state = record?.state;
     const unsubmitted = state === 'planned';
     const waits = unsubmitted || state === 'held';
+    if (state === 'failed' && before !== undefined) return before;
     // Struck off behind the word, whatever the batch's size.
     if (state === 'cancelled' || (waits && view.word === 'cancelled')) return { status: 'cancelled' };
     if (state === 'held' || (unsubmitted && view.word === 'held')) {
@@ -51,7 +55,8 @@ export function createStanding({ batch, journal, live, clock }: StandingDeps) {
 async function endBySummary(
   batch: string,
   journal: StandingDeps['journal'],
-): Promise<'cancelled' | 'pending'> {
+): Promise<'cancelled' | 'pending' | 'ended'> {
   const summary = batchStatus.safeParse(await journal.readSummary(batch));
-  return summary.success && summary.data.counts.cancelled > 0 ? 'cancelled' : 'pending';
+  if (!summary.success) return 'pending';
+  return summary.data.counts.cancelled > 0 ? 'cancelled' : 'ended';
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { confirm } from '@inquirer/prompts';
 import { openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
 import { type Covered, RowCosts, tightest } from '../producer/coverage.ts';
-import { type Finish, RequestKinds } from '../producer/finish.ts';
+import { RequestKinds } from '../producer/finish.ts';
 import { Fit, type FitResult } from '../producer/fit.ts';
 import { listName, readList } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
@@ -18,7 +18,7 @@ import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { Journal } from '../shared/journal.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
-import { formatUsd, toUsd } from '../shared/money.ts';
+import { formatUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import type { OwnRecipe } from '../shared/stored-recipes.ts';
 import { createTakesOfPlan, Takes } from '../shared/takes.ts';
@@ -117,28 +117,27 @@ export async function planFromArguments(
     },
     signal,
   });
-  for (const warning of plan.warnings) say(context, `warning: ${warning}`);
-  const batch = args.batch ?? plan.batchId;
-  const rooms = await roomsLeft({
-    caps: config.caps,
-    batch,
-    cap: args.cap,
-    store,
-    clock: systemClock,
-    signal,
-  });
-  const room = tightest(rooms);
-  return {
-    plan,
-    name,
-    proof: sample?.chosen(),
-    ownRecipe: recipes.own,
-    sync: await sync?.totals(),
-    covered: room === undefined ? undefined : { ...room, rows: costs.rowsWithin(room.leftMicroUsd) },
-    kinds: kinds.kinds(),
-    fit: await fit?.result(),
-    samples,
-  };
+  try {
+    for (const warning of plan.warnings) say(context, `warning: ${warning}`);
+    const batch = args.batch ?? plan.batchId;
+    const { caps } = config;
+    const room = tightest(await roomsLeft({ caps, batch, cap: args.cap, store, clock: systemClock, signal }));
+    return {
+      plan,
+      name,
+      proof: sample?.chosen(),
+      ownRecipe: recipes.own,
+      sync: await sync?.totals(),
+      covered: room === undefined ? undefined : { ...room, rows: costs.rowsWithin(room.leftMicroUsd) },
+      kinds: kinds.kinds(),
+      fit: await fit?.result(),
+      samples,
+    };
+  } catch (error) {
+    // Nobody is handed the plan, so nobody else disposes of it.
+    await plan[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 async function whatExists(
@@ -155,58 +154,6 @@ export async function hashOfImage(address: string): Promise<string> {
   return createHash('sha256')
     .update(await readFile(address))
     .digest('hex');
-}
-
-/** What is said of a list beside its totals. */
-export interface PlanFacts extends Pick<PlannedList, 'sync' | 'covered' | 'fit'> {
-  readonly finish: Finish | undefined;
-}
-
-/** The public contract of `enqueue --json` and `--dry-run --json`. A fact is there where there is something to say. */
-export function planJson(batch: string, totals: PlanTotals, { sync, covered, finish, fit }: PlanFacts) {
-  const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
-  return {
-    batch,
-    shots,
-    images,
-    requests,
-    reusedImages,
-    estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
-    naiveUsd: toUsd(naiveMicroUsd),
-    ...(sync === undefined ? {} : { sync }),
-    ...(covered === undefined
-      ? {}
-      : { covered: { rows: covered.rows, cap: covered.cap, leftUsd: toUsd(covered.leftMicroUsd) } }),
-    ...(finish === undefined
-      ? {}
-      : { finish: { seconds: finish.seconds, binds: bindsOf(finish, covered, shots) } }),
-    ...(fit === undefined ? {} : { fit: fitJson(fit) }),
-  };
-}
-
-/** Which limit has to be raised for the list to be done (sooner). */
-export function bindsOf(
-  { binds }: Finish,
-  covered: Pick<Covered, 'rows'> | undefined,
-  rows: number,
-): Finish['binds'] | 'cap' {
-  return covered !== undefined && covered.rows < rows ? 'cap' : binds;
-}
-
-function fitJson({ budgetMicroUsd, input, best, options, rowsOfTheirOwn, rowsOfOtherModels }: FitResult) {
-  return {
-    usd: toUsd(budgetMicroUsd),
-    input,
-    best: best ?? null,
-    options: options.map(({ value, requests, minMicroUsd, maxMicroUsd, rows }) => ({
-      value,
-      requests,
-      estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
-      rows,
-    })),
-    rowsOfTheirOwn,
-    rowsOfOtherModels,
-  };
 }
 
 export function planSentence({

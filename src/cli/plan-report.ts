@@ -3,7 +3,8 @@ import type { FitResult } from '../producer/fit.ts';
 import type { Config } from '../shared/config.ts';
 import { formatUsd } from '../shared/money.ts';
 import type { ListArguments } from './list-arguments.ts';
-import { bindsOf, count, type PlanFacts, type PlannedList } from './plan-list.ts';
+import { bindsOf, type PlanFacts } from './plan-json.ts';
+import { count, type PlannedList } from './plan-list.ts';
 import { duration } from './progress.ts';
 
 /** What a person should know before the money is spent, one line each: `--dry-run`, `enqueue` and `run` say the same. */

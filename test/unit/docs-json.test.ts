@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { costsJson } from '../../src/cli/costs.ts';
 import { ledgerLine } from '../../src/cli/ledger-command.ts';
-import { planJson } from '../../src/cli/plan-list.ts';
+import { planJson } from '../../src/cli/plan-json.ts';
 import { manifestLine } from '../../src/shared/manifest/manifest.ts';
 import { batchStatus } from '../../src/shared/status.ts';
 import { blocksOf, readPage } from '../support/docs.ts';

@@ -1,0 +1,58 @@
+import type { Covered } from '../producer/coverage.ts';
+import type { Finish } from '../producer/finish.ts';
+import type { FitResult } from '../producer/fit.ts';
+import type { PlanTotals } from '../producer/plan-totals.ts';
+import { toUsd } from '../shared/money.ts';
+import type { PlannedList } from './plan-list.ts';
+
+/** What is said of a list beside its totals. */
+export interface PlanFacts extends Pick<PlannedList, 'sync' | 'covered' | 'fit'> {
+  readonly finish: Finish | undefined;
+}
+
+/** The public contract of `enqueue --json` and `--dry-run --json`. A fact is there where there is something to say. */
+export function planJson(batch: string, totals: PlanTotals, { sync, covered, finish, fit }: PlanFacts) {
+  const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
+  return {
+    batch,
+    shots,
+    images,
+    requests,
+    reusedImages,
+    estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
+    naiveUsd: toUsd(naiveMicroUsd),
+    ...(sync === undefined ? {} : { sync }),
+    ...(covered === undefined
+      ? {}
+      : { covered: { rows: covered.rows, cap: covered.cap, leftUsd: toUsd(covered.leftMicroUsd) } }),
+    ...(finish === undefined
+      ? {}
+      : { finish: { seconds: finish.seconds, binds: bindsOf(finish, covered, shots) } }),
+    ...(fit === undefined ? {} : { fit: fitJson(fit) }),
+  };
+}
+
+/** Which limit has to be raised for the list to be done (sooner). */
+export function bindsOf(
+  { binds }: Finish,
+  covered: Pick<Covered, 'rows'> | undefined,
+  rows: number,
+): Finish['binds'] | 'cap' {
+  return covered !== undefined && covered.rows < rows ? 'cap' : binds;
+}
+
+function fitJson({ budgetMicroUsd, input, best, options, rowsOfTheirOwn, rowsOfOtherModels }: FitResult) {
+  return {
+    usd: toUsd(budgetMicroUsd),
+    input,
+    best: best ?? null,
+    options: options.map(({ value, requests, minMicroUsd, maxMicroUsd, rows }) => ({
+      value,
+      requests,
+      estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
+      rows,
+    })),
+    rowsOfTheirOwn,
+    rowsOfOtherModels,
+  };
+}

@@ -110,7 +110,8 @@ export async function enqueue(plan: Plan, options: EnqueueOptions, deps: Enqueue
   await pMap(
     Array.from({ length: head.chunks }, (_, chunk) => chunk),
     async (chunk) => {
-      const planned = await journal.writeChunk(batch, chunk, await plan.chunk(chunk), signal);
+      const standing = await journal.writeChunk(batch, chunk, await plan.chunk(chunk), signal);
+      const planned = standing === 'created' ? await plan.requests(chunk) : standing;
       const items = planned.flatMap(({ row, requests }) =>
         requests.map(({ part, kind }) => ({
           row,

@@ -112,7 +112,10 @@ export class PlanWriter {
     this.#totals.add({ ...shot, requests, singleMicroUsd: price(1).maxMicroUsd });
     await this.#deps.onRow?.({ row: row.row, shot, shotKey, input: row.input, requests });
     const taken = takes.size === 0 ? '' : `,"takes":${JSON.stringify(Object.fromEntries(takes))}`;
-    await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}${taken}}`);
+    await this.#spool.add(`${json.slice(0, -1)},"requests":${JSON.stringify(requests)}${taken}}`, {
+      row: row.row,
+      requests: requests.map(({ part, kind }) => ({ part, kind })),
+    });
   }
 
   #warnOfEnd({ model }: Shot): void {

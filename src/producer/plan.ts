@@ -1,5 +1,6 @@
 import { catalogOf } from '../shared/catalog.ts';
 import type { Registry } from '../shared/models/registry.ts';
+import type { PlannedRow } from '../shared/plan-row.ts';
 import { FaultReport, type RowFault } from './fault.ts';
 import { IdSet } from './id-set.ts';
 import type { RawRow } from './list.ts';
@@ -33,6 +34,8 @@ export interface Plan extends AsyncDisposable {
   readonly chunkCount: number;
   /** The bytes of a chunk (`readPlanChunk` reads them), from 0. */
   chunk(index: number): Promise<Buffer>;
+  /** What the same chunk holds, by its requests alone. */
+  requests(index: number): Promise<readonly PlannedRow[]>;
 }
 
 /**
@@ -65,6 +68,7 @@ export async function planList(deps: PlanDeps): Promise<Plan> {
       warnings: [...warnings],
       chunkCount: spool.chunkCount,
       chunk: (index) => spool.read(index),
+      requests: (index) => spool.requests(index),
       [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
     };
   } catch (thrown) {

@@ -84,6 +84,7 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
     totals.add({ model, values, variants: indices.length, requests, singleMicroUsd: price(1).maxMicroUsd });
     rows.push({ ...row, requests });
   }
+  const chunkOf = (index: number) => rows.slice(index * PLAN_CHUNK_ROWS, (index + 1) * PLAN_CHUNK_ROWS);
   return {
     rows,
     digest: hash.digest('hex'),
@@ -91,7 +92,8 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
     totals: totals.totals(),
     warnings: [...warnings],
     chunkCount: Math.ceil(rows.length / PLAN_CHUNK_ROWS),
-    chunk: (index) => encodePlanChunk(rows.slice(index * PLAN_CHUNK_ROWS, (index + 1) * PLAN_CHUNK_ROWS)),
+    chunk: (index) => encodePlanChunk(chunkOf(index)),
+    requests: async (index) => chunkOf(index),
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PLAN_CHUNK_ROWS, packPlanLines } from '../shared/plan-row.ts';
+import { PLAN_CHUNK_ROWS, type PlannedRow, packPlanLines } from '../shared/plan-row.ts';
 
 /** So many chunks are packed and written at once: packing runs beside the reading of the list. */
 const WRITES_IN_FLIGHT = 2;
@@ -12,6 +12,7 @@ const WRITES_IN_FLIGHT = 2;
 export class Spool implements AsyncDisposable {
   readonly #folder: string;
   #lines: string[] = [];
+  #planned: PlannedRow[] = [];
   #chunkCount = 0;
   readonly #writes: Promise<void>[] = [];
 
@@ -29,9 +30,10 @@ export class Spool implements AsyncDisposable {
     return this.#chunkCount;
   }
 
-  /** Takes a plan row as JSON; resolves when there is room for more. */
-  async add(line: string): Promise<void> {
+  /** Takes a plan row as JSON, and its requests once more; resolves when there is room for more. */
+  async add(line: string, planned: PlannedRow): Promise<void> {
     this.#lines.push(line);
+    this.#planned.push(planned);
     if (this.#lines.length >= PLAN_CHUNK_ROWS) await this.#flush();
   }
 
@@ -45,6 +47,13 @@ export class Spool implements AsyncDisposable {
     return readFile(this.#pathOf(chunk));
   }
 
+  /** The requests of one chunk, without prompts and columns: to unpack and check all of these again is what costs time. */
+  async requests(chunk: number): Promise<readonly PlannedRow[]> {
+    const text = await readFile(this.#requestsPathOf(chunk), 'utf8');
+    // Written by this very object, in a folder of its own.
+    return JSON.parse(text) as PlannedRow[];
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     // A write that fails has been told to whoever waited for it, or nobody wants the plan any more.
     await Promise.allSettled(this.#writes.splice(0));
@@ -53,8 +62,10 @@ export class Spool implements AsyncDisposable {
 
   async #flush(): Promise<void> {
     const lines = this.#lines;
+    const planned = this.#planned;
     this.#lines = [];
-    const write = this.#write(this.#chunkCount, lines);
+    this.#planned = [];
+    const write = this.#write(this.#chunkCount, lines, planned);
     this.#chunkCount += 1;
     // Awaited below or in finish(); until then a failure must not count as unhandled.
     write.catch(() => undefined);
@@ -62,8 +73,13 @@ export class Spool implements AsyncDisposable {
     if (this.#writes.length >= WRITES_IN_FLIGHT) await this.#writes.shift();
   }
 
-  async #write(chunk: number, lines: readonly string[]): Promise<void> {
+  async #write(chunk: number, lines: readonly string[], planned: readonly PlannedRow[]): Promise<void> {
+    await writeFile(this.#requestsPathOf(chunk), JSON.stringify(planned));
     await writeFile(this.#pathOf(chunk), await packPlanLines(lines));
+  }
+
+  #requestsPathOf(chunk: number): string {
+    return join(this.#folder, `${chunk}.requests.json`);
   }
 
   #pathOf(chunk: number): string {

@@ -63,14 +63,21 @@ export class Journal {
     return await this.#read(objectKeys.head(batch), head, signal);
   }
 
-  /** Writes the chunk where there is none; resolves to the rows that stand there. A plan never changes once written. */
-  async writeChunk(batch: string, chunk: number, bytes: Buffer, signal?: AbortSignal): Promise<PlanRow[]> {
+  /**
+   * Writes the chunk where there is none; else resolves to the rows that stand there. A plan never changes once written.
+   */
+  async writeChunk(
+    batch: string,
+    chunk: number,
+    bytes: Buffer,
+    signal?: AbortSignal,
+  ): Promise<'created' | PlanRow[]> {
     const key = objectKeys.planChunk(batch, chunk);
     const outcome = await this.#store.putOnce(key, bytes, {
       contentType: 'application/gzip',
       ...optional(signal),
     });
-    if (outcome === 'created') return readPlanChunk(bytes);
+    if (outcome === 'created') return outcome;
     return await this.readChunk(batch, chunk, signal);
   }
 

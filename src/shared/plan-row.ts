@@ -55,6 +55,12 @@ export const planRow = z.object({
 export type PlanRow = z.infer<typeof planRow>;
 export type PlannedRequest = z.infer<typeof plannedRequest>;
 
+/** A row by its requests alone: what a queue must know of it. */
+export interface PlannedRow {
+  readonly row: number;
+  readonly requests: readonly Pick<PlannedRequest, 'part' | 'kind'>[];
+}
+
 /** 250 rows with prompts and templates at their longest stay below this; a damaged chunk must not fill the memory. */
 const MAX_CHUNK_BYTES = 268_435_456;
 /** Prompts and columns shrink to a fifth even here; higher levels take twice the time for a tenth of the bytes. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { MalformedError } from '../errors.ts';
+import { requestKeyOf } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Witness } from '../redis-memory.ts';
@@ -106,7 +107,8 @@ const outcome = z.discriminatedUnion('code', [
 
 const created = z.object({
   code: z.enum(['ok', 'absent']),
-  items: z.array(z.tuple([z.string(), state, z.int()])).default([]),
+  /** Those that stand otherwise than asked for: place in the call, from 1, state and round. */
+  others: z.array(z.tuple([z.int().min(1), state, z.int()])).default([]),
 });
 
 const cancelled = z.object({ cancelled: woken, ended: z.boolean() });
@@ -252,11 +254,14 @@ export class Records {
       JSON.parse(String(await redis.eval(CREATE, 0, prefix, JSON.stringify({ batch, items: list })))),
     );
     if (answer.code === 'absent') return undefined;
-    return answer.items.map(([member, itsState, round]) => ({
-      request: `${batch}.${member}`,
-      state: itsState,
-      round,
-    }));
+    const standing: { request: string; state: State; round: number }[] = items.map(
+      ({ row, part, state }) => ({ request: requestKeyOf({ batch, row, part }), state, round: 0 }),
+    );
+    for (const [place, itsState, round] of answer.others) {
+      const one = standing[place - 1];
+      if (one !== undefined) standing[place - 1] = { request: one.request, state: itsState, round };
+    }
+    return standing;
   }
 
   /**

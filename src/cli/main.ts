@@ -11,6 +11,7 @@ import { addRebuildCommand } from './rebuild-command.ts';
 import { addRecipeCommands } from './recipe-command.ts';
 import { addReconcileCommand } from './reconcile-command.ts';
 import { addRedoCommand } from './redo-command.ts';
+import { addRerenderCommand } from './rerender-command.ts';
 import { runCommand } from './run-command.ts';
 import { addScheduleCommands } from './schedule-command.ts';
 import { addUnknownCommands } from './unknown-command.ts';
@@ -94,6 +95,9 @@ function program(): Command {
     exit = came;
   });
   addUnknownCommands(cli, context, (came) => {
+    exit = came;
+  });
+  addRerenderCommand(cli, context, (came) => {
     exit = came;
   });
   addRecipeCommands(cli, context, (came) => {

@@ -21,6 +21,7 @@ import { lookAt, workUntilItEnds } from './run-command.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
 import { endSentence } from './watch.ts';
+import { worksHere } from './works-here.ts';
 
 export interface RedoArguments extends OperatorArguments {
   /** Ids of shots, with commas between them. */
@@ -135,16 +136,6 @@ async function newTake(
     : await leaveToWorkers(context, shop, redo, outcome === 'new' ? 'queued' : 'under way already');
   if (args.json === true) printJson(context, redoJson(batch, redo));
   return exit;
-}
-
-/**
- * A Redis that was brought along runs for as long as this command: nobody else would make the pictures. Throws a
- * `UserError` where that takes a key and there is none.
- */
-function worksHere({ lost }: Stack, { fal }: Config, { simulate }: RedoArguments): boolean {
-  if (lost === undefined) return false;
-  if (fal.key !== undefined || simulate === true) return true;
-  throw new UserError('no_key', 'Set FAL_KEY to make the pictures for real.');
 }
 
 async function workOn(context: Context, opened: Opened, batch: string, { take, plan }: Redo): Promise<Exit> {

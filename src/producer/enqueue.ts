@@ -34,6 +34,8 @@ export interface EnqueueOptions {
   readonly proof?: readonly number[] | undefined;
   /** The batch whose pictures this one makes anew. */
   readonly redoOf?: string;
+  /** The batch whose pictures this one renders anew. */
+  readonly renderOf?: string;
   readonly signal?: AbortSignal;
   /** Rows whose requests are queued so far. */
   readonly onProgress?: (rows: number) => void;
@@ -163,5 +165,6 @@ function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: numbe
     cheapestMicroUsd: totals.cheapestMicroUsd ?? 0,
     ...(options.proof === undefined ? {} : { proof: { rows: [...options.proof] } }),
     ...(options.redoOf === undefined ? {} : { redoOf: options.redoOf }),
+    ...(options.renderOf === undefined ? {} : { renderOf: options.renderOf }),
   };
 }

@@ -31,6 +31,8 @@ export const head = z.object({
   proof: z.object({ rows: z.array(z.int().min(0)).min(1) }).optional(),
   /** The batch whose pictures this one makes anew. */
   redoOf: z.string().optional(),
+  /** The batch whose stored pictures this one renders anew. */
+  renderOf: z.string().optional(),
 });
 export type Head = z.infer<typeof head>;
 

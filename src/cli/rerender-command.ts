@@ -1,0 +1,100 @@
+import { tmpdir } from 'node:os';
+import { type Command, Option } from 'commander';
+import { enqueue } from '../producer/enqueue.ts';
+import { createMade } from '../producer/made.ts';
+import { planRerender } from '../producer/rerender.ts';
+import { UserError } from '../shared/errors.ts';
+import { storeRecipe } from '../shared/stored-recipes.ts';
+import { createTakesOfPlan, Takes } from '../shared/takes.ts';
+import { systemClock } from '../shared/time.ts';
+import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
+import { type OperatorArguments, stackOptions, unknownBatch } from './operator.ts';
+import { count } from './plan-list.ts';
+import { chooseRecipes, type RecipeArguments } from './recipe-choice.ts';
+import { lookAt, workUntilItEnds } from './run-command.ts';
+import { openShop } from './shop.ts';
+import { openStack } from './stack.ts';
+import { endSentence } from './watch.ts';
+import { worksHere } from './works-here.ts';
+
+export interface RerenderArguments extends OperatorArguments, RecipeArguments {}
+
+/** Adds `rerender BATCH`. `done` is told what it came to. */
+export function addRerenderCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
+  cli
+    .command('rerender')
+    .description('make other renditions of the pictures of a batch; nothing is asked of fal, nothing is paid')
+    .argument('<batch>', 'the batch whose pictures are stored')
+    .requiredOption('--recipe <name>', 'the renditions to make: a name, or the path of a .json file')
+    .option('--allow-unlabelled', 'take a recipe whose pictures do not say that a model made them')
+    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
+    .option('--simulate', 'on simulated work, which has a Redis and a store of its own')
+    .addHelpText(
+      'after',
+      '\nThe renditions are a batch of their own, with a manifest of its own; the old ones stay.\n\nExamples:\n  shotlist rerender spring-1a2b3c4d --recipe amazon-main\n  shotlist rerender spring-1a2b3c4d --recipe ./newsletter.json',
+    )
+    .action(async (batch, args) => done(await rerenderCommand(context, batch, args)));
+}
+
+export async function rerenderCommand(
+  context: Context,
+  batch: string,
+  args: RerenderArguments,
+): Promise<Exit> {
+  const { signal, cwd } = context;
+  const config = configOf(context);
+  const recipes = await chooseRecipes(args, cwd);
+  const { planned } = recipes;
+  if (planned === undefined || !recipes.names.has(planned)) {
+    throw new UserError(
+      'unknown_recipe',
+      `There is no recipe ${args.recipe}: it is one of ${[...recipes.names].join(', ')}, or the path of a file such as ./${args.recipe}.json.`,
+    );
+  }
+  await using stack = await openStack(stackOptions(context, args, config, 'needed'));
+  const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
+  await using shop = await openShop(stack, config, log);
+  const { store, journal, batches, queues } = shop;
+  const head = await journal.readHead(batch, signal);
+  if (head === undefined) {
+    throw await unknownBatch(context, args, batch, { store, journal, known: await batches.list() });
+  }
+  const takes = await Takes.load({ store, journal, signal });
+  await using plan = await planRerender(head, planned, {
+    journal,
+    made: await createMade(store, signal),
+    takes: createTakesOfPlan(takes, store, signal),
+    spoolFolder: tmpdir(),
+    signal,
+  });
+  const { images, shots } = plan.totals;
+  say(context, `${count(images, 'picture')} of ${count(shots, 'shot')} into ${planned}, $0.00`);
+  const works = worksHere(stack, config, args);
+  if (works) for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
+  await shop.memory.open(signal);
+  if (recipes.own !== undefined) await storeRecipe(store, recipes.own, signal);
+  const { outcome } = await enqueue(
+    plan,
+    {
+      batch: plan.batchId,
+      listName: `${head.listName}, ${planned}`,
+      priority: head.priority,
+      cap: undefined,
+      simulated: stack.simulated,
+      renderOf: batch,
+      signal,
+    },
+    { ...shop, add: queues.add.bind(queues), clock: systemClock },
+  );
+  let exit: Exit = EXIT.ok;
+  if (outcome === 'ended') say(context, `${plan.batchId} was made before: nothing is left to do.`);
+  else if (works) {
+    const { status, exit: came } = await workUntilItEnds(context, { shop, stack, config, log }, plan.batchId);
+    exit = came;
+    say(context, endSentence(status, came));
+  } else say(context, `queued as ${plan.batchId}; follow it with: shotlist status ${plan.batchId} --watch`);
+  if (exit === EXIT.ok) say(context, `its manifest: shotlist export ${plan.batchId}`);
+  if (args.json === true)
+    printJson(context, { batch: plan.batchId, renderOf: batch, recipe: planned, shots, images });
+  return exit;
+}

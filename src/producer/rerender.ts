@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '../shared/errors.ts';
+import type { Journal } from '../shared/journal.ts';
+import type { Head } from '../shared/journal-objects.ts';
+import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
+import type { Plan } from './plan.ts';
+import type { PlanTotals } from './plan-totals.ts';
+import type { PlanWriterDeps } from './plan-writer.ts';
+import { Spool } from './spool.ts';
+
+export interface RerenderDeps extends Pick<PlanWriterDeps, 'made' | 'takes'> {
+  readonly journal: Pick<Journal, 'readChunk'>;
+  /** An existing folder, in which the plan gets one of its own until it is disposed of. */
+  readonly spoolFolder: string;
+  readonly signal: AbortSignal;
+}
+
+const MAX_BATCH_ID = 63;
+
+const NOTHING_TO_PAY: Omit<PlanTotals, 'shots' | 'images' | 'reuseRequests' | 'reusedImages'> = {
+  requests: 0,
+  minMicroUsd: 0,
+  maxMicroUsd: 0,
+  naiveMicroUsd: 0,
+  cheapestMicroUsd: undefined,
+  groups: [],
+};
+
+/**
+ * Plans the pictures of a batch that are stored into other renditions, as a batch of its own that asks fal for nothing:
+ * the old renditions and their manifest stay as they are. `recipe` as the plan is to name it. The same pictures and
+ * recipe are the same batch. Throws a `UserError` where no picture of the batch is stored. Memory is flat.
+ */
+export async function planRerender(head: Head, recipe: string, deps: RerenderDeps): Promise<Plan> {
+  const { journal, made, takes, signal } = deps;
+  const spool = await Spool.create(deps.spoolFolder);
+  const hash = createHash('sha256');
+  let shots = 0;
+  let images = 0;
+  try {
+    for await (const of of rowsOf(head, journal, signal)) {
+      signal.throwIfAborted();
+      const taken = of.take === undefined ? await takes?.(of.shotKey, of.variants) : undefined;
+      const indices = [...new Set([...(await made(of.shotKey, of.variants)), ...(taken?.keys() ?? [])])].sort(
+        (a, b) => a - b,
+      );
+      if (indices.length === 0) continue;
+      const request: PlannedRequest = { part: 0, indices, kind: 'reuse', minMicroUsd: 0, maxMicroUsd: 0 };
+      const { requests: _, takes: __, ...same } = of;
+      const row: PlanRow = {
+        ...same,
+        row: shots,
+        recipe,
+        requests: [request],
+        ...(taken === undefined || taken.size === 0 ? {} : { takes: Object.fromEntries(taken) }),
+      };
+      shots += 1;
+      images += indices.length;
+      const json = JSON.stringify(row);
+      hash.update(json);
+      await spool.add(json);
+    }
+    await spool.finish();
+    if (shots === 0) {
+      throw new UserError(
+        'nothing_to_render',
+        `No picture of ${head.batch} is stored: there is nothing to render. See shotlist status ${head.batch}.`,
+      );
+    }
+    const digest = hash.digest('hex');
+    return {
+      digest,
+      batchId: rerenderBatchId(head.batch, recipe, digest),
+      totals: { ...NOTHING_TO_PAY, shots, images, reuseRequests: shots, reusedImages: images },
+      warnings: [],
+      chunkCount: spool.chunkCount,
+      chunk: (index) => spool.read(index),
+      [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
+    };
+  } catch (thrown) {
+    await spool[Symbol.asyncDispose]();
+    throw thrown;
+  }
+}
+
+/** Told by what is rendered: more pictures, another take or another recipe are another batch. */
+function rerenderBatchId(batch: string, recipe: string, digest: string): string {
+  const [name] = recipe.split('@');
+  const end = `.${name}-${digest.slice(0, 8)}`;
+  return `${batch.slice(0, MAX_BATCH_ID - end.length)}${end}`;
+}
+
+async function* rowsOf(
+  { batch, chunks }: Head,
+  journal: RerenderDeps['journal'],
+  signal: AbortSignal,
+): AsyncGenerator<PlanRow> {
+  for (let chunk = 0; chunk < chunks; chunk += 1) yield* await journal.readChunk(batch, chunk, signal);
+}

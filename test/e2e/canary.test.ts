@@ -13,6 +13,7 @@ const CANARIES = {
   AWS_ACCESS_KEY_ID: 'AKIACANARY0000000000',
   AWS_SECRET_ACCESS_KEY: 'canary/aws+secret/5e6f7a8b',
   AWS_SESSION_TOKEN: 'canary-session-9c8d7e6f',
+  WEBHOOK_SECRET: 'canary-webhook-8b7a6f5e',
 };
 /** The access key id is a name and no secret. */
 const SECRETS = [
@@ -20,6 +21,7 @@ const SECRETS = [
   CANARIES.FAL_ADMIN_KEY,
   CANARIES.AWS_SECRET_ACCESS_KEY,
   CANARIES.AWS_SESSION_TOKEN,
+  CANARIES.WEBHOOK_SECRET,
 ];
 
 /** Every place at which one of the texts stands. */

@@ -50,8 +50,23 @@ export const intent = z.object({
 });
 export type Intent = z.infer<typeof intent>;
 
+/** What a round of a request came to: an id of fal's, or the certainty that it never has one. */
+export const roundHas = z.object({
+  ...name,
+  round: z.int(),
+  at: z.int(),
+  /** undefined: it is closed, as where fal refused it. */
+  requestId: z.string().optional(),
+  /**
+   * By fal's own answer to the POST an id is certain to be of it. What was found (as everything without a word on it)
+   * may be the POST of another request with the same input.
+   */
+  how: z.enum(['answered', 'found']).optional(),
+});
+export type RoundHas = z.infer<typeof roundHas>;
+
 /** Whose request fal's id is. */
-export const idTaken = z.object({ ...name, round: z.int(), requestId: z.string(), at: z.int() });
+export const idTaken = roundHas.extend({ requestId: z.string() });
 export type IdTaken = z.infer<typeof idTaken>;
 
 export const COST_SOURCES = ['billing-event', 'billable-units', 'price-rule', 'assumed'] as const;
@@ -71,6 +86,9 @@ export const result = z.object({
   failure: z.object({ code: z.string(), message: z.string() }).optional(),
 });
 export type Result = z.infer<typeof result>;
+
+/** The failure's code of a result whose run failed or never started, unbilled, so that a new one may be made. */
+export const UNBILLED = 'unbilled';
 
 /** What one request cost. */
 export const ledgerEntry = z.object({

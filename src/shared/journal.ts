@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { MalformedError } from './errors.ts';
+import { closeRound, type IdObjects, outcomeOfRound, type RoundOutcome, takeId } from './journal-ids.ts';
 import {
   type BatchEvent,
   type Delivery,
@@ -22,7 +23,9 @@ import {
   ledgerEntry,
   mark,
   type Result,
+  type RoundHas,
   result,
+  roundHas,
 } from './journal-objects.ts';
 import { encodeSegment, JOURNAL, objectKeys, type RequestName } from './keys.ts';
 import type { ListedObject, ObjectStore } from './object-store.ts';
@@ -120,15 +123,33 @@ export class Journal {
     return await this.#read(objectKeys.intent(request, round), intent, signal);
   }
 
-  /**
-   * Takes fal's id for a request; resolves to whose it is, which may be another request's. The name that a rebuild
-   * lists goes first, so that no id is taken without one; where the id turns out to be another's, that decides.
-   */
-  async takeId(value: IdTaken, signal?: AbortSignal): Promise<IdTaken> {
-    const key = objectKeys.id(value.requestId);
-    await this.#once(objectKeys.roundId(value, value.round, value.requestId), value, signal);
-    if (await this.#once(key, value, signal)) return value;
-    return (await this.#read(key, idTaken, signal)) ?? value;
+  /** Takes fal's id for a round of a request; resolves to whether it is that round's from here on. */
+  async takeId(value: IdTaken, signal?: AbortSignal): Promise<boolean> {
+    return await takeId(this.#ids(signal), value);
+  }
+
+  /** The id that the round has; where it has none, none is given to it from here on. */
+  async closeRound(value: Omit<RoundHas, 'requestId'>, signal?: AbortSignal): Promise<string | undefined> {
+    return await closeRound(this.#ids(signal), value);
+  }
+
+  /** What the store says of a round: its id, or that fal refused it. */
+  async outcomeOfRound(
+    request: RequestName,
+    round: number,
+    signal?: AbortSignal,
+  ): Promise<RoundOutcome | undefined> {
+    return await outcomeOfRound(this.#ids(signal), request, round);
+  }
+
+  /** The round's own object of that number; who has the id that it names is the id's own object's word. */
+  async readRoundHas(
+    request: RequestName,
+    round: number,
+    nth: number,
+    signal?: AbortSignal,
+  ): Promise<RoundHas | undefined> {
+    return await this.#read(objectKeys.roundHas(request, round, nth), roundHas, signal);
   }
 
   /** By the id's segment in a key. */
@@ -136,7 +157,7 @@ export class Journal {
     return await this.#read(`${JOURNAL}ids/${segment}.json`, idTaken, signal);
   }
 
-  /** The name of an id that a round got, listed by a rebuild; who has the id is the id's own object's word. */
+  /** The same, as versions before `roundHas` wrote it: under the id's own name. */
   async readRoundId(
     request: RequestName,
     round: number,
@@ -282,6 +303,16 @@ export class Journal {
 
   async readSummary(batch: string, signal?: AbortSignal): Promise<unknown> {
     return await this.#read(objectKeys.summary(batch), z.unknown(), signal);
+  }
+
+  #ids(signal: AbortSignal | undefined): IdObjects {
+    return {
+      standing: async (key, value, schema) => {
+        if (await this.#once(key, value, signal)) return value;
+        return (await this.#read(key, schema, signal)) ?? value;
+      },
+      read: (key, schema) => this.#read(key, schema, signal),
+    };
   }
 
   async #readAll<T>(prefix: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T[]> {

@@ -128,7 +128,12 @@ export const objectKeys = {
   events: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/events/`,
   event: (batch: string, at: number, id: string) =>
     `${JOURNAL}batches/${encodeSegment(batch)}/events/${String(at).padStart(14, '0')}-${id}.json`,
-  /** Listed beside the intents: which of fal's ids a round got, without a read of each id. */
+  /** Listed beside the intents: which rounds have an id of fal's. */
+  roundsHave: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/rounds/`,
+  /** Without the id in its name, so that a second one for the same round is refused. */
+  roundHas: ({ batch, row, part }: RequestName, round: number, nth: number) =>
+    `${JOURNAL}batches/${encodeSegment(batch)}/rounds/${row}.${part}-${round}.${nth}.json`,
+  /** As versions before `roundHas` named it. */
   roundIds: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/ids/`,
   roundId: ({ batch, row, part }: RequestName, round: number, requestId: string) =>
     `${JOURNAL}batches/${encodeSegment(batch)}/ids/${row}.${part}-${round}.${encodeSegment(requestId)}.json`,

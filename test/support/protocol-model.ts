@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Mutation } from './protocol/mutations.ts';
+import { type Mutation, whereToLook } from './protocol/mutations.ts';
 import { type Choice, play } from './protocol/scheduler.ts';
 import { POISON, priceMicroUsd, type RequestPlan, type Scenario, type World } from './protocol/world.ts';
 
@@ -26,7 +26,7 @@ export interface Finding {
  */
 export function explore({ runs, seed, mutation, onWorld }: Exploration): Finding | undefined {
   const details = fc.check(
-    fc.property(scenarios, schedules, (scenario, choices) => {
+    fc.property(linesFor(mutation), schedules, (scenario, choices) => {
       const world = play(scenario, choices, mutation);
       onWorld?.(world);
     }),
@@ -82,6 +82,26 @@ const scenarios: fc.Arbitrary<Scenario> = fc
     if (caps === 'wide') return { ...line, requests, caps: limits };
     return { ...line, requests, caps: { ...limits, [caps]: tight } };
   });
+
+/** These requests over a Redis that forgets, and a line that loses answers. */
+const forgetting = (...lists: readonly number[]): fc.Arbitrary<Scenario> =>
+  fc.tuple(scenarios, fc.constantFrom(...lists.map((at) => LISTS[at] ?? []))).map(([line, requests]) => ({
+    ...line,
+    requests,
+    caps: { batch: 1_000_000, day: 1_000_000, month: 1_000_000 },
+    lossy: true,
+    forgetful: true,
+  }));
+
+/** Where equal input has each id find its round again, and where two want one picture. */
+const EQUAL_INPUT = forgetting(0, 3);
+const ONE_PICTURE = forgetting(1);
+
+function linesFor(mutation: Mutation | undefined): fc.Arbitrary<Scenario> {
+  if (mutation === undefined) return fc.oneof(scenarios, EQUAL_INPUT);
+  const where = whereToLook(mutation);
+  return where === 'everywhere' ? scenarios : where === 'equal input' ? EQUAL_INPUT : ONE_PICTURE;
+}
 
 /** Even, not fast-check's leaning to small numbers, which mean "start" here. */
 const schedules: fc.Arbitrary<Choice[]> = fc.array(fc.noBias(fc.nat({ max: 0xff_ff_ff })), {

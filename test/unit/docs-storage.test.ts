@@ -25,6 +25,8 @@ const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
   failure: objectKeys.failure(request, 2),
   events: objectKeys.events('spring'),
   event: objectKeys.event('spring', 1_795_525_699_749, 'a1b2c3'),
+  roundsHave: objectKeys.roundsHave('spring'),
+  roundHas: objectKeys.roundHas(request, 2, 0),
   roundIds: objectKeys.roundIds('spring'),
   roundId: objectKeys.roundId(request, 2, id),
   summary: objectKeys.summary('spring'),

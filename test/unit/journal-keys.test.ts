@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { openFolderStore } from '../../src/local/folder-store.ts';
 import { Journal } from '../../src/shared/journal.ts';
 import type { LedgerEntry, LedgerKey } from '../../src/shared/journal-objects.ts';
-import { encodeSegment } from '../../src/shared/keys.ts';
+import { encodeSegment, objectKeys } from '../../src/shared/keys.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const NAME = { batch: 'Cups 2026', row: 3, part: 1 };
@@ -64,13 +64,72 @@ describe('an intent', () => {
 });
 
 describe("fal's id", () => {
-  it('belongs to whoever took it first', async () => {
+  const mine = { ...NAME, round: 0, requestId: 'an-id', at: 1 };
+  const of = { ...NAME, round: 0, at: 2 };
+
+  it('belongs to whoever took it first, however often it is asked for', async () => {
     await using opened = await openJournal();
-    const mine = { ...NAME, round: 0, requestId: 'an-id', at: 1 };
-    const theirs = { ...mine, row: 9 };
-    expect(await opened.journal.takeId(mine)).toEqual(mine);
-    expect(await opened.journal.takeId(theirs)).toEqual(mine);
-    expect(await opened.journal.readId('an-id')).toEqual(mine);
+    const { journal } = opened;
+    expect(await journal.takeId(mine)).toBe(true);
+    expect(await journal.takeId({ ...mine, row: 9 })).toBe(false);
+    expect(await journal.takeId({ ...mine, at: 3 })).toBe(true);
+    expect(await journal.readId('an-id')).toEqual(mine);
+  });
+
+  it('is one for a round, which gets no second one', async () => {
+    await using opened = await openJournal();
+    const { journal } = opened;
+    await journal.takeId(mine);
+    expect(await journal.takeId({ ...mine, requestId: 'a-second' })).toBe(false);
+    expect(await journal.readId('a-second')).toBeUndefined();
+    expect(await journal.outcomeOfRound(NAME, 0)).toEqual({ kind: 'id', requestId: 'an-id' });
+  });
+
+  it('that turns out to be another’s leaves the round free for its own', async () => {
+    await using opened = await openJournal();
+    const { journal } = opened;
+    await journal.takeId({ ...mine, row: 9 });
+    expect(await journal.takeId(mine)).toBe(false);
+    expect(await journal.outcomeOfRound(NAME, 0)).toBeUndefined();
+    expect(await journal.takeId({ ...mine, requestId: 'its-own' })).toBe(true);
+    expect(await journal.outcomeOfRound(NAME, 0)).toEqual({ kind: 'id', requestId: 'its-own' });
+  });
+
+  it('is the one that a run was about to take, once anybody takes one for that round', async () => {
+    await using opened = await openJournal();
+    const { journal, store } = opened;
+    await store.putOnce(objectKeys.roundHas(NAME, 0, 0), Buffer.from(JSON.stringify(mine)), {
+      contentType: 'application/json',
+    });
+    expect(await journal.takeId({ ...mine, requestId: 'a-second' })).toBe(false);
+    expect(await journal.readId('an-id')).toEqual(mine);
+  });
+
+  it('is given to no round that is closed, and closes none that has one', async () => {
+    await using opened = await openJournal();
+    const { journal } = opened;
+    expect(await journal.closeRound(of)).toBeUndefined();
+    expect(await journal.takeId(mine)).toBe(false);
+    expect(await journal.outcomeOfRound(NAME, 0)).toEqual({ kind: 'closed' });
+    const later = { ...mine, round: 1 };
+    expect(await journal.takeId(later)).toBe(true);
+    expect(await journal.closeRound({ ...of, round: 1 })).toBe('an-id');
+  });
+
+  it('is one for each round whatever the order in which many take many', async () => {
+    await using opened = await openJournal();
+    const { journal } = opened;
+    const rows = [0, 1, 2, 3];
+    const takes = rows.flatMap((row) => rows.map((id) => ({ ...mine, row, requestId: `id-${id}` })));
+    await Promise.all(takes.map((take) => journal.takeId(take)));
+    const had = await Promise.all(rows.map((row) => journal.outcomeOfRound({ ...NAME, row }, 0)));
+    const ids = had.flatMap((one) => (one?.kind === 'id' ? [one.requestId] : []));
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const id of rows) {
+      const owner = await journal.readId(`id-${id}`);
+      const has = owner && (await journal.outcomeOfRound(owner, 0));
+      expect(has).toEqual({ kind: 'id', requestId: `id-${id}` });
+    }
   });
 });
 

@@ -183,6 +183,7 @@ describe('the listing of a batch', () => {
     for (const key of ['head.json', 'plan/000000.jsonl.gz', 'plan/000002.jsonl.gz', 'delivered/0.0.json'])
       await put(key);
     for (const key of ['intents/1.0-2.json', 'intents/1.0-10.json', 'failed/3.1-0.json']) await put(key);
+    for (const key of ['rounds/1.0-2.0.json', 'rounds/1.0-10.1.json']) await put(key);
     for (const key of ['ids/1.0-10.98bd-7.json', 'ids/1.0-2.AB~0123456789ab.json']) await put(key);
 
     expect(await tracesOf(store, 'b')).toEqual({
@@ -190,6 +191,16 @@ describe('the listing of a batch', () => {
       delivered: new Set(['0.0']),
       failed: new Map([['3.1', 0]]),
       intents: new Map([['1.0', 10]]),
+      earlierIntents: new Map([['1.0', [2]]]),
+      rounds: new Map([
+        [
+          '1.0',
+          [
+            { round: 10, nth: 1 },
+            { round: 2, nth: 0 },
+          ],
+        ],
+      ]),
       ids: new Map([
         [
           '1.0',

@@ -5,9 +5,10 @@ import { silentLogger } from '../../src/shared/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import type { RequestRecord } from '../../src/shared/records/record.ts';
 import type { Outcome } from '../../src/shared/records/records.ts';
+import { provenFrom } from '../../src/worker/generate/absence.ts';
 import { FalError } from '../../src/worker/generate/fal-error.ts';
 import type { FalPlatform, HistoryEntry } from '../../src/worker/generate/fal-platform.ts';
-import { createResolveUnknown, provenFrom } from '../../src/worker/generate/unknowns.ts';
+import { createResolveUnknown } from '../../src/worker/generate/unknowns.ts';
 import type { House, Work } from '../../src/worker/house.ts';
 import { Later } from '../../src/worker/later.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -24,6 +25,11 @@ interface Case {
   readonly hasLaterRivals?: boolean;
   /** Ids that other requests have. */
   readonly taken?: readonly string[];
+  /** Ids that another request has by the store, and by what. */
+  readonly owners?: Readonly<Record<string, 'answered' | 'found'>>;
+  readonly theirIntentAtMs?: number;
+  /** What the store says of our round. */
+  readonly has?: string;
   readonly syncMode?: boolean;
   readonly hasIntent?: boolean;
 }
@@ -34,16 +40,23 @@ async function look({
   list = [],
   hasLaterRivals = false,
   taken = [],
+  owners = {},
+  theirIntentAtMs = INTENT_AT_MS,
+  has,
   syncMode = false,
   hasIntent = true,
 }: Case) {
   await using folder = await tempFolder();
   await using store = await openFolderStore({ folder: folder.path });
   const journal = new Journal({ store });
-  if (hasIntent) {
-    const value = { nonce: 'n', at: INTENT_AT_MS, reserved: 20_000, day: '2026-11-24', indices: [0] };
-    await journal.writeIntent({ ...NAME, round: 0, ...value });
-  }
+  const value = { nonce: 'n', at: INTENT_AT_MS, reserved: 20_000, day: '2026-11-24', indices: [0] };
+  if (hasIntent) await journal.writeIntent({ ...NAME, round: 0, ...value });
+  const theirs = { ...NAME, row: 1, round: 0, at: theirIntentAtMs };
+  await journal.writeIntent({ ...theirs, ...value, at: theirIntentAtMs });
+  for (const [requestId, how] of Object.entries(owners)) await journal.takeId({ ...theirs, requestId, how });
+  const ours = { ...NAME, round: 0, at: INTENT_AT_MS };
+  if (has === 'closed') await journal.closeRound(ours);
+  else if (has !== undefined) await journal.takeId({ ...ours, requestId: has });
   const steps: string[] = [];
   const resolve = createResolveUnknown({
     ...LIMITS,
@@ -99,9 +112,47 @@ describe('a submit whose answer was lost', () => {
     expect({ found, steps }).toEqual({ found: 'mine', steps: ['taken theirs', 'accept mine'] });
   });
 
-  it('is absent where after the time every entry is somebody else’s', async () => {
-    const { steps } = await look({ nowMs: PROVEN_MS + 1, list: ['theirs'], taken: ['theirs'] });
-    expect(steps).toEqual(['taken theirs', 'absent', 'give generate']);
+  it('is absent where after the time every entry is somebody else’s by the store', async () => {
+    const { steps } = await look({ nowMs: PROVEN_MS + 1, list: ['theirs'], owners: { theirs: 'answered' } });
+    expect(steps).toEqual(['absent', 'give generate']);
+  });
+
+  it('is not absent while an entry is another’s in Redis alone, who may have to give it back', async () => {
+    const { steps, later } = await look({ nowMs: PROVEN_MS + 1, list: ['theirs'], taken: ['theirs'] });
+    expect(steps).toEqual(['taken theirs']);
+    expect(later).toBe(1_000);
+  });
+
+  it('is not absent while one who found an entry of our time may have an own one that is not listed yet', async () => {
+    const foundAtMs = INTENT_AT_MS + 60_000;
+    const owners = { theirs: 'found' } as const;
+    const early = await look({
+      nowMs: PROVEN_MS + 60_000,
+      list: ['theirs'],
+      owners,
+      theirIntentAtMs: foundAtMs,
+    });
+    expect(early.steps).toEqual([]);
+    expect(early.later).toBeGreaterThan(0);
+    const late = await look({
+      nowMs: PROVEN_MS + 60_001,
+      list: ['theirs'],
+      owners,
+      theirIntentAtMs: foundAtMs,
+    });
+    expect(late.steps).toEqual(['absent', 'give generate']);
+  });
+
+  it('has the id that a run of before a rebuild wrote down for it, whatever the list shows', async () => {
+    const { found, steps } = await look({ nowMs: INTENT_AT_MS, list: ['other'], has: 'written' });
+    expect({ found, steps }).toEqual({ found: 'written', steps: ['accept written'] });
+    const waits = await look({ nowMs: PROVEN_MS + 1, list: ['other'], has: 'written', taken: ['written'] });
+    expect(waits).toMatchObject({ found: undefined, steps: ['taken written'], later: 1_000 });
+  });
+
+  it('that fal refused, as a superseded run heard, is planned again at once', async () => {
+    const { steps } = await look({ nowMs: INTENT_AT_MS, list: ['whose'], has: 'closed' });
+    expect(steps).toEqual(['absent', 'give generate']);
   });
 
   it('waits while a later request with the same input is not decided: the entry may be that one’s', async () => {

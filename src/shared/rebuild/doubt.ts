@@ -1,23 +1,65 @@
 import type { Journal } from '../journal.ts';
-import type { IdTaken } from '../journal-objects.ts';
+import { type IdTaken, UNBILLED } from '../journal-objects.ts';
+import { encodeSegment, type RequestName } from '../keys.ts';
 import type { PlannedRequest, PlanRow } from '../plan-row.ts';
 import type { RestoredRecord } from '../records/restore.ts';
 import { type Clock, dayOf } from '../time.ts';
-import { settleDoubt } from './derive.ts';
+import { type Evidence, settleDoubt } from './derive.ts';
 import type { BatchSpent } from './spent.ts';
 import type { BatchTraces } from './traces.ts';
 
 export interface DoubtDeps {
-  readonly journal: Pick<Journal, 'readIntent' | 'readIdNamed' | 'readRoundId'>;
+  readonly journal: Pick<
+    Journal,
+    'readIntent' | 'readIdNamed' | 'readRoundHas' | 'readRoundId' | 'readResult' | 'closeRound'
+  >;
   /** Of what is POSTed for so many of a row's pictures. */
   readonly inputHash: (row: PlanRow, numImages: number) => string;
   readonly clock: Clock;
 }
 
 /** The last round of a request that may have sent something. */
-export function sentRoundOf({ intents, ids }: BatchTraces, member: string): number | undefined {
-  const rounds = [intents.get(member), ...(ids.get(member) ?? []).map(({ round }) => round)];
-  return rounds.reduce((a, b) => (a === undefined || (b !== undefined && b > a) ? b : a), undefined);
+export function sentRoundOf({ intents, rounds, ids }: BatchTraces, member: string): number | undefined {
+  const got = [...(rounds.get(member) ?? []), ...(ids.get(member) ?? [])];
+  return [intents.get(member), ...got.map(({ round }) => round)].reduce(
+    (a, b) => (a === undefined || (b !== undefined && b > a) ? b : a),
+    undefined,
+  );
+}
+
+/**
+ * The round of a request in doubt that is under way: mostly the last one. But the last intent may be one that a run of
+ * before an earlier rebuild wrote behind it, in a round to which nobody has come since; then an earlier round has an id
+ * that is not at its end. The others are closed, so that no such run finds an id for one of them any more.
+ */
+export async function roundUnderWay(
+  {
+    name,
+    last,
+    failedRound = -1,
+    traces,
+  }: {
+    readonly name: RequestName;
+    readonly last: number;
+    readonly failedRound: number | undefined;
+    readonly traces: BatchTraces;
+  },
+  { journal, clock }: DoubtDeps,
+  signal: AbortSignal,
+): Promise<number> {
+  const member = `${name.row}.${name.part}`;
+  const seen = [
+    ...(traces.earlierIntents.get(member) ?? []),
+    ...(traces.rounds.get(member) ?? []).map(({ round }) => round),
+  ];
+  const earlier = [...new Set(seen)].filter((round) => round > failedRound && round < last);
+  for (const round of earlier.sort((a, b) => b - a)) {
+    const requestId = await journal.closeRound({ ...name, round, at: clock() }, signal);
+    if (requestId === undefined) continue;
+    const result = await journal.readResult(requestId, signal);
+    if (result?.failure?.code !== UNBILLED) return round;
+  }
+  return last;
 }
 
 /** The few reads that names do not spare: the intent, and the objects of the ids that may be its own. */
@@ -43,19 +85,8 @@ export async function readDoubt(
   const name = { batch, row: row.row, part: request.part };
   const member = `${row.row}.${request.part}`;
   const entries = money?.entries.get(member) ?? [];
-  const named = (traces.ids.get(member) ?? [])
-    .filter((id) => id.round === round)
-    .map(({ segment }) => segment);
-  const ids = [];
-  let attached: IdTaken | undefined;
-  for (const segment of new Set([...named, ...entries.map(({ idSegment }) => idSegment)])) {
-    const owner = await journal.readIdNamed(segment, signal);
-    const told = owner ?? (await journal.readRoundId(name, round, segment, signal));
-    if (told === undefined) continue;
-    attached ??= told;
-    ids.push({ requestId: told.requestId, segment, owner, named: named.includes(segment) });
-  }
-  const attachedAtMs = attached?.at ?? clock();
+  const { ids, attached } = await readIds(name, { round, traces, entries }, journal, signal);
+  const attachedAtMs = attached ?? clock();
   // Taken from fal's bill for a round that had sent nothing: it may be there without an intent.
   const intent = (await journal.readIntent(name, round, signal)) ?? {
     round,
@@ -84,4 +115,44 @@ export async function readDoubt(
       ? { booked: paid.cost }
       : { reservation: { price: paid.reserved, day: paid.day } }),
   };
+}
+
+/** `attached`: when the first of them was taken. */
+async function readIds(
+  name: RequestName,
+  {
+    round,
+    traces,
+    entries,
+  }: {
+    readonly round: number;
+    readonly traces: BatchTraces;
+    readonly entries: readonly { readonly idSegment: string }[];
+  },
+  journal: DoubtDeps['journal'],
+  signal: AbortSignal,
+): Promise<{ readonly ids: Evidence['ids']; readonly attached: number | undefined }> {
+  const member = `${name.row}.${name.part}`;
+  const told = new Map<string, IdTaken>();
+  for (const one of traces.rounds.get(member) ?? []) {
+    const has = one.round === round ? await journal.readRoundHas(name, round, one.nth, signal) : undefined;
+    if (has?.requestId === undefined) continue;
+    told.set(encodeSegment(has.requestId), { ...has, requestId: has.requestId });
+  }
+  const named = (traces.ids.get(member) ?? []).filter((id) => id.round === round).map((id) => id.segment);
+  const ids = [];
+  let attached: number | undefined;
+  for (const segment of new Set([...told.keys(), ...named, ...entries.map(({ idSegment }) => idSegment)])) {
+    const owner = await journal.readIdNamed(segment, signal);
+    const any = owner ?? told.get(segment) ?? (await journal.readRoundId(name, round, segment, signal));
+    if (any === undefined) continue;
+    attached ??= any.at;
+    ids.push({
+      requestId: any.requestId,
+      segment,
+      owner,
+      named: told.has(segment) || named.includes(segment),
+    });
+  }
+  return { ids, attached };
 }

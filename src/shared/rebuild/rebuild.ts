@@ -12,7 +12,7 @@ import type { State } from '../records/states.ts';
 import { nextLife } from '../redis-memory.ts';
 import { type Clock, dayOf } from '../time.ts';
 import { nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
-import { readDoubt, sentRoundOf } from './doubt.ts';
+import { readDoubt, roundUnderWay, sentRoundOf } from './doubt.ts';
 import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
 import { isUnfinished, tracesOf, unfinishedFolders } from './traces.ts';
 
@@ -246,7 +246,11 @@ async function restoreBatch(
           retried.get(member),
         );
         if (standing.state === 'doubt') {
-          const found = { batch, row, request, round: standing.round, traces, money };
+          const name = { batch, row: row.row, part: request.part };
+          const failedRound = traces.failed.get(member);
+          const under = { name, last: standing.round, failedRound, traces };
+          const round = await roundUnderWay(under, deps, signal);
+          const found = { batch, row, request, round, traces, money };
           inDoubt.push({ batch, record: await readDoubt(found, deps, signal) });
           continue;
         }

@@ -10,7 +10,11 @@ export interface BatchTraces {
   /** The last round of each request that failed in the end, or was about to be sent. */
   readonly failed: ReadonlyMap<string, number>;
   readonly intents: ReadonlyMap<string, number>;
-  /** fal's ids, as they stand in keys, with the rounds that got them. */
+  /** Those before the last one; few requests have any. */
+  readonly earlierIntents: ReadonlyMap<string, readonly number[]>;
+  /** Rounds that have an id of fal's, with the numbers of the objects that say so. */
+  readonly rounds: ReadonlyMap<string, readonly { readonly round: number; readonly nth: number }[]>;
+  /** The same as versions before wrote it: the ids themselves, as they stand in keys. */
   readonly ids: ReadonlyMap<string, readonly { readonly round: number; readonly segment: string }[]>;
 }
 
@@ -25,6 +29,8 @@ export async function tracesOf(
   const delivered = new Set<string>();
   const failed = new Map<string, number>();
   const intents = new Map<string, number>();
+  const earlierIntents = new Map<string, number[]>();
+  const rounds = new Map<string, { round: number; nth: number }[]>();
   const ids = new Map<string, { round: number; segment: string }[]>();
   const folder = objectKeys.batchFolder(batch);
   for await (const { key } of store.list(folder, optional(signal))) {
@@ -32,24 +38,37 @@ export async function tracesOf(
     if (kind === 'plan') chunks.add(Number(name.slice(0, 6)));
     else if (kind === 'delivered') delivered.add(name.replace(/\.json$/, ''));
     else if (kind === 'failed') raise(failed, name);
-    else if (kind === 'intents') raise(intents, name);
+    else if (kind === 'intents') raise(intents, name, earlierIntents);
     else if (kind === 'ids') {
       const match = /^(\d+\.\d+)-(\d+)\.(.+)\.json$/.exec(name);
       if (match === null) continue;
       const [, member = '', round, segment = ''] = match;
-      const known = ids.get(member) ?? [];
-      known.push({ round: Number(round), segment });
-      ids.set(member, known);
+      append(ids, member, { round: Number(round), segment });
+    } else if (kind === 'rounds') {
+      const match = /^(\d+\.\d+)-(\d+)\.(\d+)\.json$/.exec(name);
+      if (match === null) continue;
+      const [, member = '', round, nth] = match;
+      append(rounds, member, { round: Number(round), nth: Number(nth) });
     }
   }
-  return { chunks, delivered, failed, intents, ids };
+  return { chunks, delivered, failed, intents, earlierIntents, rounds, ids };
 }
 
-function raise(rounds: Map<string, number>, name: string): void {
+function append<T>(map: Map<string, T[]>, member: string, one: T): void {
+  const known = map.get(member) ?? [];
+  known.push(one);
+  map.set(member, known);
+}
+
+/** `earlier`: takes what is not the last. */
+function raise(rounds: Map<string, number>, name: string, earlier?: Map<string, number[]>): void {
   const match = /^(\d+\.\d+)-(\d+)\.json$/.exec(name);
   if (match === null) return;
-  const [, member = '', round] = match;
-  rounds.set(member, Math.max(rounds.get(member) ?? 0, Number(round)));
+  const [, member = '', text] = match;
+  const round = Number(text);
+  const known = rounds.get(member);
+  if (known !== undefined && earlier !== undefined) append(earlier, member, Math.min(known, round));
+  rounds.set(member, Math.max(known ?? 0, round));
 }
 
 /**

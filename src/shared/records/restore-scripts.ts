@@ -114,8 +114,9 @@ export const DETACH = `${UNCLAIM}${MINE}
 for _, member in ipairs(a.members) do
   local request = a.batch .. '.' .. member
   local rec = P .. ':rec:' .. request
-  local fields = redis.call('HMGET', rec, 'm', 'd', 'sk', 'ix', 'ih')
+  local fields = redis.call('HMGET', rec, 'm', 'd', 'sk', 'ix', 'ih', 'id', 'n')
   local price, day, shotKey, indices, hash = fields[1], fields[2], fields[3], fields[4], fields[5]
+  local id, round = fields[6], fields[7]
   if price and day then
     for _, scope in ipairs({ 'batch:' .. a.batch, 'day:' .. day, 'month:' .. string.sub(day, 1, ${MONTH}) }) do
       redis.call('HINCRBY', P .. ':money:' .. scope, 'r', '-' .. price)
@@ -128,6 +129,10 @@ for _, member in ipairs(a.members) do
     end
   end
   if hash then redis.call('ZREM', P .. ':rivals:' .. hash, request) end
+  -- Whose it is the store knows, or the round finds it again; else nobody else may ever be given it.
+  if id and redis.call('GET', P .. ':id:' .. id) == request .. '-' .. (round or '0') then
+    redis.call('DEL', P .. ':id:' .. id)
+  end
   redis.call('DEL', rec)
   redis.call('SREM', P .. ':open:' .. a.batch, member)
 end

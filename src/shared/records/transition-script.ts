@@ -229,6 +229,13 @@ elseif a.to ~= 'submitting' and a.to ~= 'unknown' then
   end
 end
 
+if a.to == 'unknown' then
+  -- The id that it had is another's by the store, or another one is its own: free for whoever has to find his.
+  local had = redis.call('HGET', rec, 'id')
+  if had and redis.call('GET', P .. ':id:' .. had) == idOwner then redis.call('DEL', P .. ':id:' .. had) end
+  redis.call('HDEL', rec, 'id', 'wd')
+end
+
 move(state, a.to)
 redis.call('HSET', rec, 'op', a.op)
 if state == 'held' then redis.call('HDEL', rec, 'p') end

@@ -1,13 +1,14 @@
 import { MalformedError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import type { Result } from '../../shared/journal-objects.ts';
-import { isSameRound, objectKeys } from '../../shared/keys.ts';
+import { inputHashOf, isSameRound, objectKeys } from '../../shared/keys.ts';
 import { PictureError, sniff } from '../../shared/media.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { FalOutput, FalQueue } from '../generate/fal.ts';
+import { inputOf } from '../generate/input.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
 import { MediaError } from './media.ts';
@@ -67,14 +68,15 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
     signal: AbortSignal,
   ): Promise<void> {
     const { request, epoch, round, name } = record;
-    // The durable word on whose request this is, before anything is booked. It names another only after a Redis that
-    // lost writes; then ours is still to be found.
-    const owner =
-      (await journal.readId(requestId, signal)) ??
-      (await journal.takeId({ ...name, round, requestId, at: clock() }, signal));
-    if (!isSameRound(owner, { ...name, round })) {
-      const lost = await house.step('lose', { request, epoch });
-      if (lost.code === 'ok') throw new Later(1_000, 'the id belongs to another request');
+    // The durable word on whose request this is, before anything is booked. It is not ours only after a Redis that lost
+    // writes; then ours is still to be found.
+    const owner = await journal.readId(requestId, signal);
+    const isOurs =
+      owner === undefined
+        ? await journal.takeId({ ...name, round, requestId, at: clock(), how: 'found' }, signal)
+        : isSameRound(owner, { ...name, round });
+    if (!isOurs) {
+      await lose(record, work, signal);
       return;
     }
     const answered = await deps.readResult(record, work, requestId, signal);
@@ -101,6 +103,21 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
     }
     const stored = await house.step('store', { request, epoch });
     if (stored.code === 'ok') await house.give('render', request, round);
+  }
+
+  async function lose(
+    { request, epoch, round, name }: RequestRecord,
+    work: Work,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const intent = await journal.readIntent(name, round, signal);
+    // Of those with the same input it is one again that must find its own.
+    const rival = intent && {
+      inputHash: inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length)),
+      intentAtMs: intent.at,
+    };
+    const lost = await house.step('lose', { request, epoch, ...(rival === undefined ? {} : { rival }) });
+    if (lost.code === 'ok') throw new Later(1_000, 'the id is not of this request');
   }
 
   async function storeOriginals(

@@ -1,5 +1,6 @@
 import type { Journal } from '../../shared/journal.ts';
-import type { Result } from '../../shared/journal-objects.ts';
+import { type Result, UNBILLED } from '../../shared/journal-objects.ts';
+import type { RequestName } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
@@ -51,13 +52,11 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
 
   return async (record, work, requestId, signal) => {
     const standing = await journal.readResult(requestId, signal);
-    if (standing !== undefined) return await withdrawnOr(record, standing);
+    if (standing !== undefined) return await endedOr(record, standing, undefined, signal);
     try {
       const { output, billableUnits } = await ask(record, work, requestId, signal);
-      return {
-        result: await keep(record, work, requestId, output, billableUnits, undefined, signal),
-        output,
-      };
+      const result = await keep(record, work, requestId, output, billableUnits, undefined, signal);
+      return await endedOr(record, result, output, signal);
     } catch (error) {
       if (!(error instanceof FalError)) throw error;
       signal.throwIfAborted();
@@ -72,7 +71,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
         case 'gone':
           return await fromHistory(record, work, requestId, signal);
         case 'never-started':
-          await rerun(record, record.attempts, 0);
+          await rerun(record, requestId, { attempts: record.attempts, delayMs: 0 }, signal);
           return undefined;
         case 'rerun':
           if (record.attempts + 1 < MAX_ATTEMPTS) {
@@ -81,7 +80,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
               { request: record.request, requestId, ...verdict.failure },
               'the run failed unbilled; trying anew',
             );
-            await rerun(record, record.attempts + 1, delayMs);
+            await rerun(record, requestId, { attempts: record.attempts + 1, delayMs }, signal);
           } else {
             await house.fail(record.request, record.epoch, record.round, verdict.failure);
           }
@@ -95,7 +94,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
       }
       const { billableUnits } = error.fault;
       const result = await keep(record, work, requestId, undefined, billableUnits, verdict.failure, signal);
-      return { result, output: undefined };
+      return await endedOr(record, result, undefined, signal);
     }
   };
 
@@ -112,32 +111,40 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     return note?.kind === 'queued';
   }
 
-  async function withdraw({ name, round, ...record }: RequestRecord, requestId: string, signal: AbortSignal) {
-    const now = clock();
+  async function withdraw(record: RequestRecord, requestId: string, signal: AbortSignal) {
+    const { name, round } = record;
     // In the store first, since a rebuild of Redis would know nothing of the note.
     const standing = await journal.writeResult(
       {
-        ...name,
-        round,
-        requestId,
-        at: now,
-        day: dayOf(now),
-        cost: 0,
-        source: 'price-rule',
-        images: [],
+        ...nothingPaid({ name, round, requestId }),
         failure: { code: WITHDRAWN, message: "cancelled in fal's queue before it started; not charged" },
       },
       signal,
     );
-    return await withdrawnOr({ ...record, name, round }, standing);
+    return await endedOr(record, standing, undefined, signal);
   }
 
-  /** Ends the request where the result says that it was withdrawn. */
-  async function withdrawnOr({ request, epoch }: RequestRecord, result: Result) {
-    if (result.failure?.code !== WITHDRAWN) return { result, output: undefined };
-    const withdrawn = await house.step('withdraw', { request, epoch });
-    if (withdrawn.code === 'ok') log.info({ request }, "cancelled in fal's queue; not charged");
-    return undefined;
+  /** Ends the request, or the round, where the result that stands says that nothing was charged for it. */
+  async function endedOr(
+    record: RequestRecord,
+    result: Result,
+    output: FalOutput | undefined,
+    signal: AbortSignal,
+  ) {
+    const { request, epoch, attempts } = record;
+    switch (result.failure?.code) {
+      case UNBILLED:
+        // Whoever wrote it died before the step.
+        await rerun(record, result.requestId, { attempts: attempts + 1, delayMs: 0 }, signal);
+        return undefined;
+      case WITHDRAWN: {
+        const withdrawn = await house.step('withdraw', { request, epoch });
+        if (withdrawn.code === 'ok') log.info({ request }, "cancelled in fal's queue; not charged");
+        return undefined;
+      }
+      default:
+        return { result, output };
+    }
   }
 
   /**
@@ -254,9 +261,29 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     };
   }
 
-  async function rerun({ request, epoch }: RequestRecord, attempts: number, delayMs: number): Promise<void> {
+  async function rerun(
+    record: RequestRecord,
+    requestId: string,
+    { attempts, delayMs }: { readonly attempts: number; readonly delayMs: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name, request, epoch, round } = record;
+    // In the store first, where a rebuild of Redis sees by it that this round has come to its end.
+    await journal.writeResult(
+      {
+        ...nothingPaid({ name, round, requestId }),
+        failure: { code: UNBILLED, message: 'the run failed or never started, and is not billed' },
+      },
+      signal,
+    );
     const again = await house.step('rerun', { request, epoch, set: { attempts } });
     if (again.code === 'ok') await house.give('generate', request, again.round, delayMs);
+  }
+
+  function nothingPaid({ name, round, requestId }: { name: RequestName; round: number; requestId: string }) {
+    const at = clock();
+    const cost = { cost: 0, source: 'price-rule' as const, images: [] };
+    return { ...name, round, requestId, at, day: dayOf(at), ...cost };
   }
 
   /** Between two looks: short for a young request, up to a minute for an old one. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { UnavailableError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
-import { inputHashOf, isSameRound } from '../../shared/keys.ts';
+import { inputHashOf } from '../../shared/keys.ts';
 import type { Latencies } from '../../shared/latencies.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
@@ -161,13 +161,12 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
   }
 
   /**
-   * The durable copy of who has the id. Somebody else's can only be there when Redis was lost in between. With the
-   * store away `collect` writes it, before anything is booked.
+   * The durable copy of who has the id. It can be another's, or the round can have another one, only when Redis was
+   * lost in between. With the store away `collect` writes it, before anything is booked.
    */
   async function isOwner({ request, round }: Run, { name }: Work, requestId: string): Promise<boolean> {
     try {
-      const taken = await journal.takeId({ ...name, round, requestId, at: deps.clock() });
-      return isSameRound(taken, { ...name, round });
+      return await journal.takeId({ ...name, round, requestId, at: deps.clock(), how: 'answered' });
     } catch (error) {
       if (!(error instanceof UnavailableError)) throw error;
       log.warn({ request, requestId, error: error.message }, 'the store is away; the id is written later');

@@ -1,4 +1,5 @@
 import type { Journal } from '../../shared/journal.ts';
+import type { IdTaken } from '../../shared/journal-objects.ts';
 import { inputHashOf, isSameRound } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
@@ -6,6 +7,7 @@ import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
+import { type OwnedEntry, provenForAll, provenFrom } from './absence.ts';
 import { FalError } from './fal-error.ts';
 import type { FalPlatform } from './fal-platform.ts';
 import { inputOf } from './input.ts';
@@ -13,6 +15,9 @@ import { FAL_SKEW_MS } from './limits.ts';
 
 /** The looks at fal's list: soon at first, since a lost answer is mostly in the list within seconds. */
 const LOOKS_MS = [1_000, 3_000, 10_000, 30_000, 60_000] as const;
+
+/** Its `collect` job decides it at once, where a worker runs. */
+const GIVEN_BACK_MS = 1_000;
 
 export interface UnknownsDeps {
   readonly house: House;
@@ -38,12 +43,15 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     const { request, epoch, round } = record;
     const { name, model, row } = work;
 
-    /** `taken`: somebody has the id, an earlier round of this request included. */
-    async function adopt(requestId: string): Promise<'adopted' | 'taken' | 'over'> {
+    /**
+     * Where another round has the id, an earlier one of this request included, that one. `undecided`: it has it in Redis
+     * alone, and may have to give it back.
+     */
+    async function adopt(requestId: string): Promise<'adopted' | IdTaken | 'undecided' | 'over'> {
       const owner = await journal.readId(requestId, signal);
-      if (owner !== undefined && !isSameRound(owner, { ...name, round })) return 'taken';
+      if (owner !== undefined && !isSameRound(owner, { ...name, round })) return owner;
       const accepted = await house.step('accept', { request, epoch, takeId: requestId });
-      if (accepted.code === 'taken') return 'taken';
+      if (accepted.code === 'taken') return 'undecided';
       return accepted.code === 'ok' ? 'adopted' : 'over';
     }
 
@@ -52,6 +60,18 @@ export function createResolveUnknown(deps: UnknownsDeps) {
       // No intent, so no POST: an intent stands before every one, and its confirm would now fail on the epoch.
       await replan();
       return undefined;
+    }
+    // What another run of this round came to, who was superseded or of before a rebuild of Redis.
+    const known = await journal.outcomeOfRound(name, round, signal);
+    if (known?.kind === 'closed') {
+      await replan();
+      return undefined;
+    }
+    if (known !== undefined) {
+      const adopted = await adopt(known.requestId);
+      if (adopted === 'adopted') return known.requestId;
+      if (adopted === 'over') return undefined;
+      throw new Later(GIVEN_BACK_MS, "another request has to give this request's id back first");
     }
     if (row.input['sync_mode'] === true) {
       throw new Later(600_000, 'a sync_mode request is missing from the history; a person must decide');
@@ -86,14 +106,31 @@ export function createResolveUnknown(deps: UnknownsDeps) {
         'a later request with the same input is not decided',
       );
     }
-    for (const { requestId } of entries) {
+    let undecided = false;
+    const owned: OwnedEntry[] = [];
+    for (const { requestId, sentAtMs } of entries) {
       const adopted = await adopt(requestId);
-      if (adopted === 'taken') continue;
+      undecided ||= adopted === 'undecided';
+      if (typeof adopted === 'object') owned.push({ sentAtMs, owner: adopted });
+      if (typeof adopted === 'object' || adopted === 'undecided') continue;
       if (adopted === 'over') return undefined;
       log.info({ request, requestId }, "found in fal's list");
       return requestId;
     }
+    if (undecided) {
+      throw new Later(
+        GIVEN_BACK_MS,
+        'an entry of the list is taken in Redis, and the store does not say so yet',
+      );
+    }
     if (isProof) {
+      const notBeforeMs = await provenForAll(intent.at, owned, deps, signal);
+      if (askedAtMs <= notBeforeMs) {
+        throw new Later(
+          Math.max(200, Math.min(60_000, notBeforeMs - askedAtMs + 1)),
+          'another request found an entry that may be ours, and its own may still come',
+        );
+      }
       log.info({ request }, 'proven never accepted; it will be submitted again');
       await replan();
       return undefined;
@@ -108,14 +145,6 @@ export function createResolveUnknown(deps: UnknownsDeps) {
       if (absent.code === 'ok') await house.give('generate', request, absent.round);
     }
   };
-}
-
-/** T: when fal can no longer start what was sent with this intent, nor its list be late with it. */
-export function provenFrom(
-  intentAtMs: number,
-  limits: Pick<UnknownsDeps, 'postWindowMs' | 'startTimeoutS' | 'unknownMarginS'>,
-): number {
-  return intentAtMs + limits.postWindowMs + (limits.startTimeoutS + limits.unknownMarginS) * 1_000;
 }
 
 function nextLookMs(sinceIntentMs: number): number {

@@ -1,12 +1,13 @@
+import type { Journal } from '../../shared/journal.ts';
 import type { Intent } from '../../shared/journal-objects.ts';
-import { inputHashOf } from '../../shared/keys.ts';
+import { inputHashOf, parseRequestKey } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Outcome } from '../../shared/records/records.ts';
-import { backoffMs } from '../../shared/time.ts';
+import { backoffMs, type Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { inputOf } from './input.ts';
 import { ATTEMPT_BACKOFF, AWAY_MS, MAX_ATTEMPTS } from './limits.ts';
-import type { SubmitVerdict } from './verdicts.ts';
+import type { RequestFailure, SubmitVerdict } from './verdicts.ts';
 
 /** One activation of a request. */
 export interface Run {
@@ -21,8 +22,10 @@ export type SentIntent = Pick<Intent, 'at' | 'indices'>;
 
 export interface WaysBackDeps {
   readonly house: House;
+  readonly journal: Pick<Journal, 'closeRound'>;
   readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
   readonly slowDown: (ms: number) => Promise<void>;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
 }
@@ -73,7 +76,7 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
   }
 
   async function refused(run: Run, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void> {
-    const { request, epoch, round, attempts } = run;
+    const { attempts } = run;
     switch (verdict.kind) {
       case 'stop':
         // Stopped before it is planned again, so that no worker tries it in between.
@@ -89,14 +92,26 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
         await release(run);
         return;
       case 'again':
-        if (attempts + 1 >= MAX_ATTEMPTS) await house.fail(request, epoch, round, verdict.failure);
+        if (attempts + 1 >= MAX_ATTEMPTS) await fail(run, verdict.failure);
         else
           await release(run, attempts + 1, backoffMs(attempts, { ...ATTEMPT_BACKOFF, random: deps.random }));
         return;
       case 'fail':
-        await house.fail(request, epoch, round, verdict.failure);
+        await fail(run, verdict.failure);
         return;
     }
+  }
+
+  /**
+   * That fal gave no id goes first: a run that was superseded would fail a round else in which its successor has found
+   * one, and a rebuild would believe it.
+   */
+  async function fail({ request, epoch, round }: Run, failure: RequestFailure): Promise<void> {
+    const name = parseRequestKey(request);
+    if (name === undefined) throw new RangeError(`not a request key: ${request}`);
+    const at = deps.clock();
+    if ((await deps.journal.closeRound({ ...name, round, at })) !== undefined) return;
+    await house.fail(request, epoch, round, failure);
   }
 
   async function turnedAway(

@@ -4,7 +4,7 @@ import type { Queues } from '../../shared/queues.ts';
 import type { Batches } from '../../shared/records/batches.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Clock, dayOf } from '../../shared/time.ts';
-import { provenFrom } from '../generate/unknowns.ts';
+import { provenFrom } from '../generate/absence.ts';
 import type { House } from '../house.ts';
 import type { Candidate } from './candidates.ts';
 
@@ -109,7 +109,7 @@ export function createAttach(deps: AttachDeps): Attach {
     if (attached.code !== 'ok') return false;
     // Woken in between, it is in a later round.
     if (attached.round !== round) await writeIntent(attached.round);
-    await journal.takeId({ ...name, round: attached.round, requestId, at: clock() }, signal);
+    await journal.takeId({ ...name, round: attached.round, requestId, at: clock(), how: 'found' }, signal);
     await collect(request, attached.round, name.batch);
     return true;
   }

@@ -3,7 +3,7 @@ import type { MicroUsd } from '../../shared/money.ts';
 import type { Batches } from '../../shared/records/batches.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
-import { provenFrom } from '../generate/unknowns.ts';
+import { provenFrom } from '../generate/absence.ts';
 
 export interface UnknownsListDeps {
   readonly batches: Pick<Batches, 'read' | 'list'>;

@@ -1,4 +1,5 @@
 import { cancelAtFal, status } from './fal-world.ts';
+import { isSame, takeId } from './ids.ts';
 import { change, fail, type InHand } from './in-hand.ts';
 import type { Run } from './steps.ts';
 import { repeated, step } from './steps.ts';
@@ -10,17 +11,12 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   const { falId } = record;
   // Cannot be; if it is, the request stays submitted and the end of the schedule says so.
   if (falId === undefined) return;
-  // The durable copy of who has the id, for a Redis that has to be rebuilt. Someone else's can only be from before one.
-  const wanted = { request: plan.id, round };
-  const owner = yield* repeated('id', () => {
-    const isOurs = world.records.get(plan.id)?.epoch === inHand.epoch;
-    // Taken for granted, not kept by the code: docs/states.md.
-    if (world.rebuilds > inHand.rebuilds && !isOurs && world.mutation !== 'late-id-object') return undefined;
-    return createOnce(world.idObjects, falId, wanted);
-  });
-  if (owner === undefined) return;
+  // The durable word on whose it is, before anything is booked. It names another only after a Redis that lost writes.
+  const owner = yield* repeated('read id', () => world.idObjects.get(falId));
+  const isOurs =
+    owner === undefined ? yield* takeId(inHand, falId, 'found') : isSame(owner, { request: plan.id, round });
   const unasked = world.mutation === 'ids-without-round' || world.mutation === 'adopt-without-create-once';
-  if (!unasked && (owner.request !== plan.id || owner.round !== round)) {
+  if (!unasked && !isOurs) {
     yield* change(inHand, 'lose');
     return;
   }
@@ -30,8 +26,11 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   if (seen === 'running') return;
   if (seen.outcome === 'failed-free' || seen.outcome === 'never-started') {
     const again = seen.outcome === 'never-started' || record.reruns < MAX_RERUNS;
-    if (again) yield* change(inHand, 'rerun');
-    else yield* fail(inHand);
+    if (again) {
+      // In the store first, where a rebuild sees by it that this round has come to its end.
+      yield* repeated('result', () => createOnce(world.results, falId, { costMicroUsd: 0, unbilled: true }));
+      yield* change(inHand, 'rerun');
+    } else yield* fail(inHand);
     return;
   }
 

@@ -10,8 +10,6 @@ export interface InHand {
   readonly plan: RequestPlan;
   /** The process it runs in. */
   readonly worker: number;
-  /** How often Redis had been rebuilt when it began. */
-  readonly rebuilds: number;
   readonly epoch: number;
   readonly round: number;
 }
@@ -54,7 +52,7 @@ export function* fail(inHand: InHand): Run<void> {
 export function* accept(inHand: InHand, falId: string): Run<Outcome> {
   const { world, plan, round } = inHand;
   if (world.mutation === 'take-in-store-first') {
-    const wanted = { request: plan.id, round };
+    const wanted = { request: plan.id, round, how: 'found' } as const;
     const taken = yield* repeated(`take ${falId}`, () => createOnce(world.idObjects, falId, wanted));
     if (taken.request !== plan.id || taken.round !== round) return 'taken';
   }

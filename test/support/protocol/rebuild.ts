@@ -7,6 +7,7 @@ import {
   wordAndCap,
 } from '../../../src/shared/rebuild/derive.ts';
 import type { State } from '../../../src/shared/records/states.ts';
+import { closeRound, namedBy } from './ids.ts';
 import { EMPTY, goBack } from './memory.ts';
 import { moveClaims } from './redis-world.ts';
 import { type Run, step } from './steps.ts';
@@ -81,14 +82,16 @@ function* restoreBatch(
   const retried = retriedRounds(events);
   yield* step(`restore ${batch}`, () => world.batches.set(batch, word === 'held' ? 'running' : word));
   const inDoubt: RequestRecord[] = [];
-  for (const { plan, delivered, failedRound, sentRound } of traces) {
+  for (const { plan, delivered, failedRound, sentRound, rounds } of traces) {
     const names = { kind: 'pay', delivered, failedRound, sentRound } as const;
     const standing = standingByNames(names, word, retried.get(memberOf(world, plan)));
     const bookings = ledger
       .filter(({ request }) => request === plan.id)
       .map((entry) => bookingOf(world, entry));
     if (standing.state === 'doubt' && world.mutation !== 'rebuild-plans-anew') {
-      inDoubt.push(yield* readDoubt(world, plan, { round: standing.round, epoch, bookings, ledger }));
+      const earlier = rounds.filter((one) => one < standing.round && one > (failedRound ?? -1));
+      const round = (yield* liveAmong(world, plan, earlier)) ?? standing.round;
+      inDoubt.push(yield* readDoubt(world, plan, { round, epoch, bookings, ledger }));
       continue;
     }
     const seen = Math.max(failedRound ?? -1, sentRound ?? -1);
@@ -100,6 +103,22 @@ function* restoreBatch(
     );
   }
   return inDoubt;
+}
+
+/**
+ * The last intent may be one that a run of before an earlier rebuild wrote behind it, in a round to which nobody came
+ * since. Then an earlier round has an id that has not come to its end; all others are closed, so that no such run finds
+ * one for them any more.
+ */
+function* liveAmong(world: World, plan: RequestPlan, earlier: readonly number[]): Run<number | undefined> {
+  if (world.mutation === 'rebuild-trusts-the-last-intent') return undefined;
+  for (const round of earlier.toSorted((a, b) => b - a)) {
+    const falId = yield* closeRound(world, { request: plan.id, round });
+    if (falId === undefined) continue;
+    const result = yield* step('read result', () => world.results.get(falId));
+    if (result?.unbilled !== true) return round;
+  }
+  return undefined;
 }
 
 function* readDoubt(
@@ -117,12 +136,17 @@ function* readDoubt(
   const evidence = yield* step(`evidence of ${plan.id}`, (): Evidence & { readonly atS: number } => {
     const intent = world.intents.get(intentKey(plan.id, round));
     if (intent === undefined) throw new Error(`${plan.id} is lost: it is in doubt without an intent.`);
-    const ids = [...world.idObjects].map(([requestId, owner]) => ({
-      requestId,
-      segment: requestId,
-      owner: { ...nameOf(world, owner.request), round: owner.round },
-      named: owner.request === plan.id && owner.round === round,
-    }));
+    const named = namedBy(world, { request: plan.id, round });
+    const booked = found.ledger.filter(({ request }) => request === plan.id).map(({ falId }) => falId);
+    const ids = [...new Set([...named, ...booked])].map((requestId) => {
+      const owner = world.idObjects.get(requestId);
+      return {
+        requestId,
+        segment: requestId,
+        owner: owner && { ...nameOf(world, owner.request), round: owner.round },
+        named: named.includes(requestId),
+      };
+    });
     const entries = found.ledger
       .filter(({ request }) => request === plan.id)
       .map(({ falId, costMicroUsd }) => ({ idSegment: falId, costMicroUsd }));
@@ -166,14 +190,15 @@ function tracesOf(world: World, plan: RequestPlan) {
   const sent = [...world.intents.keys()]
     .filter((key) => key.startsWith(`${plan.id}/`))
     .map((key) => Number(key.slice(plan.id.length + 1)));
-  const got = [...world.idObjects.values()]
-    .filter(({ request }) => request === plan.id)
-    .map(({ round }) => round);
+  const got = [...world.roundObjects.keys()]
+    .filter((key) => key.startsWith(`${plan.id}/`))
+    .map((key) => Number(key.split('/')[1]));
   const rounds = [...sent, ...got];
   return {
     delivered: world.deliveries.has(plan.id),
     failedRound: world.failures.get(plan.id),
     sentRound: rounds.length === 0 ? undefined : Math.max(...rounds),
+    rounds: [...new Set(rounds)],
   };
 }
 

@@ -63,6 +63,7 @@ export function transition(world: World, change: Change): Outcome {
     if (refused !== undefined) return refused;
   }
   world.used.add(`${name} ${record.state}`);
+  if (name === 'lose') giveIdBack(world, record);
   moveMoney(world, record, change);
   if (row.to === 'planned' && name !== 'unhold') {
     if (name !== 'retry' || world.mutation !== 'retry-in-the-same-round') record.round += 1;
@@ -139,6 +140,15 @@ function takeId(world: World, record: RequestRecord, falId: string): boolean {
   if (owner !== undefined && !isOurs && !unasked) return false;
   world.ids.set(falId, { request: record.plan.id, round: record.round });
   return true;
+}
+
+/** The id is another's by the store, or another is this round's own. */
+function giveIdBack(world: World, record: RequestRecord): void {
+  const { falId, round, plan } = record;
+  record.falId = undefined;
+  if (falId === undefined || world.mutation === 'keep-lost-id') return;
+  const owner = world.ids.get(falId);
+  if (owner?.request === plan.id && owner.round === round) world.ids.delete(falId);
 }
 
 function refusal(world: World, record: RequestRecord): Outcome | undefined {

@@ -1,9 +1,18 @@
 import { list, type Submission } from './fal-world.ts';
+import { idOfRound, REFUSED } from './ids.ts';
 import { accept, change, type InHand } from './in-hand.ts';
 import type { Mutation } from './mutations.ts';
 import { hasLaterRivals } from './redis-world.ts';
 import { type Run, repeated, step } from './steps.ts';
-import { type Intent, intentKey, MARGIN_S, POST_WINDOW_S, SKEW_S, START_TIMEOUT_S } from './world.ts';
+import {
+  type Intent,
+  intentKey,
+  MARGIN_S,
+  POST_WINDOW_S,
+  SKEW_S,
+  START_TIMEOUT_S,
+  type Taken,
+} from './world.ts';
 
 /**
  * Finds out whether a POST whose answer was lost was accepted. From T on every entry that it can have made is in fal's
@@ -17,24 +26,67 @@ export function* resolveUnknown(inHand: InHand): Run<void> {
   const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
   // Cannot be; if it is, the request stays unknown and the end of the schedule says so.
   if (intent === undefined) return;
+  // A run of before a rebuild may have written it down since.
+  const known = yield* idOfRound(inHand);
+  if (known === REFUSED) {
+    yield* change(inHand, 'absent');
+    return;
+  }
+  if (known !== undefined) {
+    yield* accept(inHand, known);
+    return;
+  }
   // The clock is read before the list, and the rivals after it: both times the cautious order.
   const nowS = yield* step('clock', () => world.nowS);
   const listed = yield* step('list', () => list(world));
   if (listed === 'down') return;
-  const isTime = nowS >= intent.atS + POST_WINDOW_S + START_TIMEOUT_S + MARGIN_S;
+  const isTime = nowS >= provenFrom(intent.atS);
   if (!isTime && world.mutation !== 'adopt-among-rivals' && world.mutation !== 'absent-before-time') {
     if (yield* step('rivals', () => hasLaterRivals(world, plan.id, plan.prompt, intent.atS))) return;
   }
+  let undecided = false;
+  const owned: { readonly sentAtS: number; readonly owner: Taken }[] = [];
   for (const entry of candidates(listed, intent)) {
-    // The store knows of ids that Redis has forgotten.
+    // The store knows of ids that Redis has forgotten. What it does not know of yet may become free again.
     const owner = yield* repeated('read id', () => world.idObjects.get(entry.id));
     const isOurs = owner?.request === plan.id && owner.round === round;
-    if (owner !== undefined && !isOurs && !isUnasked(world.mutation)) continue;
+    if (owner !== undefined && !isOurs && !isUnasked(world.mutation)) {
+      owned.push({ sentAtS: entry.sentAtS, owner });
+      continue;
+    }
     const accepted = yield* accept(inHand, entry.id);
     if (accepted !== 'taken') return;
+    undecided ||= world.mutation !== 'taken-is-absent';
   }
-  if (isTime || world.mutation === 'absent-before-time') yield* change(inHand, 'absent');
+  if (undecided) return;
+  const isProof = isTime && (yield* isEverybodysTime(inHand, intent, nowS, owned));
+  if (isProof || world.mutation === 'absent-before-time') yield* change(inHand, 'absent');
 }
+
+/**
+ * Whether nothing can be left that is ours. An entry of our own window that another *found* may be ours, and then its own
+ * is there for us, or was found by yet another, each in its own time.
+ */
+function* isEverybodysTime(
+  { world }: InHand,
+  intent: Intent,
+  nowS: number,
+  owned: readonly { readonly sentAtS: number; readonly owner: Taken }[],
+): Run<boolean> {
+  if (world.mutation === 'absent-at-own-time') return true;
+  let reachS = intent.atS + POST_WINDOW_S + SKEW_S;
+  for (const { sentAtS, owner } of owned) {
+    if (sentAtS > reachS || owner.how === 'answered') continue;
+    const key = intentKey(owner.request, owner.round);
+    const theirs = yield* repeated('read their intent', () => world.intents.get(key));
+    if (theirs === undefined) continue;
+    if (nowS < provenFrom(theirs.atS)) return false;
+    reachS = Math.max(reachS, theirs.atS + POST_WINDOW_S + SKEW_S);
+  }
+  return true;
+}
+
+const provenFrom = (intentAtS: number) => intentAtS + POST_WINDOW_S + START_TIMEOUT_S + MARGIN_S;
 
 /** Breaks that take ids without asking the store either. */
 function isUnasked(mutation: Mutation | undefined): boolean {

@@ -1,5 +1,6 @@
 import { collect } from './collect.ts';
 import { post } from './fal-world.ts';
+import { refuse, takeId } from './ids.ts';
 import { accept, change, changed, fail, type InHand } from './in-hand.ts';
 import { activate, couldFit } from './redis-world.ts';
 import { CallFailed, type Run, repeated, step } from './steps.ts';
@@ -23,14 +24,7 @@ import {
 export function* work(world: World, plan: RequestPlan, worker: number, fate: () => number): Run<void> {
   const record = yield* step('activate', () => activate(world, plan.id));
   if (record === undefined) return;
-  const inHand: InHand = {
-    world,
-    plan,
-    worker,
-    rebuilds: world.rebuilds,
-    epoch: record.epoch,
-    round: record.round,
-  };
+  const inHand: InHand = { world, plan, worker, epoch: record.epoch, round: record.round };
   switch (record.state) {
     case 'planned':
       return yield* submit(inHand, fate);
@@ -113,12 +107,14 @@ function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
       yield* change(inHand, 'release');
       return;
     case 'never':
-      yield* fail(inHand);
+      if (yield* refuse(inHand)) yield* fail(inHand);
       return;
     case 'accepted': {
       const accepted = yield* accept(inHand, answer.falId);
       // A rival that was unknown has adopted it: what that rival submitted may now be ours to find.
       if (accepted === 'taken') yield* change(inHand, 'lose');
+      if (accepted !== 'ok') return;
+      if (!(yield* takeId(inHand, answer.falId, 'answered'))) yield* change(inHand, 'lose');
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { BatchEvent } from '../../../src/shared/journal-objects.ts';
 import type { State, TransitionName } from '../../../src/shared/records/states.ts';
 import type { Submission } from './fal-world.ts';
+import type { REFUSED } from './ids.ts';
 import type { WorkerMemory } from './memory.ts';
 import type { Mutation } from './mutations.ts';
 
@@ -62,6 +63,8 @@ export interface Intent {
 export interface Taken {
   readonly request: string;
   readonly round: number;
+  /** By fal's own answer to the POST it is certain; what was found may be the POST of another with the same input. */
+  readonly how: 'answered' | 'found';
 }
 
 export type BatchWord = 'running' | 'paused' | 'cancelled';
@@ -83,7 +86,7 @@ export interface World {
   readonly counters: Map<string, { reserved: number; spent: number }>;
   readonly claims: Map<string, string>;
   /** Who has fal's id; set in the same step as the record. */
-  readonly ids: Map<string, Taken>;
+  readonly ids: Map<string, Pick<Taken, 'request' | 'round'>>;
   memory: {
     life: number | undefined;
     /** Of each worker, the steps it took. */
@@ -104,9 +107,12 @@ export interface World {
   readonly failures: Map<string, number>;
   readonly deliveries: Set<string>;
   readonly intents: Map<string, Intent>;
+  /** What a round has, create-once: fal's id, or that fal refused it, by `<request>/<round>/<number>`. */
+  readonly roundObjects: Map<string, (Pick<Taken, 'how'> & { readonly falId: string }) | typeof REFUSED>;
   /** The durable copy of `ids`. */
   readonly idObjects: Map<string, Taken>;
-  readonly results: Map<string, { readonly costMicroUsd: number }>;
+  /** `unbilled`: the run failed, or never started, and a new one may be made. */
+  readonly results: Map<string, { readonly costMicroUsd: number; readonly unbilled?: true }>;
   readonly ledger: Map<string, LedgerEntry>;
   readonly originals: Map<string, string>;
   // fal
@@ -160,6 +166,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
     deliveries: new Set(),
     intents: new Map(),
     ids: new Map(),
+    roundObjects: new Map(),
     idObjects: new Map(),
     results: new Map(),
     ledger: new Map(),

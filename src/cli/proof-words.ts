@@ -14,7 +14,7 @@ export function proofSentence(batch: string, { rows, payableRows, maxMicroUsd }:
   const waiting = payableRows - rows.length;
   if (payableRows === 0) return 'proof: nothing is to be paid, so nothing waits';
   if (waiting === 0)
-    return `proof: only ${count(payableRows, 'shot')} of the list cost something, so all run and none waits`;
+    return `proof: only ${count(payableRows, 'shot')} of the list cost${payableRows === 1 ? 's' : ''} something, so all run and none waits`;
   return `proof: ${count(rows.length, 'shot')} of ${payableRows.toLocaleString('en')} first, at most ${formatUsd(maxMicroUsd)}; ${waiting === 1 ? 'the other one waits' : `the other ${waiting.toLocaleString('en')} wait`} for shotlist approve ${batch}`;
 }
 

@@ -40,6 +40,7 @@ const life = fc.record({
   ),
   cut: fc.nat(40),
   word: fc.constantFrom('running', 'paused', 'cancelled'),
+  waitsForProof: fc.boolean(),
 });
 
 const name = { batch: 'b', row: 0, part: 0 };
@@ -115,13 +116,13 @@ const ENTRY = {
 async function restored(
   journal: Journal,
   store: ReturnType<typeof mapStore>,
-  word: 'running' | 'paused' | 'cancelled',
+  { word, waitsForProof }: { word: 'running' | 'paused' | 'cancelled'; waitsForProof: boolean },
 ): Promise<RestoredRecord> {
   const traces = await tracesOf(store, 'b');
   const sentRound = sentRoundOf(traces, '0.0');
   const failedRound = traces.failed.get('0.0');
   const standing = standingByNames(
-    { kind: 'pay', delivered: traces.delivered.has('0.0'), failedRound, sentRound },
+    { kind: 'pay', delivered: traces.delivered.has('0.0'), failedRound, sentRound, waitsForProof },
     word,
   );
   if (standing.state !== 'doubt') {
@@ -167,20 +168,22 @@ const ROW: PlanRow = {
 describe('a request restored from any prefix of its journal', () => {
   it('never lets what may have been paid be paid again, and counts it exactly once', async () => {
     await fc.assert(
-      fc.asyncProperty(life, async ({ word, rounds, cut }) => {
+      fc.asyncProperty(life, async ({ word, waitsForProof, rounds, cut }) => {
         const store = mapStore();
         const truth: Truth = { payable: new Set(), lastRound: -1 };
         await play(rounds, new Journal({ store: cutAfter(store, cut) }), truth).catch((error: unknown) => {
           if (!(error instanceof Cut)) throw error;
         });
         const journal = new Journal({ store });
-        const record = await restored(journal, store, word);
+        const record = await restored(journal, store, { word, waitsForProof });
         const entries: LedgerTrace[] = [];
         for await (const entry of journal.listLedger()) entries.push(entry);
 
         if (truth.payable.size > 0) {
           expect(['planned', 'cancelled', 'held']).not.toContain(record.state);
         }
+        // Only what has sent nothing waits for a person's word on the proof.
+        expect(record.state === 'held').toBe(waitsForProof && word !== 'cancelled' && truth.lastRound < 0);
         // What goes on goes on in a round of its own: no intent of before stands in its way.
         if (record.state === 'planned') expect(record.round).toBeGreaterThan(truth.lastRound);
         const isBooked = entries.length > 0;

@@ -92,11 +92,15 @@ details code { display: block; font-size: 11px; user-select: all; }
   .top { padding: 0 0 12px; }
   .figures { gap: 8px 28px; margin-top: 12px; }
   .figures dd { font-size: 15px; }
+  .figures dt, .figures small, .cost, .cost strong, .kind, .state, .options span, .reason { font-size: 8.5px; }
   .filter, details { display: none; }
   .shots { grid-template-columns: repeat(4, 1fr); gap: 8px; }
   .shot { content-visibility: visible; break-inside: avoid; border-radius: 4px; }
   .words { padding: 6px 8px; }
-  h2 { font-size: 11px; }
+  h2 { margin: 0 0 3px; font-size: 10px; }
+  .prompt, .options, .reason { margin-bottom: 5px; }
+  .options span { padding: 0 4px; line-height: 1.5; }
+  h2 small { font-size: 8.5px; }
   .prompt { max-height: none; }
   .callout, .state { border: 1px solid var(--line); }
 }

@@ -58,7 +58,7 @@ export async function planRerender(head: Head, recipe: string, deps: RerenderDep
       images += indices.length;
       const json = JSON.stringify(row);
       hash.update(json);
-      await spool.add(json);
+      await spool.add(json, { row: row.row, requests: row.requests });
     }
     await spool.finish();
     if (shots === 0) {
@@ -75,6 +75,7 @@ export async function planRerender(head: Head, recipe: string, deps: RerenderDep
       warnings: [],
       chunkCount: spool.chunkCount,
       chunk: (index) => spool.read(index),
+      requests: (index) => spool.requests(index),
       [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),
     };
   } catch (thrown) {

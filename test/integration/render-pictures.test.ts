@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { PICTURE_LIMITS } from '../../src/shared/media.ts';
+import { PICTURE_LIMITS, PictureError } from '../../src/shared/media.ts';
 import { loadRecipes, parseRecipe, type Recipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { inspect } from '../../src/worker/render/inspect.ts';
 import { xmpOf } from '../../src/worker/render/provenance.ts';
 import { type Rendered, renderAll } from '../../src/worker/render/render.ts';
+import { readPage, tableOf } from '../support/docs.ts';
 import {
   animatedWebp,
   cmykJpeg,
@@ -268,5 +269,43 @@ describe('bad pictures fail with a reason', () => {
         frames: 1,
       },
     );
+  });
+});
+
+describe('docs/recipes.md', () => {
+  const small = { width: 40, height: 30 };
+  const made: Readonly<Record<string, () => Promise<Buffer>>> = {
+    'no bytes': async () => Buffer.alloc(0),
+    'a file that ends early': async () =>
+      (await noise({ width: 300, height: 300 }, 'png')).subarray(0, 90_000),
+    'a file of another kind': async () => Buffer.from('<!doctype html><title>404</title>'),
+    'more than 40 megapixels': () => hugeFlatPng({ width: 8_000, height: 6_000 }),
+    'more than 32 MiB': async () => Buffer.alloc(PICTURE_LIMITS.maxBytes + 1),
+    'an animation': () => animatedWebp(small),
+    CMYK: () => cmykJpeg(small),
+    '16 bits a channel': () => png16(small),
+    'another colour profile': () => p3Png(small),
+    'turned by EXIF': () => turnedJpeg(small),
+  };
+
+  /** As the render child does: first the header, then all of it. */
+  async function outcomeOf(original: Buffer): Promise<string> {
+    try {
+      await inspect(original, PICTURE_LIMITS);
+      await expectHonest(await render(original, catalog));
+      return 'rendered';
+    } catch (error) {
+      if (error instanceof PictureError) return error.code;
+      throw error;
+    }
+  }
+
+  it('says of each unusual picture what becomes of it', async () => {
+    const rows = tableOf(await readPage('docs/recipes.md'), 'original');
+    expect(rows.map(([original]) => original)).toEqual(Object.keys(made));
+    for (const [original = '', outcome = ''] of rows) {
+      const picture = await made[original]?.();
+      expect(outcome).toMatch(new RegExp(`^${await outcomeOf(picture ?? Buffer.alloc(0))}\\b`));
+    }
   });
 });

@@ -40,8 +40,8 @@ const RETRIED = {
   prepare({ faults }: FalSimulator) {
     const isOf = (prompt: string) => (request: { input: Readonly<Record<string, unknown>> | undefined }) =>
       request.input?.['prompt'] === prompt;
-    for (const of of [1, 2])
-      faults.add({ on: 'submit', kind: 'invalid', times: 1, when: isOf(`${REFUSED} ${of}`) });
+    for (const nth of [1, 2])
+      faults.add({ on: 'submit', kind: 'invalid', times: 1, when: isOf(`${REFUSED} ${nth}`) });
     faults.add({ on: 'media', kind: 'corrupt', when: isOf('a broken plate') });
   },
   zombieWakes: () => delay(1_000),

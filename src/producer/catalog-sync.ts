@@ -36,7 +36,7 @@ const SHOWN_GONE = 20;
 
 /**
  * Reads the plan that the catalog was last. undefined where there is none to compare with: the first list of its name,
- * or a plan that is no longer whole in the store, which `warn` is told. Memory: 42 MB for a million rows.
+ * or a plan that is no longer whole in the store, which `warn` is told. Memory: 26 MB for a million rows.
  */
 export async function openCatalogSync(
   catalog: string,

@@ -20,20 +20,23 @@ export function tightest(rooms: readonly Room[]): Room | undefined {
   return rooms.toSorted((a, b) => a.leftMicroUsd - b.leftMicroUsd)[0];
 }
 
+/** Rows a segment: segments are never copied, so the sums grow without a moment in which they are held twice. */
+const SEGMENT = 65_536;
+
 /** What the rows of a list cost together, each at its dearest: eight bytes a row. */
 export class RowCosts {
-  /** Of this row and all before it. */
-  #sums = new Float64Array(1_024);
+  /** Of a row and all before it. */
+  readonly #sums: Float64Array[] = [];
+  #total: MicroUsd = 0;
   #rows = 0;
 
   add(requests: readonly Pick<PlannedRequest, 'maxMicroUsd'>[]): void {
-    if (this.#rows === this.#sums.length) {
-      const grown = new Float64Array(this.#sums.length * 2);
-      grown.set(this.#sums);
-      this.#sums = grown;
-    }
-    const before = this.#rows === 0 ? 0 : (this.#sums[this.#rows - 1] ?? 0);
-    this.#sums[this.#rows] = requests.reduce((sum, { maxMicroUsd }) => sum + maxMicroUsd, before);
+    const at = this.#rows % SEGMENT;
+    const open = at === 0 ? undefined : this.#sums.at(-1);
+    const segment = open ?? new Float64Array(SEGMENT);
+    if (open === undefined) this.#sums.push(segment);
+    for (const { maxMicroUsd } of requests) this.#total += maxMicroUsd;
+    segment[at] = this.#total;
     this.#rows += 1;
   }
 
@@ -44,7 +47,7 @@ export class RowCosts {
     let to = this.#rows;
     while (from < to) {
       const middle = (from + to) >>> 1;
-      if ((this.#sums[middle] ?? 0) <= amount) from = middle + 1;
+      if ((this.#sums[Math.floor(middle / SEGMENT)]?.[middle % SEGMENT] ?? 0) <= amount) from = middle + 1;
       else to = middle;
     }
     return from;

@@ -1,6 +1,7 @@
 import { newestEntry } from '../shared/catalog.ts';
 import { MalformedError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
+import { leanHeap } from '../shared/lean-heap.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import type { PlanShot } from '../shared/plan-row.ts';
 import { planShots } from '../shared/plan-shots.ts';
@@ -33,6 +34,8 @@ export interface CatalogSyncDeps {
 }
 
 const SHOWN_GONE = 20;
+/** Rows of an earlier list from which on the tables of a comparison weigh. */
+const LARGE = 100_000;
 
 /**
  * Reads the plan that the catalog was last. undefined where there is none to compare with: the first list of its name,
@@ -46,6 +49,7 @@ export async function openCatalogSync(
   const entry = await newestEntry(store, catalog, signal);
   const head = entry === undefined ? undefined : await journal.readHead(entry.batch, signal);
   if (head === undefined) return undefined;
+  if (head.shots >= LARGE) leanHeap();
   const earlier = new ShotTable(head.shots);
   try {
     for await (const shot of planShots(head, store, signal)) earlier.add(shot);

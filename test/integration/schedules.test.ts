@@ -165,13 +165,16 @@ describe('a run that is due while the one before goes on', () => {
   }
 
   it('is skipped, and says why', async () => {
-    const { one, first, second } = await twice('skip');
+    const { one, first, ring, second } = await twice('skip');
     await using _one = one;
     expect(second).toMatchObject({
       outcome: 'skipped',
       before: first.batch,
       error: `${first.batch} has not ended: it is running`,
     });
+    // And so is the next one, though the last run before it queued nothing.
+    const third = await runDue({ ...ring, dueMs: ring.dueMs + HOUR_MS }, never, one.runDeps);
+    expect(third).toMatchObject({ outcome: 'skipped', before: first.batch });
     expect(await one.workshop.shop.batches.list()).toEqual([first.batch]);
   });
 
@@ -213,6 +216,19 @@ describe('a list that is broken', () => {
     await one.untilRuns('tick', (found) => found.some(({ outcome }) => outcome === 'queued'));
   });
 
+  it('stays failed when the same due time fires again: what is mended by then is for the next', async () => {
+    await using one = await openScheduling();
+    const { rule, lastDueMs, addedMs } = eachHour();
+    await one.writeList('id,prompt\n');
+    await one.add({ name: 'hourly', rule }, addedMs);
+    const ring = { name: 'hourly', dueMs: lastDueMs, isRepeat: false };
+    const run = await runDue(ring, never, one.runDeps);
+    expect(run).toMatchObject({ outcome: 'failed' });
+    await one.writeList(LIST);
+    expect(await runDue(ring, never, one.runDeps)).toEqual(run);
+    expect(await one.workshop.shop.batches.list()).toEqual([]);
+  });
+
   it('keeps the first lines of a thousand faults', async () => {
     await using one = await openScheduling();
     const { rule, lastDueMs, addedMs } = eachHour();
@@ -235,11 +251,17 @@ describe('a store that is away', () => {
     const ring = { name: 'hourly', dueMs: lastDueMs - HOUR_MS, isRepeat: false };
     await expect(runDue(ring, never, deps)).rejects.toBe(away);
     expect(await one.runs('hourly')).toEqual([]);
-    // The store is back when an old bell is tried again: it leaves it to one for the last due time.
+    // An old bell that is tried again leaves it to one for the last due time, which all others that wait leave it to, too.
     expect(await runDue({ ...ring, isRepeat: true }, never, one.runDeps)).toBeUndefined();
+    expect(
+      await runDue({ ...ring, dueMs: ring.dueMs - HOUR_MS, isRepeat: true }, never, one.runDeps),
+    ).toBeUndefined();
+    const { client, prefix } = one.workshop.redis;
+    expect(await client.lrange(`${prefix}:schedule:wait`, 0, -1)).toEqual([`late-hourly-${lastDueMs}`]);
     await one.startWorker();
-    await one.untilRuns('hourly', (found) => found.length === 1);
-    expect(await one.runs('hourly')).toMatchObject([{ due: lastDueMs, outcome: 'queued' }]);
+    expect(await one.untilRuns('hourly', (found) => found.length === 1)).toMatchObject([
+      { due: lastDueMs, outcome: 'queued' },
+    ]);
   });
 });
 

@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
 import { rebuildDepsOf } from '../../src/cli/rebuild-command.ts';
 import { resumeAll } from '../../src/producer/batches.ts';
+import { Journal } from '../../src/shared/journal.ts';
 import { rebuildAll } from '../../src/shared/rebuild/rebuild.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
@@ -62,6 +63,60 @@ describe('a rebuild that another one has replaced', () => {
     frozen.goOn();
     await frozen.rebuilding;
     expect(await batches.stopped()).toBeUndefined();
+  }, 30_000);
+});
+
+describe('while everything is rebuilt', () => {
+  it('a list that is being queued breaks off, and is whole when it is queued again', async () => {
+    await using workshop = await openWorkshop(QUICK);
+    const frozen = frozenAtTheLedger(workshop);
+    await frozen.reached;
+
+    await expect(workshop.enqueueRows(shots, { batch: 'cups' })).rejects.toThrow(
+      /run the same command again/,
+    );
+    // As one that had come to its last step before Redis was wiped.
+    expect(await workshop.shop.batches.complete('bowls')).toBe(false);
+    expect(await workshop.redis.client.exists(`${workshop.redis.prefix}:batch:bowls`)).toBe(0);
+    frozen.goOn();
+    await frozen.rebuilding;
+
+    await workshop.enqueueRows(shots, { batch: 'cups' });
+    expect(await workshop.status('cups')).toMatchObject({
+      state: 'running',
+      counts: { planned: shots.length },
+    });
+  }, 30_000);
+
+  it('a batch that a person cancels stays cancelled, whatever had been read of it', async () => {
+    await using workshop = await openWorkshop(QUICK);
+    const { shop, redis, config } = workshop;
+    const batch = await workshop.enqueueRows(shots);
+    const gate = new EventEmitter();
+    const reached = once(gate, 'reached');
+    const goesOn = once(gate, 'goes-on');
+    const journal = new (class extends Journal {
+      override async events(...asked: Parameters<Journal['events']>) {
+        const events = await super.events(...asked);
+        gate.emit('reached');
+        await goesOn;
+        return events;
+      }
+    })({ store: shop.store });
+    const deps = rebuildDepsOf(shop, { prefix: redis.prefix, ttlH: config.recordTtlH }, () => undefined);
+    const rebuilding = rebuildAll({ ...deps, journal }, AbortSignal.timeout(20_000));
+    await reached;
+
+    // The command had looked at the batch before Redis was wiped.
+    await shop.journal.writeEvent(batch, { kind: 'cancel', at: Date.now() }, 'person');
+    await shop.batches.setWord(batch, 'cancelled');
+    gate.emit('goes-on');
+    await rebuilding;
+
+    expect(await workshop.status(batch)).toMatchObject({
+      state: 'cancelled',
+      counts: { planned: 0, cancelled: shots.length },
+    });
   }, 30_000);
 });
 

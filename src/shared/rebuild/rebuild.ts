@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import type { Journal } from '../journal.ts';
-import { type Head, head as headSchema, type LedgerTrace } from '../journal-objects.ts';
+import { type BatchEvent, type Head, head as headSchema, type LedgerTrace } from '../journal-objects.ts';
 import { encodeSegment, objectKeys } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -212,18 +212,10 @@ async function restoreBatch(
   const { store, journal, restore } = deps;
   const { batch } = head;
   const traces = await tracesOf(store, batch, signal);
-  const events = await journal.events(batch, signal);
-  const { word, cap } = wordAndCap(events, head.cap);
+  const events = await restoreWord(head, money, deps, signal);
+  const { word } = wordAndCap(events, head.cap);
   const retried = retriedRounds(events);
-  const proof = proofOf(head, events);
-  const waits = waitsForProof(head, proof);
-  await restore.batch(head, {
-    word,
-    cap,
-    proof,
-    spent: money?.costMicroUsd ?? 0,
-    images: money?.numImages ?? 0,
-  });
+  const waits = waitsForProof(head, proofOf(head, events));
   const inDoubt: InDoubt[] = [];
   const booked = { requests: 0, estimate: 0 };
   for (const chunk of [...traces.chunks].sort((a, b) => a - b)) {
@@ -266,6 +258,30 @@ async function restoreBatch(
   await restore.booked(batch, booked);
   deps.say(`${batch}: ${word}, ${inDoubt.length} requests were under way`);
   return { inDoubt, chunks: traces.chunks.size };
+}
+
+/**
+ * The batch itself. A person's word is in the store before it is in Redis: what comes while this reads finds no batch in
+ * Redis to say it to, and is found here by looking once more. Resolves to the events that it is restored by.
+ */
+async function restoreWord(
+  head: Head,
+  money: BatchSpent | undefined,
+  { journal, restore }: RebuildDeps,
+  signal: AbortSignal,
+): Promise<readonly BatchEvent[]> {
+  let events = await journal.events(head.batch, signal);
+  for (;;) {
+    await restore.batch(head, {
+      ...wordAndCap(events, head.cap),
+      proof: proofOf(head, events),
+      spent: money?.costMicroUsd ?? 0,
+      images: money?.numImages ?? 0,
+    });
+    const now = await journal.events(head.batch, signal);
+    if (now.length === events.length) return now;
+    events = now;
+  }
 }
 
 /** `whole`: the batches whose plan stands in full. The rest of the others comes with the command that queued them. */

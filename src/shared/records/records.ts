@@ -231,7 +231,7 @@ export class Records {
 
   /**
    * Creates the records that are not there yet, in one step, and answers each one's present state and round.
-   * undefined when the batch is not in Redis. At most a plan chunk's worth of items a call.
+   * undefined when the batch is not in Redis, or is being rebuilt. At most a plan chunk's worth of items a call.
    */
   async create(
     batch: string,

@@ -43,9 +43,10 @@ for _, key in ipairs(a.keys) do redis.call('UNLINK', key) end
 return 1
 `;
 
-/** Hashes and what is set in them: of a batch, of the life that is in force. */
+/** Hashes and what is set in them, in new ones where they are to be `fresh`: of a batch, of the life that is in force. */
 export const PUT = `${MINE}
 for key, fields in pairs(a.hashes) do
+  if a.fresh then redis.call('DEL', P .. key) end
   for field, value in pairs(fields) do redis.call('HSET', P .. key, field, value) end
 end
 if a.listed then redis.call('ZADD', P .. ':batches', a.listed.at, a.listed.batch) end

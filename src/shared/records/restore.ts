@@ -128,6 +128,7 @@ export class Restore {
       images,
     };
     await this.#step(PUT, {
+      fresh: true,
       hashes: { [`:batch:${batch}`]: texts(fields), [`:money:batch:${batch}`]: texts({ s: spent }) },
       listed: { batch, at: String(at) },
     });

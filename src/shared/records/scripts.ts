@@ -66,7 +66,11 @@ return redis.call('HGETALL', rec)
  */
 export const CREATE = `${COMMON}
 local bat = P .. ':batch:' .. a.batch
-if redis.call('EXISTS', bat) == 0 then return cjson.encode({ code = 'absent' }) end
+if redis.call('HEXISTS', bat, 'digest') == 0 then return cjson.encode({ code = 'absent' }) end
+-- A rebuild reads the plan as it stands in the store, and would count what is made here a second time.
+if redis.call('HEXISTS', P .. ':rebuild', '*') == 1 or redis.call('HEXISTS', P .. ':rebuild', 'batch:' .. a.batch) == 1 then
+  return cjson.encode({ code = 'absent' })
+end
 local others, open, counts = {}, {}, {}
 -- Looked at in this same step: a person's word may come while the list is still being queued.
 local proof = redis.call('HGET', bat, 'proof') == 'open'
@@ -100,6 +104,8 @@ return cjson.encode({ code = 'ok', others = others })
 /** Marks the enqueue as complete; from then on an empty open set means that the batch has ended. */
 export const COMPLETE = `${COMMON}
 local bat = P .. ':batch:' .. a.batch
+-- Lost in this moment: a rebuild says by itself whether all of it is there.
+if redis.call('HEXISTS', bat, 'digest') == 0 then return 0 end
 redis.call('HSET', bat, 'enq', '1')
 -- Paused or cancelled while it was enqueued: jobs were added behind those that were cleared.
 if redis.call('HGET', bat, 'word') ~= 'running' then leaveBehind(a.batch, 'j' .. a.token) end

@@ -36,7 +36,7 @@ export async function runOperationCrash(
   redisUrl: string,
 ): Promise<CrashOutcome> {
   const operation: Operation = OPERATIONS[name];
-  const { command, when, list, ends } = operation;
+  const { command, when, list, ends, restLimitMs = REST_LIMIT_MS } = operation;
   await using stage = await openOperationStage(operation, redisUrl);
   await operation.before?.(stage);
   const person = await stage.startProcess('operator', {
@@ -56,7 +56,7 @@ export async function runOperationCrash(
     await untilDead(person);
     await person.ended;
   }
-  const rested = await untilAtRest(stage, [list.batch], REST_LIMIT_MS);
+  const rested = await untilAtRest(stage, [list.batch], restLimitMs);
   const recoveryMs = performance.now() - diedMs;
   const findings = await inspectStage(stage, [{ batch: list.batch, rows: rowsWanted(operation), ends }]);
   const violations = [

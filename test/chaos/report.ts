@@ -48,7 +48,9 @@ function results(summaries: readonly Summary[]): string[] {
     summaries.map((one) => [
       one.kind === 'points' ? `${one.points} points and pairs of them` : 'nemesis',
       `\`${one.seed}\``,
-      number(one.runs),
+      one.planned === undefined || one.planned === one.runs
+        ? number(one.runs)
+        : `${number(one.runs)} of ${number(one.planned)}`,
       number(total(one.faults)),
       number(one.requests),
       number(one.images),

@@ -7,22 +7,16 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openFolderStore } from '../src/local/folder-store.ts';
-import { readList } from '../src/producer/list.ts';
-import { planList } from '../src/producer/plan.ts';
 import { Journal } from '../src/shared/journal.ts';
-import { objectKeys } from '../src/shared/keys.ts';
-import { defaultRegistry } from '../src/shared/models/registry.ts';
-import { originalsOf } from '../src/shared/originals.ts';
-import { readPlanChunk } from '../src/shared/plan-row.ts';
 import { Batches } from '../src/shared/records/batches.ts';
 import { openRedis } from '../src/shared/redis.ts';
 import { sleep, systemClock } from '../src/shared/time.ts';
-import { xmpOf } from '../src/worker/render/provenance.ts';
 import { type BareRun, bareSharp } from './support/bare-sharp.ts';
 import { writeList } from './support/catalog-list.ts';
 import { bench } from './support/figures.ts';
 import { photographs } from './support/photographs.ts';
 import { runShotlist } from './support/program.ts';
+import { storeAsMade, storeFolder } from './support/stored-pictures.ts';
 import { benchGround } from './support/temp.ts';
 
 const PICTURES = 80;
@@ -65,37 +59,6 @@ await bench('render', async () => {
 
 function perSecond(ms: number): number {
   return (PICTURES / ms) * 1_000;
-}
-
-/**
- * Puts the pictures where the list's originals belong: so nothing is asked of fal, and all that is left is to render.
- * Resolves to the label (XMP) of each picture's renditions.
- */
-async function storeAsMade(folder: string, pictures: readonly Buffer[]): Promise<string[]> {
-  const labels: string[] = [];
-  const registry = defaultRegistry();
-  await using plan = await planList({
-    rows: readList({ kind: 'file', path: join(folder, 'catalog.csv') }, {}),
-    listName: 'catalog.csv',
-    options: { inputs: {} },
-    registry,
-    recipes: new Set(['catalog']),
-    made: async () => [],
-    hashOf: async () => '',
-    spoolFolder: folder,
-    clock: systemClock,
-  });
-  await using store = await openFolderStore({ folder: storeFolder(folder) });
-  for (let chunk = 0; chunk < plan.chunkCount; chunk += 1) {
-    for (const { row, shotKey, model } of readPlanChunk(await plan.chunk(chunk))) {
-      const picture = pictures[row];
-      if (picture === undefined) throw new Error(`no picture for row ${row}`);
-      await store.putOnce(objectKeys.original(shotKey, 0, 'png'), picture, { contentType: 'image/png' });
-      const [original] = await originalsOf(store, shotKey);
-      labels[row] = xmpOf({ model, madeAtMs: original?.storedAtMs ?? 0 });
-    }
-  }
-  return labels;
 }
 
 /** The built program, `run`; `renderMs` from the first record that is rendered to the last that is delivered. */
@@ -160,9 +123,4 @@ async function countSame(folder: string, { sha256 }: BareRun): Promise<number> {
     }
   }
   return same;
-}
-
-/** Where the program keeps what it stores, when it is told of no bucket. */
-function storeFolder(folder: string): string {
-  return join(folder, '.shotlist', 'store');
 }

@@ -11,13 +11,20 @@ export interface ProgramRun {
   readonly peakRssBytes: number;
 }
 
+export interface RunOptions {
+  readonly cwd: string;
+  readonly settings: Readonly<Record<string, string>>;
+  /** Told the process's id. */
+  readonly onStart?: (pid: number) => void;
+}
+
 /**
  * Runs the built program as a person would, with `--json`. `settings` is its whole environment, apart from what a
  * process needs to live. Rejects with what it wrote when it does not end with 0.
  */
 export async function runShotlist(
   args: readonly string[],
-  { cwd, settings }: { readonly cwd: string; readonly settings: Readonly<Record<string, string>> },
+  { cwd, settings, onStart }: RunOptions,
 ): Promise<ProgramRun> {
   const peakFile = join(cwd, 'peak-rss');
   const startedAt = performance.now();
@@ -30,6 +37,7 @@ export async function runShotlist(
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  if (child.pid !== undefined) onStart?.(child.pid);
   const [stdout, stderr, [code, signal]] = await Promise.all([
     textOf(child.stdout),
     textOf(child.stderr),

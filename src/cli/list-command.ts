@@ -26,6 +26,7 @@ export function fittedCommand(
     option(name, args[name]);
   const flags = new Set(registry.models.flatMap(({ inputs }) => inputs.map((input) => input.flag)));
   for (const name of flags) if (name !== flag) option(name, args[attributeOf(name)]);
+  option('allow-unlabelled', args['allowUnlabelled']);
   option('proof', args.proof);
   option('prune', args.prune);
   option('on-done', args.onDone);

@@ -68,7 +68,7 @@ function program(): Command {
     .addOption(json())
     .addHelpText(
       'after',
-      '\nExamples:\n  shotlist run catalog.csv --simulate\n  shotlist run catalog.csv --cap 20\n  shotlist run --prompt "A red mug on oak" --variants 4',
+      '\nExamples:\n  shotlist run catalog.csv --simulate\n  shotlist run catalog.csv --dry-run --fit 20\n  shotlist run catalog.csv --cap 20\n  shotlist run --prompt "A red mug on oak" --variants 4',
     )
     .action(async (list, args) => {
       exit = await runCommand(context, list, args);

@@ -67,7 +67,9 @@ export async function finishOf(
   const byRateMs = ((requests - 1) * submitRate.durationMs) / submitRate.max + longestMs;
   return {
     seconds: Math.ceil(Math.max(bySlotsMs, byRateMs) / 1_000),
-    binds: byRateMs > bySlotsMs ? 'submit-rate' : 'slots',
+    // By what each lets through: of a list that fits into the slots at once, the rate decides a moment and no more.
+    binds:
+      totalMs / requests / concurrency < submitRate.durationMs / submitRate.max ? 'submit-rate' : 'slots',
     learned: learned === requests ? 'all' : learned === 0 ? 'none' : 'some',
   };
 }

@@ -28,8 +28,21 @@ describe('the time to finish', () => {
 
   it('is never less than one request takes', async () => {
     const deps = { latencyOf: learned({ a: 10_000 }), concurrency: 50, submitRate: perSecond };
-    expect(await finishOf(kindsOf({ a: 3 }), deps)).toMatchObject({ seconds: 11, binds: 'submit-rate' });
-    expect(await finishOf(kindsOf({ a: 1 }), deps)).toMatchObject({ seconds: 10, binds: 'slots' });
+    expect(await finishOf(kindsOf({ a: 3 }), deps)).toMatchObject({ seconds: 11 });
+    expect(await finishOf(kindsOf({ a: 1 }), deps)).toMatchObject({ seconds: 10 });
+  });
+
+  it('is decided by what lets fewer through, also where a short list fits into the slots at once', async () => {
+    const binds = async (concurrency: number) =>
+      (
+        await finishOf(kindsOf({ a: 3 }), {
+          latencyOf: learned({ a: 10_000 }),
+          concurrency,
+          submitRate: perSecond,
+        })
+      )?.binds;
+    expect(await binds(99)).toBe('slots');
+    expect(await binds(101)).toBe('submit-rate');
   });
 
   it('is what the submit rate lets through where that is less than the slots could take', async () => {

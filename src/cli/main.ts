@@ -1,21 +1,8 @@
 #!/usr/bin/env node
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { messageOf, UnavailableError, UserError } from '../shared/errors.ts';
-import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, cleaned, EXIT, type Exit, say } from './context.ts';
-import { addDoctorCommand } from './doctor-command.ts';
-import { enqueueCommand } from './enqueue-command.ts';
-import { addListArguments } from './list-arguments.ts';
 import { addOperatorCommands } from './operator-commands.ts';
-import { addRebuildCommand } from './rebuild-command.ts';
-import { addRecipeCommands } from './recipe-command.ts';
-import { addReconcileCommand } from './reconcile-command.ts';
-import { addRedoCommand } from './redo-command.ts';
-import { addRerenderCommand } from './rerender-command.ts';
-import { runCommand } from './run-command.ts';
-import { addScheduleCommands } from './schedule-command.ts';
-import { addUnknownCommands } from './unknown-command.ts';
-import { addWorkerCommand } from './worker-command.ts';
 
 // The SDK warns on Node 20, which this program supports for as long as its parts do.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
@@ -53,71 +40,29 @@ const context: Context = {
 
 let exit: Exit = EXIT.ok;
 
-function program(): Command {
-  const registry = defaultRegistry();
-  const cli = new Command('shotlist')
+function shotlist(): Command {
+  return new Command('shotlist')
     .description('Turns a catalog list into finished product pictures, and accounts for every cent.')
     .showHelpAfterError('(add --help for what can be given)')
     .exitOverride();
-  const json = () => new Option('--json', 'print the result as one JSON document on standard output');
+}
 
-  addListArguments(
-    cli.command('run').description('make the pictures of a list: enqueue, work and watch until it ends'),
-    registry,
-  )
-    .addOption(json())
-    .addHelpText(
-      'after',
-      '\nExamples:\n  shotlist run catalog.csv --simulate\n  shotlist run catalog.csv --dry-run --fit 20\n  shotlist run catalog.csv --cap 20\n  shotlist run --prompt "A red mug on oak" --variants 4',
-    )
-    .action(async (list, args) => {
-      exit = await runCommand(context, list, args);
-    });
-  addListArguments(cli.command('enqueue').description('queue a list; workers make the pictures'), registry)
-    .option('--watch', 'follow it until it ends')
-    .addOption(json())
-    .action(async (list, args) => {
-      exit = await enqueueCommand(context, list, args);
-    });
-  addWorkerCommand(cli, context, (came) => {
+/** Somebody waits for `status`, `pause` or `cancel`: these must not wait for the packages of all other commands. */
+async function program(name: string | undefined): Promise<Command> {
+  const done = (came: Exit) => {
     exit = came;
-  });
-  addOperatorCommands(cli, context, (came) => {
-    exit = came;
-  });
-  addRedoCommand(cli, context, (came) => {
-    exit = came;
-  });
-  addRebuildCommand(cli, context, (came) => {
-    exit = came;
-  });
-  addDoctorCommand(cli, context, (came) => {
-    exit = came;
-  });
-  addUnknownCommands(cli, context, (came) => {
-    exit = came;
-  });
-  addRerenderCommand(cli, context, (came) => {
-    exit = came;
-  });
-  addRecipeCommands(cli, context, (came) => {
-    exit = came;
-  });
-  addReconcileCommand(cli, context, (came) => {
-    exit = came;
-  });
-  addScheduleCommands(cli, {
-    context,
-    registry,
-    done: (came) => {
-      exit = came;
-    },
-  });
-  return cli;
+  };
+  const quick = shotlist();
+  addOperatorCommands(quick, context, done);
+  if (quick.commands.some((command) => command.name() === name)) return quick;
+  const all = shotlist();
+  const { addAllCommands } = await import('./all-commands.ts');
+  addAllCommands(all, context, done);
+  return all;
 }
 
 try {
-  await program().parseAsync(process.argv);
+  await (await program(process.argv[2])).parseAsync(process.argv);
 } catch (error) {
   exit = exitOf(error);
 }

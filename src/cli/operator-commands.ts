@@ -1,21 +1,18 @@
 import { type Command, Option } from 'commander';
 import { approveCommand } from './approve-command.ts';
-import { cancelCommand } from './cancel-command.ts';
 import type { Context, Exit } from './context.ts';
 import { GROUPINGS } from './costs.ts';
-import { costsCommand } from './costs-command.ts';
 import { day } from './days.ts';
-import { exportCommand } from './export-command.ts';
 import { PRESET_NAMES } from './export-presets.ts';
-import { ledgerCommand } from './ledger-command.ts';
 import { usd } from './list-arguments.ts';
 import { presignTtl } from './presign.ts';
 import { pauseCommand, resumeCommand } from './resume-command.ts';
-import { retryCommand } from './retry-command.ts';
-import { sheetCommand } from './sheet-command.ts';
 import { statusCommand } from './status-command.ts';
 
-/** Adds the commands that look at batches and steer them. `done` is told what each came to. */
+/**
+ * Adds the commands that look at batches and steer them. `done` is told what each came to. What is imported in here only as a
+ * command runs is what the others would wait for.
+ */
 export function addOperatorCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {
   common(cli.command('status').description('say how a batch stands, or all of them'))
     .argument('[batch]', 'the batch; without it, all that Redis knows, newest first')
@@ -32,7 +29,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nExamples:\n  shotlist costs\n  shotlist costs --by day --from 2026-11-01\n  shotlist costs --by quality --batch spring-1a2b3c4d --json',
     )
-    .action(async (args) => done(await costsCommand(context, args)));
+    .action(async (args) => {
+      const { costsCommand } = await import('./costs-command.ts');
+      done(await costsCommand(context, args));
+    });
 
   ranged(common(cli.command('ledger').description('print every request that cost money, in order of time')))
     .addOption(format('jsonl is one JSON document a line, --json one array of them all'))
@@ -40,7 +40,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nExamples:\n  shotlist ledger --from 2026-11-01 --to 2026-11-30 --format csv > november.csv\n  shotlist ledger --batch spring-1a2b3c4d',
     )
-    .action(async (args) => done(await ledgerCommand(context, args)));
+    .action(async (args) => {
+      const { ledgerCommand } = await import('./ledger-command.ts');
+      done(await ledgerCommand(context, args));
+    });
 
   common(cli.command('export').description("print a batch's manifest: one line a shot, in the list's order"))
     .argument('<batch>', 'the batch; one that still runs is exported as it stands')
@@ -57,7 +60,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nExamples:\n  shotlist export spring-1a2b3c4d > spring.jsonl\n  shotlist export spring-1a2b3c4d --format csv --out spring.csv\n  shotlist export spring-1a2b3c4d --preset shopify --presign 7d --out products.csv',
     )
-    .action(async (batch, args) => done(await exportCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { exportCommand } = await import('./export-command.ts');
+      done(await exportCommand(context, batch, args));
+    });
 
   common(
     cli
@@ -70,7 +76,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nThe file needs nothing else: mail it, or open it without a network.\n\nExample:\n  shotlist sheet spring-1a2b3c4d --out spring.html',
     )
-    .action(async (batch, args) => done(await sheetCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { sheetCommand } = await import('./sheet-command.ts');
+      done(await sheetCommand(context, batch, args));
+    });
 
   common(cli.command('pause').description('submit nothing more, of one batch or of all'))
     .argument('[batch]', 'the batch; without it, all submits of all batches stop')
@@ -111,7 +120,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       "\nWhat waits costs nothing, here and in fal's queue. What fal has begun is finished, paid and kept.\nMay be repeated.\n\nExample:\n  shotlist cancel spring-1a2b3c4d",
     )
-    .action(async (batch, args) => done(await cancelCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { cancelCommand } = await import('./cancel-command.ts');
+      done(await cancelCommand(context, batch, args));
+    });
 
   common(cli.command('retry').description('try what failed in a batch again, after saying what it may cost'))
     .argument('<batch>', 'the batch, also one that has ended')
@@ -122,7 +134,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nWhere the originals exist it is free.\n\nExamples:\n  shotlist retry spring-1a2b3c4d\n  shotlist retry spring-1a2b3c4d --code content_policy_violation --shot MUG-1,MUG-2',
     )
-    .action(async (batch, args) => done(await retryCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { retryCommand } = await import('./retry-command.ts');
+      done(await retryCommand(context, batch, args));
+    });
 }
 
 function common(command: Command): Command {

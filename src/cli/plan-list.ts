@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { confirm } from '@inquirer/prompts';
 import { openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
 import { type Covered, RowCosts, tightest } from '../producer/coverage.ts';
 import { RequestKinds } from '../producer/finish.ts';
@@ -198,6 +197,8 @@ export async function confirmSpending(
       `This may cost up to ${amount}, more than CONFIRM_OVER_USD (${formatUsd(confirmOver)}): ${mend}.`,
     );
   }
+  // Only who is asked waits for it.
+  const { confirm } = await import('@inquirer/prompts');
   const yes = await confirm(
     { message: `This may cost up to ${amount}. Go on?`, default: false },
     { input: context.stdin, output: context.stderr, signal: context.signal },

@@ -1,4 +1,3 @@
-import { createLogUpdate } from 'log-update';
 import type { Forecast } from '../shared/forecast.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { STATES } from '../shared/records/states.ts';
@@ -30,12 +29,14 @@ export interface ProgressOptions {
 /** Elsewhere than on a terminal: one line at each change, at most every so often. */
 const LINE_EVERY_MS = 2_000;
 
-export function openProgress({ stderr, clock }: ProgressOptions): Progress {
-  return stderr.isTTY ? openBlock(stderr) : openLines(stderr, clock);
+export async function openProgress({ stderr, clock }: ProgressOptions): Promise<Progress> {
+  return stderr.isTTY ? await openBlock(stderr) : openLines(stderr, clock);
 }
 
 /** What was shown last stays, and what follows stands below it. */
-function openBlock(stderr: NodeJS.WriteStream): Progress {
+async function openBlock(stderr: NodeJS.WriteStream): Promise<Progress> {
+  // Only who watches waits for it.
+  const { createLogUpdate } = await import('log-update');
   const log = createLogUpdate(stderr);
   let last = '';
   return {

@@ -5,7 +5,6 @@ import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
-import { openS3Store } from '../shared/s3-store.ts';
 
 /** Where everything is for this run: told by the settings, or brought along under `.shotlist/`. */
 export interface Stack extends AsyncDisposable {
@@ -117,8 +116,11 @@ export function localFolder(cwd: string, simulated: boolean): string {
 
 export async function openStore(spec: StoreSpec, log: Logger): Promise<ObjectStore> {
   switch (spec.kind) {
-    case 's3':
+    case 's3': {
+      // The SDK takes an eighth of a second to load, which who has a folder does not wait for.
+      const { openS3Store } = await import('../shared/s3-store.ts');
       return openS3Store({ config: spec.config, log });
+    }
     case 'folder':
       return await openFolderStore({ folder: spec.folder });
   }

@@ -23,7 +23,7 @@ export async function followBatch(
   batch: string,
   lost?: AbortSignal,
 ): Promise<{ readonly status: BatchStatus; readonly exit: Exit }> {
-  const progress = openProgress({ stderr: context.stderr, clock: systemClock });
+  const progress = await openProgress({ stderr: context.stderr, clock: systemClock });
   const look = createLook(deps);
   const stop = lost === undefined ? context.signal : AbortSignal.any([context.signal, lost]);
   try {

@@ -42,7 +42,7 @@ async function written(isTTY: boolean, shown: readonly { atMs: number; picture: 
   const stream = new PassThrough();
   const said = text(stream);
   let now = 0;
-  const progress = openProgress({
+  const progress = await openProgress({
     // It writes, and asks whether it is a terminal and how wide.
     stderr: Object.assign(stream, { isTTY, columns: 100, rows: 30 }) as unknown as NodeJS.WriteStream,
     clock: () => now,

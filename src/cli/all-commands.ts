@@ -1,0 +1,51 @@
+import { type Command, Option } from 'commander';
+import { defaultRegistry } from '../shared/models/registry.ts';
+import type { Context, Exit } from './context.ts';
+import { addDoctorCommand } from './doctor-command.ts';
+import { enqueueCommand } from './enqueue-command.ts';
+import { addListArguments } from './list-arguments.ts';
+import { addOperatorCommands } from './operator-commands.ts';
+import { addRebuildCommand } from './rebuild-command.ts';
+import { addRecipeCommands } from './recipe-command.ts';
+import { addReconcileCommand } from './reconcile-command.ts';
+import { addRedoCommand } from './redo-command.ts';
+import { addRerenderCommand } from './rerender-command.ts';
+import { runCommand } from './run-command.ts';
+import { addScheduleCommands } from './schedule-command.ts';
+import { addUnknownCommands } from './unknown-command.ts';
+import { addWorkerCommand } from './worker-command.ts';
+
+/** Adds every command, in the order of the help. `done` is told what each came to. */
+export function addAllCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {
+  const registry = defaultRegistry();
+  const json = () => new Option('--json', 'print the result as one JSON document on standard output');
+
+  addListArguments(
+    cli.command('run').description('make the pictures of a list: enqueue, work and watch until it ends'),
+    registry,
+  )
+    .addOption(json())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  shotlist run catalog.csv --simulate\n  shotlist run catalog.csv --dry-run --fit 20\n  shotlist run catalog.csv --cap 20\n  shotlist run --prompt "A red mug on oak" --variants 4',
+    )
+    .action(async (list, args) => {
+      done(await runCommand(context, list, args));
+    });
+  addListArguments(cli.command('enqueue').description('queue a list; workers make the pictures'), registry)
+    .option('--watch', 'follow it until it ends')
+    .addOption(json())
+    .action(async (list, args) => {
+      done(await enqueueCommand(context, list, args));
+    });
+  addWorkerCommand(cli, context, done);
+  addOperatorCommands(cli, context, done);
+  addRedoCommand(cli, context, done);
+  addRebuildCommand(cli, context, done);
+  addDoctorCommand(cli, context, done);
+  addUnknownCommands(cli, context, done);
+  addRerenderCommand(cli, context, done);
+  addRecipeCommands(cli, context, done);
+  addReconcileCommand(cli, context, done);
+  addScheduleCommands(cli, { context, registry, done });
+}

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { projectRoot } from '../../src/local/project-root.ts';
 
 /** In the order of the page. */
-export const BENCHES = ['enqueue', 'sync', 'slots', 'long-runs', 'render', 'render-memory'] as const;
+export const BENCHES = ['enqueue', 'size', 'sync', 'slots', 'long-runs', 'render', 'render-memory'] as const;
 export type BenchName = (typeof BENCHES)[number];
 
 const limit = z.object({ kind: z.enum(['below', 'at-most', 'at-least']), value: z.number() });

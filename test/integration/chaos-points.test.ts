@@ -24,6 +24,8 @@ describe('a process that dies at a point of the protocol', () => {
     expect(summary.violations).toEqual([]);
     expect(summary).toMatchObject({ runs: 22, paidTwice: 0, lost: 0, capBreaches: 0 });
     expect(summary.ledgerDifferenceMicroUsd).toBe(0);
+    // Those of a person's commands included.
+    expect(summary.points).toBeGreaterThan(150);
   }, 180_000);
 
   it('has a point before and after every kind of effect', async () => {

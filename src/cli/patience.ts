@@ -4,7 +4,7 @@ import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 
 /** A command that has said its word stays this long for what follows from it, and leaves the rest to the workers. */
-const PATIENCE_MS = 300;
+const PATIENCE_MS = 150;
 /** So many steps are taken in any case, so that what is small is done with at once on a slow machine, too. */
 const FIRST_STEPS = 8;
 

@@ -50,7 +50,8 @@ function missingRole(
     ['render', counts.generated + counts.rendering],
   ] as const;
   if (needed.every(([, requests]) => requests === 0)) return undefined;
-  if (workers.size === 0) return 'no worker is running; start one with: shotlist worker';
+  if (workers.size === 0)
+    return 'no worker is running; start one with: shotlist worker (or run the list again)';
   const role = needed.find(([name, requests]) => requests > 0 && (workers.get(name) ?? 0) === 0)?.[0];
   if (role === undefined) return undefined;
   return `no worker of role ${role} is running; start one with: shotlist worker --roles ${role}`;

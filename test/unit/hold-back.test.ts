@@ -45,7 +45,7 @@ describe('what holds a batch back', () => {
       'no worker at all',
       status({ planned: 5 }),
       around({ workers: new Map(), active: 8 }),
-      'no worker is running; start one with: shotlist worker',
+      'no worker is running; start one with: shotlist worker (or run the list again)',
     ],
     [
       'no worker that submits',

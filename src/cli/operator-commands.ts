@@ -72,6 +72,7 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
   )
     .argument('<batch>', 'the batch; one that still runs is shown as it stands')
     .option('--out <file>', 'the file to write (default: BATCH-contact-sheet.html in this folder)')
+    .option('--png <file>', 'write a picture too, for a mail: the first of each shot, up to 60 shots')
     .addHelpText(
       'after',
       '\nThe file needs nothing else: mail it, or open it without a network.\n\nExample:\n  shotlist sheet spring-1a2b3c4d --out spring.html',

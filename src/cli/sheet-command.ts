@@ -1,13 +1,18 @@
 import { resolve } from 'node:path';
+import type { Head } from '../shared/journal-objects.ts';
+import type { BatchStatus } from '../shared/status.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
 import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import { sheetName } from './sheet/at-hold.ts';
-import { writeSheet } from './sheet/write-sheet.ts';
+import { writePngSheet } from './sheet/write-png.ts';
+import { shotsOf, writeSheet } from './sheet/write-sheet.ts';
+import type { Shop } from './shop.ts';
 
 export interface SheetArguments extends OperatorArguments {
   readonly out?: string;
+  readonly png?: string;
 }
 
 /** Shots between two lines that say how far it is. */
@@ -31,8 +36,22 @@ export async function sheetCommand(context: Context, batch: string, args: SheetA
         if (shots % SAY_EVERY === 0) say(context, `${count(shots, 'shot')} so far`);
       },
     });
+    if (args.png !== undefined) await writePng(context, shop, head, status, args.png);
     if (args.json === true) printJson(context, { batch, file: out, ...written });
     else say(context, `${count(written.shots, 'shot')}, ${count(written.images, 'picture')} in ${out}`);
     return EXIT.ok;
   });
+}
+
+async function writePng(
+  context: Context,
+  shop: Shop,
+  head: Head,
+  status: BatchStatus,
+  png: string,
+): Promise<void> {
+  const { signal, cwd } = context;
+  const shots = await shotsOf(shop, head, await shop.batches.read(head.batch), signal);
+  const written = await writePngSheet(resolve(cwd, png), head, status, shots);
+  say(context, `${count(written.shots, 'shot')} in ${png}, for a mail`);
 }

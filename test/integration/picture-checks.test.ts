@@ -93,6 +93,12 @@ describe('what is looked at before a picture is published', () => {
       code: 'wrong_size',
       message: expect.stringContaining('400×400 and not 1024×1024'),
     });
+    const smoke = await sharp({
+      create: { width: 64, height: 48, channels: 4, background: { r: 200, g: 200, b: 210, alpha: 0.6 } },
+    })
+      .png()
+      .toBuffer();
+    await looked(smoke, {}, { ...ANYTHING, transparent: true });
     const asAsked = { width: 64, height: 48, transparent: true };
     const { findings } = await renderAll(await transparentPng({ width: 64, height: 48 }), recipeOf({}), {
       provenance,

@@ -1,8 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
+import sharp from 'sharp';
+import { LookAlikes } from '../../src/cli/sheet/look-alikes.ts';
 import { sheetPage } from '../../src/cli/sheet/page.ts';
 import type { SheetHead, SheetPicture, SheetShot } from '../../src/cli/sheet/sheet.ts';
 import { smallestFor } from '../../src/cli/sheet/shots.ts';
+import { pngSheet } from '../../src/worker/render/png-sheet.ts';
+import { xmpOf } from '../../src/worker/render/provenance.ts';
+import { pixelAt } from '../support/pictures.ts';
 
 const HEAD: SheetHead = {
   batch: 'spring',
@@ -31,6 +36,7 @@ const PICTURE: SheetPicture = {
   width: 420,
   height: 280,
   originalSize: '1536×1024 png',
+  oddities: [],
 };
 
 const SHOT: SheetShot = {
@@ -202,5 +208,44 @@ describe('the file that a small picture is made of', () => {
     expect(smallestFor(image([['square', 500, 500]]), 420)).toBe('original');
     expect(smallestFor(image([['w300', 300, 200]]), 420)).toBe('original');
     expect(smallestFor(image([]), 420)).toBe('original');
+  });
+});
+
+describe('what the checks found', () => {
+  it('stands on the card, picture by picture, and is what the filter goes by', async () => {
+    const odd = { ...PICTURE, index: 1, oddities: [{ check: 'fill', says: 'the subject takes <24> %' }] };
+    const card = cardIn(await pageOf([{ variants: 2, pictures: [PICTURE, odd] }]));
+    expect(card).toContain('data-checks="fill"');
+    expect(card).toContain('<li>image 2: the subject takes &lt;24&gt; %</li>');
+    expect(cardIn(await pageOf([{}]))).toContain('data-checks=""');
+  });
+
+  it('names the other shot of two that look nearly the same, and never a variant of the same shot', () => {
+    const alike = new LookAlikes();
+    expect(alike.add('mug', 'ffff0000ffff0000')).toBeUndefined();
+    expect(alike.add('mug', 'ffff0000ffff0001')).toBeUndefined();
+    expect(alike.add('cup', 'ffff0000ffff0003')).toBe('mug');
+    // Four bits apart, in the upper half and in the lower one.
+    expect(alike.add('tee', '0fff0000ffff0000')).toBeUndefined();
+    expect(alike.add('cap', 'ffff0000ffff0f00')).toBeUndefined();
+    expect(alike.add('bag', '7fff00007fff0000')).toBe('mug');
+  });
+});
+
+describe('the sheet for a mail', () => {
+  it('is one labelled PNG with a tile a shot, whatever the captions hold', async () => {
+    const picture = await sharp({ create: { width: 30, height: 20, channels: 3, background: '#ff0000' } })
+      .png()
+      .toBuffer();
+    const tiles = [
+      { caption: 'MUG-1', note: '', picture },
+      { caption: '<script> & \u0000 \ud800 "', note: 'content_policy_violation', picture: undefined },
+    ];
+    const provenance = { model: 'a-model', madeAtMs: 0 };
+    const png = await pngSheet({ title: 'spring', lines: ['2 shots', '$0.05'], tiles, provenance });
+    const header = await sharp(png).metadata();
+    expect(header).toMatchObject({ format: 'png', xmpAsString: xmpOf(provenance) });
+    // The first tile's middle.
+    expect((await pixelAt(png, 114, 196)).slice(0, 3)).toEqual([255, 0, 0]);
   });
 });

@@ -90,10 +90,13 @@ function shotCard(shot: SheetShot): string {
   const figures = pictures.map((one) => pictureOf(shot, one)).join('');
   const grid = figures === '' ? '' : `<div class="pictures n${columnsOf(pictures.length)}">${figures}</div>`;
   const why = reason === undefined ? '' : `<p class="reason">${escapeHtml(reason)}</p>`;
-  return `<article class="shot" data-state="${status}">
+  const checks = [...new Set(pictures.flatMap(({ oddities }) => oddities.map(({ check }) => check)))].join(
+    ' ',
+  );
+  return `<article class="shot" data-state="${status}" data-checks="${escapeHtml(checks)}">
 ${grid}<div class="words">
 <h2><bdi>${escapeHtml(id)}</bdi> <small>${number.toLocaleString('en')}</small> <span class="state ${status}">${status}</span></h2>
-${why}<p class="prompt" dir="auto">${escapeHtml(prompt)}</p>
+${why}${odditiesOf(shot)}<p class="prompt" dir="auto">${escapeHtml(prompt)}</p>
 <p class="options">${optionsOf(shot)}</p>
 <p class="cost">${costOf(shot)}</p>
 ${idsOf(shot)}</div>
@@ -112,6 +115,15 @@ function pictureOf({ shot, variants }: SheetShot, picture: SheetPicture): string
       ? `<p>${escapeHtml(missing ?? '')}</p>`
       : `<img loading="lazy" decoding="async" width="${width}" height="${height}" alt="${alt}" title="${title}" src="${escapeHtml(src)}">`;
   return `<figure>${inside}${badge}</figure>`;
+}
+
+function odditiesOf({ variants, pictures }: SheetShot): string {
+  const lines = pictures.flatMap(({ index, oddities }) =>
+    oddities.map(({ says }) => `<li>${variants === 1 ? '' : `image ${index + 1}: `}${escapeHtml(says)}</li>`),
+  );
+  return lines.length === 0
+    ? ''
+    : `<ul class="checks" aria-label="What the checks found">${lines.join('')}</ul>`;
 }
 
 /** One large, up to four in two columns, more in three. */

@@ -38,6 +38,14 @@ export interface SheetPicture {
   readonly height: number;
   /** Of the original. */
   readonly originalSize: string;
+  /** What the checks found in it. */
+  readonly oddities: readonly Oddity[];
+}
+
+export interface Oddity {
+  /** `fill`, `clipped` … or `look-alike`. */
+  readonly check: string;
+  readonly says: string;
 }
 
 /** One card. */

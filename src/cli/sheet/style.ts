@@ -65,6 +65,8 @@ h2 .state { margin-left: auto; }
 .prompt { max-height: 9em; overflow: auto; margin: 0 0 10px; overflow-wrap: anywhere; white-space: pre-line; scrollbar-width: thin; }
 .reason { margin: 0 0 10px; padding: 8px 11px; border-radius: 8px; background: var(--rest-well); font-size: 13.5px; overflow-wrap: anywhere; }
 [data-state=failed] .reason { background: var(--bad-well); color: var(--bad); }
+.checks { margin: 0 0 10px; padding: 7px 11px 7px 26px; border-radius: 8px; background: var(--wait-well); color: var(--wait); font-size: 13px; overflow-wrap: anywhere; }
+button.check { border-style: dashed; }
 [data-state=held] .reason { background: var(--wait-well); color: var(--wait); }
 .options { display: flex; flex-wrap: wrap; gap: 4px; margin: 0 0 9px; }
 .options span { padding: 0 7px; border-radius: 5px; background: var(--well); color: var(--soft); font-size: 12px; line-height: 1.7; }
@@ -92,13 +94,13 @@ details code { display: block; font-size: 11px; user-select: all; }
   .top { padding: 0 0 12px; }
   .figures { gap: 8px 28px; margin-top: 12px; }
   .figures dd { font-size: 15px; }
-  .figures dt, .figures small, .cost, .cost strong, .kind, .state, .options span, .reason { font-size: 8.5px; }
+  .figures dt, .figures small, .cost, .cost strong, .kind, .state, .options span, .reason, .checks { font-size: 8.5px; }
   .filter, details { display: none; }
   .shots { grid-template-columns: repeat(4, 1fr); gap: 8px; }
   .shot { content-visibility: visible; break-inside: avoid; border-radius: 4px; }
   .words { padding: 6px 8px; }
   h2 { margin: 0 0 3px; font-size: 10px; }
-  .prompt, .options, .reason { margin-bottom: 5px; }
+  .prompt, .options, .reason, .checks { margin-bottom: 5px; }
   .options span { padding: 0 4px; line-height: 1.5; }
   h2 small { font-size: 8.5px; }
   .prompt { max-height: none; }

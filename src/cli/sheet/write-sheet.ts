@@ -41,15 +41,31 @@ const SIDES = [
  * Rejects with a `UserError` where the file cannot be written.
  */
 export async function writeSheet(
-  { store, journal, batches, records }: Shop,
+  shop: Shop,
   { head, status, file, signal, onProgress }: WriteSheetOptions,
 ): Promise<WrittenSheet> {
-  const view = await batches.read(head.batch);
+  const view = await shop.batches.read(head.batch);
+  const shots = await shotsOf(shop, head, view, signal);
+  const written = { shots: 0, images: 0 };
+  await writeLines(
+    file,
+    sheetPage(headOf(head, status, view, systemClock()), counted(shots, written, onProgress)),
+  );
+  return written;
+}
+
+/** The cards of the batch as it stands. */
+export async function shotsOf(
+  { store, journal, records }: Shop,
+  head: Head,
+  view: BatchView | undefined,
+  signal: AbortSignal,
+): Promise<AsyncIterable<SheetShot>> {
   const clock = systemClock;
   const waits = waitsForProof(head, view?.proof);
   const shown = (row: PlanRow) => !waits(row.row) || row.requests.some(({ kind }) => kind === 'reuse');
   const { side } = SIDES.find(({ images }) => imagesOf(head, view) <= images) ?? SIDES[2];
-  const shots = sheetShots(head, {
+  return sheetShots(head, {
     store,
     manifest: await manifestDepsOf(head, {
       store,
@@ -62,9 +78,6 @@ export async function writeSheet(
     side,
     wanted: shown,
   });
-  const written = { shots: 0, images: 0 };
-  await writeLines(file, sheetPage(headOf(head, status, view, clock()), counted(shots, written, onProgress)));
-  return written;
 }
 
 async function* counted(

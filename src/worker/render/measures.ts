@@ -6,6 +6,8 @@ export interface Measures {
   readonly spread: number;
   /** The share of pixels that are not transparent. */
   readonly opaque: number;
+  /** Whether anything shows through, be it half. */
+  readonly seeThrough: boolean;
   /** What most of the edge is; `scene` where it is neither white nor transparent. */
   readonly background: 'white' | 'transparent' | 'scene';
   /** Of a white or transparent background: the share of the edge that is purely so. */
@@ -25,6 +27,7 @@ const EDGE = 0.02;
 const NEARLY_WHITE = 232;
 const PURELY_WHITE = 250;
 const NEARLY_CLEAR = 24;
+const NEARLY_SOLID = 250;
 /** The larger part of the edge decides what the background is. */
 const MOST = 0.6;
 /** A row or column belongs to the subject from this share of its pixels on; less is noise. */
@@ -36,12 +39,20 @@ export async function measure(pixels: Pixels): Promise<Measures> {
   const small = await smallOf(pixels, MEASURED_SIDE);
   const edge = edgePixels(small);
   const background = backgroundOf(edge);
-  const { spread, opaque } = spreadOf(small);
-  if (background === 'scene') return { spread, opaque, background, purity: 1, fill: 1, clipped: [] };
+  const { spread, opaque, seeThrough } = spreadOf(small);
+  if (background === 'scene')
+    return { spread, opaque, seeThrough, background, purity: 1, fill: 1, clipped: [] };
   const pure = edge.filter((pixel) =>
     background === 'white' ? darkest(pixel) >= PURELY_WHITE && pixel.alpha === 255 : pixel.alpha <= 2,
   );
-  return { spread, opaque, background, purity: pure.length / edge.length, ...subjectOf(small, background) };
+  return {
+    spread,
+    opaque,
+    seeThrough,
+    background,
+    purity: pure.length / edge.length,
+    ...subjectOf(small, background),
+  };
 }
 
 interface Pixel {
@@ -83,12 +94,15 @@ function isWhite(pixel: Pixel): boolean {
   return pixel.alpha >= 255 - NEARLY_CLEAR && darkest(pixel) >= NEARLY_WHITE;
 }
 
-function spreadOf({ data, width, height }: Pixels): Pick<Measures, 'spread' | 'opaque'> {
+function spreadOf({ data, width, height }: Pixels): Pick<Measures, 'spread' | 'opaque' | 'seeThrough'> {
   const sums = [0, 0, 0];
   const squares = [0, 0, 0];
   let seen = 0;
+  let seeThrough = false;
   for (let at = 0; at < width * height * 4; at += 4) {
-    if ((data[at + 3] ?? 0) <= NEARLY_CLEAR) continue;
+    const alpha = data[at + 3] ?? 0;
+    if (alpha < NEARLY_SOLID) seeThrough = true;
+    if (alpha <= NEARLY_CLEAR) continue;
     seen += 1;
     for (let channel = 0; channel < 3; channel += 1) {
       const value = data[at + channel] ?? 0;
@@ -99,7 +113,7 @@ function spreadOf({ data, width, height }: Pixels): Pick<Measures, 'spread' | 'o
   const deviations = sums.map((sum, channel) =>
     seen === 0 ? 0 : Math.sqrt(Math.max(0, (squares[channel] ?? 0) / seen - (sum / seen) ** 2)),
   );
-  return { spread: Math.max(...deviations), opaque: seen / (width * height) };
+  return { spread: Math.max(...deviations), opaque: seen / (width * height), seeThrough };
 }
 
 function subjectOf(small: Pixels, background: 'white' | 'transparent'): Pick<Measures, 'fill' | 'clipped'> {

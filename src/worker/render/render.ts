@@ -54,10 +54,9 @@ export async function renderAll(
 ): Promise<RenderedPicture> {
   tuneSharp();
   const pixels = await decode(original);
-  const hasAlpha = pixels.channels === 2 || pixels.channels === 4;
   const measures = await measure(pixels);
   const { width, height } = pixels;
-  assertAsAsked({ width, height, isTransparent: hasAlpha && measures.opaque < 1 }, expected);
+  assertAsAsked({ width, height, isTransparent: measures.seeThrough }, expected);
   const findings = findingsOf(measures, recipe.checks);
   assertPasses(findings);
   const xmp = recipe.provenance === 'label' ? xmpOf(provenance) : undefined;

@@ -37,7 +37,7 @@ export interface BookDeps {
 
 /**
  * Writes the ledger entry (create-once: every part of it comes from the stored result) and turns the reservation into
- * money spent. A cost above what was reserved is booked, and stops all submits until a person has looked.
+ * money spent. A cost above what was reserved is booked too, and stops all submits first, until a person has looked.
  */
 export function createBook({ house, journal, simulated, log }: BookDeps) {
   return async (record: RequestRecord, { row }: Work, result: Result, signal: AbortSignal): Promise<void> => {
@@ -63,19 +63,20 @@ export function createBook({ house, journal, simulated, log }: BookDeps) {
     }
     // Nothing reserved: this was booked by a run that died behind it.
     if (record.reserved === undefined) return;
-    const booked = await house.step('book', { request, epoch, book: { cost, images: images.length } });
-    if (booked.code !== 'ok') return;
-    log.info(
-      { batch, shot: row.shot, requestId, costMicroUsd: cost, source, images: images.length },
-      'request settled',
-    );
     if (cost > record.reserved) {
+      // Before it is booked: whoever dies in between comes here again, and behind it nobody would.
       const paid = `${formatUsd(cost)} where at most ${formatUsd(record.reserved)} was expected`;
       await house.stop({
         code: 'price_changed',
         reason: `price_changed: fal charged ${paid}; compare the price in the model's file with fal's page, then run shotlist resume`,
       });
     }
+    const booked = await house.step('book', { request, epoch, book: { cost, images: images.length } });
+    if (booked.code !== 'ok') return;
+    log.info(
+      { batch, shot: row.shot, requestId, costMicroUsd: cost, source, images: images.length },
+      'request settled',
+    );
   };
 }
 

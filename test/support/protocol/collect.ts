@@ -48,6 +48,15 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
     createOnce(world.ledger, key, { falId, request: plan.id, costMicroUsd, atS: world.nowS });
   });
   if (world.mutation === 'store-before-book') yield* change(inHand, 'store');
+  const { reservation } = record;
+  if (reservation !== undefined && result.costMicroUsd > reservation.microUsd) {
+    // Before it is booked, or a run that dies behind the booking leaves the submits going.
+    yield* repeated('stop', () => {
+      if (world.mutation === 'price-rise-goes-on') return;
+      world.memory.stop ??= 'price_changed';
+      world.stoppedFor.add(falId);
+    });
+  }
   const booked = yield* change(inHand, 'book', { costMicroUsd: result.costMicroUsd });
   if (booked !== 'ok') return;
   if (seen.outcome === 'failed-billed') {

@@ -26,6 +26,7 @@ interface Fate {
   readonly runS: number;
   readonly lagS: number;
   readonly outcome: Exclude<Submission['outcome'], 'withdrawn'>;
+  readonly riseMicroUsd?: number;
 }
 
 const FATES: readonly (Fate | 'no' | 'never')[] = [
@@ -42,6 +43,10 @@ const FATES: readonly (Fate | 'no' | 'never')[] = [
   'no',
   'never',
 ];
+
+/** Its price has risen above what was reserved; now and then. */
+const DEAR: Fate = { startS: 0, runS: 20, lagS: 0, outcome: 'ok', riseMicroUsd: 7_000 };
+const DEAR_FROM = 244;
 
 /**
  * The POST. The deadline is looked at in the same step as the sending; `intent` is what the POST belongs to, for the
@@ -62,7 +67,7 @@ export function post(
   if (world.nowS > args.notAfterS && world.mutation !== 'late-post') return { kind: 'too-late' };
   const intent = `${intentKey(args.request, args.round)}/${args.nonce}`;
   world.postsByIntent.set(intent, (world.postsByIntent.get(intent) ?? 0) + 1);
-  const fate = FATES[args.fate % FATES.length];
+  const fate = args.fate >= DEAR_FROM ? DEAR : FATES[args.fate % FATES.length];
   if (fate === undefined || fate === 'no') return { kind: 'no' };
   if (fate === 'never') return { kind: 'never' };
   const falId = `fal${world.submissions.length + 1}`;
@@ -83,7 +88,7 @@ export function post(
     outcome: fate.outcome,
     priceMicroUsd: price,
     // A run that costs less than was reserved frees the rest.
-    costMicroUsd: billed ? price - (args.fate % 2) * 1_234 : 0,
+    costMicroUsd: billed ? price + (fate.riseMicroUsd ?? -(args.fate % 2) * 1_234) : 0,
   });
   return { kind: 'accepted', falId };
 }
@@ -112,10 +117,12 @@ export function cancelAtFal(world: World, falId: string): void {
   world.trace.push(`${world.nowS} fal takes ${falId} out of its queue`);
 }
 
-/** What fal has charged, and the dearest that what it still has in hand can cost. */
+/** What fal has charged, and the dearest that what it still has in hand can cost, at the prices that are known. */
 export function exposureMicroUsd(world: World): number {
   return world.submissions.reduce(
-    (sum, each) => sum + (each.endsAtS <= world.nowS ? each.costMicroUsd : each.priceMicroUsd),
+    (sum, each) =>
+      sum +
+      (each.endsAtS <= world.nowS ? Math.min(each.costMicroUsd, each.priceMicroUsd) : each.priceMicroUsd),
     0,
   );
 }

@@ -39,15 +39,26 @@ function checkMoney(world: World): void {
     for (const scope of reservation?.scopes ?? []) add(reserved, scope, reservation?.microUsd ?? 0);
     for (const { scopes, microUsd } of bookings) for (const scope of scopes) add(spent, scope, microUsd);
   }
+  const risen = risenMicroUsd(world);
   for (const [scope, counter] of world.counters) {
     if (counter.reserved !== (reserved.get(scope) ?? 0))
       broken(world, `${scope}: reserved is not its records' sum`);
     if (counter.spent !== (spent.get(scope) ?? 0)) broken(world, `${scope}: spent is not its records' sum`);
     // A rebuild reserves again for a definite no, of which the store has no word, and books on the ledger's days.
     if (world.rebuilds > 0 && scope.startsWith('day:')) continue;
-    const counted = counter.spent + (world.rebuilds > 0 ? 0 : counter.reserved);
+    const counted = counter.spent - risen + (world.rebuilds > 0 ? 0 : counter.reserved);
     if (counted > capOf(world, scope)) broken(world, `${scope}: over its cap`);
   }
+}
+
+/** What was booked above its reservation: charged at a price that nobody knew, and no cap can have kept it out. */
+function risenMicroUsd(world: World): number {
+  let sum = 0;
+  for (const { falId, costMicroUsd } of world.ledger.values()) {
+    const price = world.submissions.find((each) => each.id === falId)?.priceMicroUsd ?? 0;
+    sum += Math.max(0, costMicroUsd - price);
+  }
+  return sum;
 }
 
 /** What must hold when every request has come as far as it can by itself, faults being over. */

@@ -21,7 +21,7 @@ export const EMPTY: Snapshot = {
   counters: new Map(),
   claims: new Map(),
   ids: new Map(),
-  memory: { life: undefined, counts: [], stop: undefined },
+  memory: { life: undefined, counts: [], stop: undefined, rebuilder: undefined },
 };
 
 /** Redis holds what it held then, and nothing else. */

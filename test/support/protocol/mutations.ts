@@ -12,7 +12,6 @@ export const MUTATIONS = {
   'take-in-store-first':
     'the id is taken by an object of its own before the record has it, outside the epoch check',
   'two-ids-for-a-round': 'the store is not asked whether the round has another id already',
-  'keep-lost-id': 'a request that has to give an id up keeps it in Redis',
   'adopt-among-rivals': 'with rivals of equal input, an entry is adopted before all entries can be seen',
   'absent-before-time': 'absence counts as proven as soon as the list answers without the entry',
   'absent-at-own-time':
@@ -20,11 +19,14 @@ export const MUTATIONS = {
   'release-at-lose': 'a request that becomes unknown gives its reservation back',
   'book-without-create-once': 'a ledger entry is appended, not created once by its request id',
   'store-before-book': 'a picture may be stored, and so delivered, before its cost is booked',
+  'price-rise-goes-on': 'a cost above its reservation is booked, and the submits go on',
   'ignore-claims': 'two live requests may ask for the same image',
   'no-witness': 'nobody asks, before a submit, whether Redis has forgotten something',
   'rebuild-plans-anew': 'a rebuild plans an intent without an end anew',
   'rebuild-reuses-rounds': 'a rebuild goes on in the last round that it sees',
   'rebuild-reuses-epochs': 'a rebuild counts epochs from zero',
+  'rebuild-goes-on-when-replaced':
+    'a rebuild that another has replaced, or whose Redis was lost meanwhile, still writes',
   'rebuild-forgets-reservations': 'a rebuild reserves nothing for what may have been sent',
   'rebuild-claims-for-one': 'of two requests in doubt that want one picture, one alone has it claimed',
   'retry-in-the-same-round': 'what a person wants tried again goes on in the round that failed',
@@ -33,6 +35,7 @@ export const MUTATIONS = {
 
 /** The same, but each shows in one of a hundred thousand schedules or so: for runs by hand (docs/states.md). */
 export const RARE_MUTATIONS = {
+  'keep-lost-id': 'a request that has to give an id up keeps it in Redis',
   'refused-in-silence': 'fal’s final no is not written down as the round’s, before the failure is',
   'taken-is-absent': 'an id that is taken in Redis alone counts as another request’s for good',
   'witness-at-submits-only':

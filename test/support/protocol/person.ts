@@ -11,6 +11,13 @@ export function say(world: World, batch: string, word: 'paused' | 'running' | 'c
   world.trace.push(`${world.nowS} ${batch} is ${word}`);
 }
 
+/** A person has looked at the price that rose. */
+export function resumeAll(world: World): void {
+  if (world.memory.stop !== 'price_changed') return;
+  world.memory.stop = undefined;
+  world.trace.push(`${world.nowS} a person resumes all submits`);
+}
+
 /**
  * Has a failed request tried again, in a new round: without paying where the originals exist. `breaksOff`: the person's
  * command ends once the store knows of it.

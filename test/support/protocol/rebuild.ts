@@ -10,7 +10,7 @@ import type { State } from '../../../src/shared/records/states.ts';
 import { closeRound, namedBy } from './ids.ts';
 import { EMPTY, goBack } from './memory.ts';
 import { moveClaims } from './redis-world.ts';
-import { type Run, step } from './steps.ts';
+import { CallFailed, type Run, step } from './steps.ts';
 import {
   DAY_S,
   intentKey,
@@ -29,15 +29,20 @@ import {
  * effect at a time: workers of before run on meanwhile, and it may break off anywhere.
  */
 export function* rebuild(world: World): Run<void> {
-  yield* step('stop', () => {
-    world.memory.stop = 'rebuild';
+  world.nonces += 1;
+  const token = world.nonces;
+  const mine = <T>(label: string, effect: () => T) => whileInForce(world, token, label, effect);
+  const before = yield* step('claim', () => {
+    const { stop } = world.memory;
+    world.memory = { ...EMPTY.memory, counts: [], stop: 'rebuild', rebuilder: token };
     world.goneBack = true;
     // It is of another second than the last one was.
     world.nowS += 1;
+    return stop;
   });
-  yield* step('wipe', () => goBack(world, { ...EMPTY, memory: { ...EMPTY.memory, stop: 'rebuild' } }));
+  yield* mine('wipe', () => goBack(world, { ...EMPTY, memory: world.memory }));
   const ledger = yield* step('sum the ledger', () => [...world.ledger.values()]);
-  yield* step('spent', () => {
+  yield* mine('spent', () => {
     for (const entry of ledger) addTo(world, bookingOf(world, entry), 'spent');
   });
   const epoch = yield* step('clock', () =>
@@ -45,26 +50,40 @@ export function* rebuild(world: World): Run<void> {
   );
   const inDoubt: RequestRecord[] = [];
   for (const batch of new Set([...world.plans.values()].map((plan) => plan.batch))) {
-    inDoubt.push(...(yield* restoreBatch(world, batch, epoch, ledger)));
+    inDoubt.push(...(yield* restoreBatch(world, batch, epoch, ledger, mine)));
   }
   inDoubt.sort(
     (a, b) =>
       Number(b.state === 'submitted') - Number(a.state === 'submitted') ||
       (b.intentAtS ?? 0) - (a.intentAtS ?? 0),
   );
-  for (const record of inDoubt) yield* step(`restore ${record.plan.id}`, () => restore(world, record));
-  yield* step('life', () => {
+  for (const record of inDoubt) yield* mine(`restore ${record.plan.id}`, () => restore(world, record));
+  const life = yield* step('life', () => {
     world.newestLife += 1;
+    return world.newestLife;
   });
-  yield* step('begin', () => {
-    world.memory.life = world.newestLife;
+  yield* mine('begin', () => {
+    world.memory.life = life;
     world.rebuilds += 1;
   });
-  yield* step('go', () => {
-    world.memory.stop = undefined;
+  yield* mine('go', () => {
+    world.memory.stop = before === 'price_changed' ? before : undefined;
+    world.memory.rebuilder = undefined;
     world.goneBack = false;
   });
 }
+
+/** A step of a rebuild in Redis, which changes nothing once another has begun, or Redis was lost again. */
+function* whileInForce<T>(world: World, token: number, label: string, effect: () => T): Run<T> {
+  const done = yield* step(label, () => {
+    const inForce = world.memory.rebuilder === token || world.mutation === 'rebuild-goes-on-when-replaced';
+    return inForce ? { value: effect() } : undefined;
+  });
+  if (done === undefined) throw new CallFailed(label);
+  return done.value;
+}
+
+type Mine = <T>(label: string, effect: () => T) => Run<T>;
 
 /** Restores all records but those in doubt, which are answered. */
 function* restoreBatch(
@@ -72,6 +91,7 @@ function* restoreBatch(
   batch: string,
   epoch: number,
   ledger: readonly LedgerEntry[],
+  mine: Mine,
 ): Run<readonly RequestRecord[]> {
   const plans = [...world.plans.values()].filter((plan) => plan.batch === batch);
   const traces = yield* step(`list ${batch}`, () =>
@@ -80,7 +100,7 @@ function* restoreBatch(
   const events = yield* step(`events of ${batch}`, () => [...(world.events.get(batch) ?? [])]);
   const { word } = wordAndCap(events, undefined);
   const retried = retriedRounds(events);
-  yield* step(`restore ${batch}`, () => world.batches.set(batch, word === 'held' ? 'running' : word));
+  yield* mine(`restore ${batch}`, () => world.batches.set(batch, word === 'held' ? 'running' : word));
   const inDoubt: RequestRecord[] = [];
   for (const { plan, delivered, failedRound, sentRound, rounds } of traces) {
     const names = { kind: 'pay', delivered, failedRound, sentRound } as const;
@@ -98,7 +118,7 @@ function* restoreBatch(
     const round =
       world.mutation === 'rebuild-reuses-rounds' ? Math.max(seen, 1) : nextRound(seen, world.nowS * 1_000);
     const state: State = standing.state === 'doubt' ? 'planned' : standing.state;
-    yield* step(`restore ${plan.id}`, () =>
+    yield* mine(`restore ${plan.id}`, () =>
       restore(world, { ...newRecord(plan), state, epoch, round, bookings: [...bookings] }),
     );
   }

@@ -194,6 +194,9 @@ function moveMoney(world: World, record: RequestRecord, change: Change): void {
   if (money !== 'book') return;
   const microUsd = change.costMicroUsd ?? reservation.microUsd;
   for (const scope of reservation.scopes) counterOf(world, scope).spent += microUsd;
+  if (microUsd > reservation.microUsd && !world.stoppedFor.has(record.falId ?? '')) {
+    throw new Error(`${record.plan.id} is charged above its reservation, and the submits go on.`);
+  }
   record.bookings.push({ microUsd, scopes: reservation.scopes });
   record.isBooked = true;
 }

@@ -2,7 +2,7 @@ import { isAtRest } from '../../../src/shared/records/states.ts';
 import { checkAlways, checkEnd } from './invariants.ts';
 import { EMPTY, goBack, type Snapshot, takeSnapshot } from './memory.ts';
 import type { Mutation } from './mutations.ts';
-import { retry, say } from './person.ts';
+import { resumeAll, retry, say } from './person.ts';
 import { rebuild } from './rebuild.ts';
 import { CallFailed, type Run, type Step } from './steps.ts';
 import { work } from './worker.ts';
@@ -91,12 +91,13 @@ function decide(stage: Stage, choice: Choice): void {
 
 /** A moment to go back to, the going back, and a rebuild. */
 function forget({ world, alive, snapshots }: Stage, what: number, whom: number): void {
-  if (alive.some(isRebuild)) return;
   if (what < FORGETTING - 4) {
     if (!world.goneBack) snapshots.push(takeSnapshot(world));
     return;
   }
   if (what >= FORGETTING - 2) {
+    // Also beside one that is under way, which is replaced by it.
+    if (alive.length >= MAX_ALIVE) return;
     snapshots.length = 0;
     begin(world, alive, REBUILD, rebuild(world));
     return;
@@ -152,6 +153,10 @@ function tick(world: World, seconds: number): void {
 
 /** Pauses, resumes or cancels a batch. */
 function person(world: World, scenario: Scenario, whom: number, much: number): void {
+  if (world.memory.stop === 'price_changed') {
+    resumeAll(world);
+    return;
+  }
   const batch = scenario.requests[whom % scenario.requests.length]?.batch;
   if (batch === undefined || world.events.get(batch)?.some(({ kind }) => kind === 'cancel')) return;
   say(world, batch, much < 100 ? 'paused' : much < 235 ? 'running' : 'cancelled');
@@ -160,18 +165,20 @@ function person(world: World, scenario: Scenario, whom: number, much: number): v
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
   world.trace.push(`${world.nowS} faults end`);
-  if (world.goneBack) {
+  if (world.goneBack || world.memory.life !== world.newestLife) {
     for (const each of alive.filter(isRebuild)) remove(alive, each);
     begin(world, alive, REBUILD, rebuild(world));
   }
   for (let each = alive.find(isRebuild); each !== undefined; each = alive.find(isRebuild)) {
     advance(world, alive, each, 'well');
   }
+  resumeAll(world);
   for (const [batch, word] of world.batches) if (word === 'paused') say(world, batch, 'running');
   for (let round = 0; round < LAST_ROUNDS; round += 1) {
     while (alive[0] !== undefined) advance(world, alive, alive[0], 'well');
     const open = scenario.requests.filter(({ id }) => !isAtRest(world.records.get(id)?.state ?? 'failed'));
     if (open.length === 0) return;
+    resumeAll(world);
     for (const { id } of open) start(world, alive, id, () => 0);
     tick(world, 200);
   }

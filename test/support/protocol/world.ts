@@ -91,11 +91,15 @@ export interface World {
     life: number | undefined;
     /** Of each worker, the steps it took. */
     readonly counts: number[];
-    stop: 'rebuild' | 'redis_lost' | undefined;
+    stop: 'rebuild' | 'redis_lost' | 'price_changed' | undefined;
+    /** The rebuild that may write; another one, or a loss, takes its place. */
+    rebuilder: number | undefined;
   };
   /** Redis has forgotten something, and was not rebuilt since. */
   goneBack: boolean;
   rebuilds: number;
+  /** Charges above their reservations for which all submits were stopped. */
+  readonly stoppedFor: Set<string>;
   readonly used: Set<`${TransitionName} ${State}`>;
   /** What each process of workers knows of Redis. */
   readonly workers: WorkerMemory[];
@@ -154,9 +158,10 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
     caps: scenario.caps,
     counters: new Map(),
     claims: new Map(),
-    memory: { life: 1, counts: [], stop: undefined },
+    memory: { life: 1, counts: [], stop: undefined, rebuilder: undefined },
     goneBack: false,
     rebuilds: 0,
+    stoppedFor: new Set(),
     used: new Set(),
     workers: [{ life: 1, seen: 0 }],
     plans: new Map(scenario.requests.map((plan) => [plan.id, plan])),

@@ -61,7 +61,8 @@ async function planRuns(
   { redisUrl, points, commands, pairs }: PointsOptions,
   random: Random,
 ): Promise<{ readonly crashes: readonly Crash[]; readonly points: number }> {
-  const hits = await recordPoints(redisUrl);
+  const none = { worker: new Map<string, number>(), producer: new Map<string, number>() };
+  const hits = points === 0 ? none : await recordPoints(redisUrl);
   const singles = (['worker', 'producer'] as const).flatMap((process) => [
     ...killsAt(process, hits[process], random),
     ...stopsAt(process, hits[process], random),

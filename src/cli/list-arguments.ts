@@ -15,6 +15,8 @@ export interface ListArguments {
   readonly variants?: string;
   readonly recipe?: string;
   readonly allowUnlabelled?: true;
+  /** The template of the files' names. */
+  readonly names?: string;
   readonly cap?: MicroUsd;
   readonly priority: number;
   /** Rows that run first, while the others wait for a person's word on them. */
@@ -82,6 +84,10 @@ export function addListArguments(command: Command, registry: Registry): Command 
       'the renditions to make: a name, or the path of a .json file (default: catalog)',
     )
     .option('--allow-unlabelled', 'take a recipe whose pictures do not say that a model made them')
+    .option(
+      '--names <template>',
+      'what the files are called, from the columns of the list: "{{sku}}-{{rendition}}.{{ext}}"',
+    )
     .addOption(new Option('--cap <usd>', 'never spend more than this on the batch').argParser(usd))
     .addOption(
       new Option('--priority <n>', '1 is the most urgent').argParser(priority).default(DEFAULT_PRIORITY),
@@ -114,7 +120,7 @@ export function addListArguments(command: Command, registry: Registry): Command 
 }
 
 export function listOptionsOf(args: ListArguments, registry: Registry): ListOptions {
-  const { model, template, variants } = args;
+  const { model, template, variants, names } = args;
   const inputs: Record<string, string> = {};
   for (const input of registry.models.flatMap((one) => one.inputs)) {
     const value = args[attributeOf(input.flag)];
@@ -124,6 +130,7 @@ export function listOptionsOf(args: ListArguments, registry: Registry): ListOpti
     ...(model === undefined ? {} : { model }),
     ...(template === undefined ? {} : { template }),
     ...(variants === undefined ? {} : { variants }),
+    ...(names === undefined ? {} : { names }),
     inputs,
   };
 }

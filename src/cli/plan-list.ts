@@ -7,6 +7,7 @@ import { RequestKinds } from '../producer/finish.ts';
 import { Fit, type FitResult } from '../producer/fit.ts';
 import { listName, readList } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
+import { createNameJudge } from '../producer/name-judge.ts';
 import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { PlanWriterDeps } from '../producer/plan-writer.ts';
@@ -101,6 +102,7 @@ export async function planFromArguments(
     options,
     registry,
     recipes: recipes.names,
+    judgeNames: createNameJudge({ names: options.names, recipes: recipes.recipes }),
     ...existing,
     hashOf: hashOfImage,
     ...(sample === undefined ? {} : { sample }),

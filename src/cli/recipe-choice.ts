@@ -12,6 +12,8 @@ export interface RecipeArguments {
 export interface RecipeChoice {
   /** What a row may name. */
   readonly names: ReadonlySet<string>;
+  /** These, by the same names. */
+  readonly recipes: ReadonlyMap<string, Recipe>;
   /** What `--recipe` comes to in the plan. */
   readonly planned: string | undefined;
   /** To be stored before anything is queued: workers do not have the file. */
@@ -25,7 +27,8 @@ export async function chooseRecipes(
 ): Promise<RecipeChoice> {
   const shipped = await loadRecipes(shippedRecipesFolder());
   const allowed = (one: Recipe) => one.provenance === 'label' || allowUnlabelled === true;
-  const names = new Set([...shipped.values()].filter(allowed).map(({ name }) => name));
+  const recipes = new Map([...shipped].filter(([, one]) => allowed(one)));
+  const names = new Set(recipes.keys());
   const chosen =
     recipe === undefined
       ? undefined
@@ -39,10 +42,11 @@ export async function chooseRecipes(
     );
   }
   if (recipe === undefined || chosen === undefined || !isPath(recipe)) {
-    return { names, planned: recipe, own: undefined };
+    return { names, recipes, planned: recipe, own: undefined };
   }
   const own = ownRecipe(chosen);
-  return { names: names.add(own.planned), planned: own.planned, own };
+  recipes.set(own.planned, chosen);
+  return { names: names.add(own.planned), recipes, planned: own.planned, own };
 }
 
 export function isPath(recipe: string): boolean {

@@ -2,8 +2,10 @@ import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
 import { enqueue } from '../producer/enqueue.ts';
 import { createMade } from '../producer/made.ts';
+import { createNameJudge } from '../producer/name-judge.ts';
 import { planRerender } from '../producer/rerender.ts';
 import { UserError } from '../shared/errors.ts';
+import { compileNames } from '../shared/rendition-names.ts';
 import { storeRecipe } from '../shared/stored-recipes.ts';
 import { createTakesOfPlan, Takes } from '../shared/takes.ts';
 import { systemClock } from '../shared/time.ts';
@@ -17,7 +19,10 @@ import { openStack } from './stack.ts';
 import { endSentence } from './watch.ts';
 import { worksHere } from './works-here.ts';
 
-export interface RerenderArguments extends OperatorArguments, RecipeArguments {}
+export interface RerenderArguments extends OperatorArguments, RecipeArguments {
+  /** The template of the files' names. */
+  readonly names?: string;
+}
 
 /** Adds `rerender BATCH`. `done` is told what it came to. */
 export function addRerenderCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
@@ -27,6 +32,10 @@ export function addRerenderCommand(cli: Command, context: Context, done: (exit: 
     .argument('<batch>', 'the batch whose pictures are stored')
     .requiredOption('--recipe <name>', 'the renditions to make: a name, or the path of a .json file')
     .option('--allow-unlabelled', 'take a recipe whose pictures do not say that a model made them')
+    .option(
+      '--names <template>',
+      'what the files are called (default: the recipe\'s names, else as in the batch): "{{sku}}-{{rendition}}.{{ext}}"',
+    )
     .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
     .option('--simulate', 'on simulated work, which has a Redis and a store of its own')
     .addHelpText(
@@ -45,12 +54,14 @@ export async function rerenderCommand(
   const config = configOf(context);
   const recipes = await chooseRecipes(args, cwd);
   const { planned } = recipes;
-  if (planned === undefined || !recipes.names.has(planned)) {
+  const chosen = recipes.recipes.get(planned ?? '');
+  if (planned === undefined || chosen === undefined) {
     throw new UserError(
       'unknown_recipe',
       `There is no recipe ${args.recipe}: it is one of ${[...recipes.names].join(', ')}, or the path of a file such as ./${args.recipe}.json.`,
     );
   }
+  assertNames(args);
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
@@ -64,6 +75,12 @@ export async function rerenderCommand(
     journal,
     made: await createMade(store, signal),
     takes: createTakesOfPlan(takes, store, signal),
+    judgeNames: (before) =>
+      createNameJudge({
+        names: args.names ?? (chosen.names === undefined ? before : undefined),
+        recipes: new Map([[planned, chosen]]),
+        place: (line) => `row ${line - 1}`,
+      }),
     spoolFolder: tmpdir(),
     signal,
   });
@@ -97,4 +114,11 @@ export async function rerenderCommand(
   if (args.json === true)
     printJson(context, { batch: plan.batchId, renderOf: batch, recipe: planned, shots, images });
   return exit;
+}
+
+/** Throws a `UserError` (`bad_option`) before anything is opened. */
+function assertNames({ names }: RerenderArguments): void {
+  const compiled = names === undefined ? undefined : compileNames(names);
+  if (compiled === undefined || !('fault' in compiled)) return;
+  throw new UserError('bad_option', `--names: ${compiled.fault}.`);
 }

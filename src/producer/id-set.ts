@@ -8,7 +8,7 @@ export class IdSet {
   #slots = new Uint32Array(4 * 1_024);
   #size = 0;
 
-  /** The line of the same id (after Unicode NFC) seen before; undefined where it is new, and then it is kept. */
+  /** The line of the same id (after Unicode NFC) seen before; undefined where it is new, and then it is kept. Lines count from 1. */
   add(id: string, line: number): number | undefined {
     if (this.#size * 3 > this.#slots.length / 2) this.#grow();
     const word = idWords(id);

@@ -1,9 +1,10 @@
 import type { ZodType } from 'zod';
 import { UserError } from '../shared/errors.ts';
 import type { Registry } from '../shared/models/registry.ts';
+import { compileNames } from '../shared/rendition-names.ts';
+import { compileTemplate } from '../shared/template.ts';
 import { shown } from './fault.ts';
 import { fieldSchemas } from './shot-fields.ts';
-import { compileTemplate } from './template.ts';
 
 /** What the command line says for all rows that do not say otherwise, as text, the way a row would write it. */
 export interface ListOptions {
@@ -12,6 +13,8 @@ export interface ListOptions {
   readonly template?: string;
   readonly variants?: string;
   readonly recipe?: string;
+  /** The template of the files' names, over what the recipes say. */
+  readonly names?: string;
   /** By fal's input names: `{ quality: 'high', sync_mode: 'true' }`. */
   readonly inputs: Readonly<Record<string, string>>;
 }
@@ -43,6 +46,10 @@ export function assertOptions(options: ListOptions, { registry, recipes }: Optio
   if (options.template !== undefined) {
     const template = compileTemplate(options.template);
     if ('fault' in template) faults.push(`--template: ${template.fault}`);
+  }
+  if (options.names !== undefined) {
+    const names = compileNames(options.names);
+    if ('fault' in names) faults.push(`--names: ${names.fault}`);
   }
   for (const [name, value] of Object.entries(options.inputs)) {
     const input = model.inputs.find((each) => each.name === name);

@@ -101,6 +101,7 @@ export class PlanWriter {
       prompt: shot.prompt,
       input: inputOf(shot),
       recipe: shot.recipe,
+      ...(shot.names === undefined ? {} : { names: shot.names }),
       variants: shot.variants,
       columns: shot.columns,
     };

@@ -5,9 +5,10 @@ import { FaultReport, type RowFault } from './fault.ts';
 import { IdSet } from './id-set.ts';
 import type { RawRow } from './list.ts';
 import { assertOptions, type ListOptions } from './list-options.ts';
+import type { NameJudge } from './name-judge.ts';
 import type { PlanTotals } from './plan-totals.ts';
 import { PlanWriter, type PlanWriterDeps } from './plan-writer.ts';
-import { createValidator } from './shot.ts';
+import { createValidator, type Shot, type Validated } from './shot.ts';
 import { Spool } from './spool.ts';
 
 export interface PlanDeps extends PlanWriterDeps {
@@ -19,6 +20,8 @@ export interface PlanDeps extends PlanWriterDeps {
   readonly registry: Registry;
   /** Names of the recipes that there are. */
   readonly recipes: ReadonlySet<string>;
+  /** Judges the names of the files; undefined where all of them are the default ones. */
+  readonly judgeNames?: NameJudge | undefined;
   /** An existing folder, in which the plan gets one of its own until it is disposed of. */
   readonly spoolFolder: string;
 }
@@ -56,8 +59,9 @@ export async function planList(deps: PlanDeps): Promise<Plan> {
     for await (const raw of deps.rows) {
       signal?.throwIfAborted();
       const validated = 'columns' in raw ? validate(raw) : { ok: false as const, faults: [raw] };
-      if (validated.ok && faults.count === 0) await writer.add(validated.shot);
-      if (!validated.ok) for (const fault of validated.faults) faults.add(fault);
+      const judged = validated.ok ? named(validated.shot, deps.judgeNames) : validated;
+      if (judged.ok && faults.count === 0) await writer.add(judged.shot);
+      if (!judged.ok) for (const fault of judged.faults) faults.add(fault);
     }
     if (faults.count > 0) throw faults.toError(listName);
     const { digest, totals } = await writer.finish();
@@ -76,6 +80,13 @@ export async function planList(deps: PlanDeps): Promise<Plan> {
     await spool[Symbol.asyncDispose]();
     throw thrown;
   }
+}
+
+function named(shot: Shot, judge: NameJudge | undefined): Validated {
+  const judged = judge?.({ ...shot, shot: shot.id });
+  if (judged === undefined) return { ok: true, shot };
+  if ('sentence' in judged) return { ok: false, faults: [judged] };
+  return { ok: true, shot: judged.names === undefined ? shot : { ...shot, names: judged.names } };
 }
 
 /** The list's name in plain letters and 8 hex digits of its digest. */

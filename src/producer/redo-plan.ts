@@ -4,6 +4,7 @@ import { endWarning, type InputValue, type Model, type ModelValues } from '../sh
 import { pricerOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../shared/plan-row.ts';
+import { compileTemplate } from '../shared/template.ts';
 import type { Clock } from '../shared/time.ts';
 import type { Plan } from './plan.ts';
 import { requestsOf } from './plan-requests.ts';
@@ -11,7 +12,6 @@ import { TotalsCounter } from './plan-totals.ts';
 import type { ChosenShot } from './redo-shots.ts';
 import type { Shot } from './shot.ts';
 import { type HashOf, takeKeyOf } from './shot-key.ts';
-import { compileTemplate } from './template.ts';
 
 /** What a person asks for: the pictures, and the words that make them where these are to be others. */
 export interface RedoAsk {
@@ -60,7 +60,7 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
     if (warning !== undefined) warnings.add(warning);
     const prompt = ask.prompt === undefined ? of.prompt : promptOf(ask.prompt, of, model);
     const values = valuesOf(model, of.input);
-    const { shot: id, recipe, variants, columns } = of;
+    const { shot: id, recipe, names, variants, columns } = of;
     const shot: Shot = { line: at + 1, id, model, prompt, values, variants, recipe, columns };
     const price = pricerOf(model, values, prompt);
     const others = Array.from({ length: variants }, (_, index) => index).filter(
@@ -77,6 +77,7 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
       prompt,
       input: of.input,
       recipe,
+      ...(names === undefined ? {} : { names }),
       variants,
       columns,
     };

@@ -3,6 +3,7 @@ import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Head } from '../shared/journal-objects.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
+import type { NameJudge } from './name-judge.ts';
 import type { Plan } from './plan.ts';
 import type { PlanTotals } from './plan-totals.ts';
 import type { PlanWriterDeps } from './plan-writer.ts';
@@ -10,6 +11,8 @@ import { Spool } from './spool.ts';
 
 export interface RerenderDeps extends Pick<PlanWriterDeps, 'made' | 'takes'> {
   readonly journal: Pick<Journal, 'readChunk'>;
+  /** What judges the names of the files, once it is known by which template those of the batch are named. */
+  readonly judgeNames: (before: string | undefined) => NameJudge | undefined;
   /** An existing folder, in which the plan gets one of its own until it is disposed of. */
   readonly spoolFolder: string;
   readonly signal: AbortSignal;
@@ -29,7 +32,8 @@ const NOTHING_TO_PAY: Omit<PlanTotals, 'shots' | 'images' | 'reuseRequests' | 'r
 /**
  * Plans the pictures of a batch that are stored into other renditions, as a batch of its own that asks fal for nothing:
  * the old renditions and their manifest stay as they are. `recipe` as the plan is to name it. The same pictures and
- * recipe are the same batch. Throws a `UserError` where no picture of the batch is stored. Memory is flat.
+ * recipe are the same batch. Throws a `UserError` where no picture of the batch is stored, or two files would have one
+ * name. Memory is flat.
  */
 export async function planRerender(head: Head, recipe: string, deps: RerenderDeps): Promise<Plan> {
   const { journal, made, takes, signal } = deps;
@@ -37,6 +41,7 @@ export async function planRerender(head: Head, recipe: string, deps: RerenderDep
   const hash = createHash('sha256');
   let shots = 0;
   let images = 0;
+  let judge: NameJudge | undefined;
   try {
     for await (const of of rowsOf(head, journal, signal)) {
       signal.throwIfAborted();
@@ -45,12 +50,15 @@ export async function planRerender(head: Head, recipe: string, deps: RerenderDep
         (a, b) => a - b,
       );
       if (indices.length === 0) continue;
+      if (shots === 0) judge = deps.judgeNames(of.names);
+      const names = namesOf({ ...of, recipe }, judge);
       const request: PlannedRequest = { part: 0, indices, kind: 'reuse', minMicroUsd: 0, maxMicroUsd: 0 };
-      const { requests: _, takes: __, ...same } = of;
+      const { requests: _, takes: __, names: ___, ...same } = of;
       const row: PlanRow = {
         ...same,
         row: shots,
         recipe,
+        ...(names === undefined ? {} : { names }),
         requests: [request],
         ...(taken === undefined || taken.size === 0 ? {} : { takes: Object.fromEntries(taken) }),
       };
@@ -84,7 +92,17 @@ export async function planRerender(head: Head, recipe: string, deps: RerenderDep
   }
 }
 
-/** Told by what is rendered: more pictures, another take or another recipe are another batch. */
+function namesOf(row: PlanRow, judge: NameJudge | undefined): string | undefined {
+  // Lines count from 1, rows from 0.
+  const judged = judge?.({ ...row, line: row.row + 1 });
+  if (judged === undefined || !('sentence' in judged)) return judged?.names;
+  throw new UserError(
+    'bad_names',
+    `${row.shot}: ${judged.sentence}. Nothing was queued; --names says how the files are to be called.`,
+  );
+}
+
+/** Told by what is rendered: more pictures, another take, recipe or names are another batch. */
 function rerenderBatchId(batch: string, recipe: string, digest: string): string {
   const [name] = recipe.split('@');
   const end = `.${name}-${digest.slice(0, 8)}`;

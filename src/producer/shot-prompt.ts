@@ -1,7 +1,7 @@
 import type { Model } from '../shared/models/model.ts';
+import { compileTemplate, type Template } from '../shared/template.ts';
 import { shown } from './fault.ts';
 import type { ShotRow } from './shot-row.ts';
-import { compileTemplate, type Template } from './template.ts';
 
 /**
  * A row's own prompt wins over the template of the command line, except where that template uses it. The prompt may

@@ -1,6 +1,7 @@
 import type { InputValue, Model, ModelInput, ModelValues } from '../shared/models/model.ts';
 import { matches } from '../shared/models/model.ts';
 import { modelHint, type Registry } from '../shared/models/registry.ts';
+import { compileTemplate } from '../shared/template.ts';
 import { createColumnHints } from './column-hints.ts';
 import { type RowFault, shown } from './fault.ts';
 import type { IdSet } from './id-set.ts';
@@ -9,7 +10,6 @@ import { DEFAULT_RECIPE, DEFAULT_VARIANTS, type ListOptions } from './list-optio
 import { type FieldSchemas, fieldSchemas } from './shot-fields.ts';
 import { readPrompt } from './shot-prompt.ts';
 import { ShotRow } from './shot-row.ts';
-import { compileTemplate } from './template.ts';
 
 /** One row, checked: all that is needed to plan it. */
 export interface Shot {
@@ -23,6 +23,8 @@ export interface Shot {
   readonly values: ModelValues;
   readonly variants: number;
   readonly recipe: string;
+  /** The template of its files' names; absent where these have the default names. */
+  readonly names?: string;
   readonly columns: Readonly<Record<string, string>>;
 }
 

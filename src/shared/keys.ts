@@ -20,6 +20,11 @@ export function encodeSegment(text: string): string {
   return `${readable}~${hash(text, 12)}`;
 }
 
+/** Whether Windows takes a file of that name, whatever its ending, for a device. */
+export function isDeviceName(text: string): boolean {
+  return RESERVED.test(text);
+}
+
 /** 5 bits a character, digits and lower-case letters; safe on a disk that ignores case. */
 function hash(text: string, characters: number): string {
   const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -110,6 +115,8 @@ export const objectKeys = {
     `${ORIGINALS}${shotKey}/${index}.${extension}`,
   rendition: (batch: string, shot: string, index: number, rendition: string, extension: string) =>
     `${encodeSegment(batch)}/${encodeSegment(shot)}/${index}-${rendition}.${extension}`,
+  /** Under a name that a person's template gave it, made safe by `rendition-names.ts`. */
+  named: (batch: string, name: string) => `${encodeSegment(batch)}/${name}`,
   /** Beside the folders of the batch's shots. An object's name never meets a folder's, in the folder store either. */
   manifest: (batch: string, format: 'jsonl' | 'csv') => `${encodeSegment(batch)}/manifest.${format}`,
   batchFolder: (batch: string) => `${JOURNAL}batches/${encodeSegment(batch)}/`,

@@ -41,6 +41,8 @@ export const planRow = z.object({
   /** fal's inputs but `prompt` and `num_images`, `sync_mode` included only where it is true. */
   input: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   recipe: z.string(),
+  /** The template of its files' names; absent where these have the default names. */
+  names: z.string().optional(),
   variants: z.int().min(1).max(100),
   /** All columns of the person's row, in their order, as text. */
   columns: z.record(z.string(), z.string()),

@@ -1,9 +1,10 @@
 import type { Recipe, Rendition } from './recipes.ts';
 
 /** A recipe in words, one line a rendition: what `recipe check` says. */
-export function recipeWords({ renditions, provenance }: Recipe): string[] {
+export function recipeWords({ renditions, provenance, names }: Recipe): string[] {
   const lines = renditions.map((one) => `${one.name}: ${renditionWords(one)}`);
   if (renditions.length === 0) lines.push('no renditions: the original alone is kept');
+  if (names !== undefined) lines.push(`The files are called ${names}.`);
   lines.push(
     provenance === 'label'
       ? 'Every file says that a model made it.'

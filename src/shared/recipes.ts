@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { errorCodes, messageOf, UserError } from './errors.ts';
+import { namesFault } from './rendition-names.ts';
 import { type Rendition, rendition } from './rendition-schema.ts';
 
 /**
@@ -17,7 +18,7 @@ const level = z.enum(['off', 'warn', 'fail']).default('warn');
 const checks = z.strictObject({ blank: level, background: level, fill: level, clipped: level });
 export type Checks = Readonly<z.infer<typeof checks>>;
 
-const recipeFile = z.strictObject({
+const recipeFields = z.strictObject({
   description: z.string().min(1),
   /** Where the numbers come from, and when that was read. */
   sources: z.array(z.strictObject({ url: z.url(), read: z.iso.date(), says: z.string().min(1) })).default([]),
@@ -27,6 +28,8 @@ const recipeFile = z.strictObject({
   provenance: z.enum(['label', 'none']).default('label'),
   /** off, warn (the finding stands in the manifest), or fail (the request fails, the original is kept). */
   checks: checks.prefault({}),
+  /** The template of the files' names; `--names` wins over it. */
+  names: z.string().optional(),
   renditions: z
     .array(rendition)
     .max(32)
@@ -45,6 +48,11 @@ const recipeFile = z.strictObject({
     }),
 });
 
+const recipeFile = recipeFields.superRefine(({ names, renditions }, context) => {
+  const fault = names === undefined ? undefined : namesFault(names, renditions);
+  if (fault !== undefined) context.addIssue({ code: 'custom', path: ['names'], message: fault });
+});
+
 export type { Rendition, RenditionFormat } from './rendition-schema.ts';
 
 export interface Recipe {
@@ -54,6 +62,8 @@ export interface Recipe {
   readonly metadata: 'strip';
   readonly provenance: 'label' | 'none';
   readonly checks: Checks;
+  /** The template of the files' names; undefined: the default names. */
+  readonly names?: string | undefined;
   readonly renditions: readonly Rendition[];
   /** The watermarks that it names, by file name. */
   readonly files: ReadonlyMap<string, Buffer>;

@@ -45,14 +45,15 @@ async function memory(change: Partial<RenderDeps> = {}) {
           originalKey: `originals/k/${index}.png`,
           madeAtMs: 0,
         })),
-        renditionKey: (index, rendition, extension) => `b/s/${index}-${rendition}.${extension}`,
+        renditionKey: (index, { name, extension }) => `b/s/${index}-${name}.${extension}`,
+        cacheControl: 'no-cache',
       };
     },
     giveBack: async () => {
       record.starts -= 1;
     },
     readOriginal: async () => ({ body: picture, contentType: 'image/png' }),
-    writeRendition: async (key, _body, contentType) => {
+    writeRendition: async (key, _body, { contentType }) => {
       written.set(key, contentType);
     },
     deliver: async (_task, images) => {

@@ -42,6 +42,12 @@ async function delivered(workshop: Workshop): Promise<void> {
 const namesOf = (lines: readonly ManifestLine[]) =>
   lines.map(({ images }) => images.map(({ renditions }) => renditions.map(({ name }) => name).join()));
 
+/** Without the batch's folder. */
+const fileNamesOf = (lines: readonly ManifestLine[]) =>
+  lines.flatMap(({ images }) =>
+    images.flatMap(({ renditions }) => renditions.map(({ key }) => key.slice(key.indexOf('/') + 1))),
+  );
+
 describe('rerender', () => {
   it('makes the renditions of another recipe for nothing, leaves the old ones, and is harmless to repeat', async () => {
     await using workshop = await openWorkshop();
@@ -73,6 +79,55 @@ describe('rerender', () => {
     expect(workshop.fal.book.charged()).toHaveLength(charged);
     await expectLedgerIsBook(workshop);
     await expectMoneyAtRest(workshop, 'spring', batch);
+  });
+
+  it('names its files by --names, else by the recipe, else as the batch does, and refuses names that meet', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    await delivered(workshop);
+    await rerender(cli, { recipe: 'amazon-main', names: '{{id}}.{{index}}.{{ext}}' }).then(
+      async ({ batch }) => {
+        await workshop.untilEnded(batch);
+        expect(fileNamesOf(await manifestOf(cli, batch))).toEqual([
+          'mug.0.jpg',
+          'mug.1.jpg',
+          'mug.2.jpg',
+          'tee.0.jpg',
+        ]);
+        // The next one takes the names of this one along.
+        const { out } = await cli.run((context) =>
+          rerenderCommand(context, batch, {
+            recipe: 'etsy',
+            names: '{{rendition}}/{{id}}-{{index}}.{{ext}}',
+            json: true,
+          }),
+        );
+        const { batch: etsy } = JSON.parse(out) as Answer;
+        const again = await cli.run((context) =>
+          rerenderCommand(context, etsy, { recipe: 'shopify', json: true }),
+        );
+        const { batch: shopify } = JSON.parse(again.out) as Answer;
+        await workshop.untilEnded(shopify);
+        expect(fileNamesOf(await manifestOf(cli, shopify)).slice(0, 2)).toEqual([
+          'square/mug-0.jpg',
+          'full/mug-0.webp',
+        ]);
+      },
+    );
+    const refused = [
+      [
+        '{{rendition}}-{{index}}.{{ext}}',
+        'bad_names',
+        'tee: "main-0.jpg" would be the name of a file of row 0 and of row 1',
+      ],
+      ['{{id}}', 'bad_option', '--names: it must end in .{{ext}}'],
+    ] as const;
+    for (const [names, code, message] of refused) {
+      await expect(rerender(cli, { recipe: 'amazon-main', names })).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining(message),
+      });
+    }
   });
 
   it('renders the take that counts, and by a recipe of a person’s own', async () => {

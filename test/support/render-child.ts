@@ -63,7 +63,8 @@ export function openFileDeps(): RenderDeps {
         model: 'fal-ai/gpt-image-1-mini',
         expected: { width: undefined, height: undefined, transparent: false },
         images: [{ index: 0, requestId: undefined, originalKey: request, madeAtMs: 0 }],
-        renditionKey: (index, rendition, extension) => `${request}-${index}-${rendition}.${extension}`,
+        renditionKey: (index, { name, extension }) => `${request}-${index}-${name}.${extension}`,
+        cacheControl: 'no-cache',
       };
     },
     giveBack: async ({ request }) => {

@@ -13,6 +13,7 @@ const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
   originals: objectKeys.originals(shotKey),
   original: objectKeys.original(shotKey, 0, 'png'),
   rendition: objectKeys.rendition('spring', 'mug-1', 0, 'thumb', 'jpg'),
+  named: objectKeys.named('spring', 'mug-1-thumb.jpg'),
   manifest: objectKeys.manifest('spring', 'jsonl'),
   batchFolder: objectKeys.batchFolder('spring'),
   head: objectKeys.head('spring'),

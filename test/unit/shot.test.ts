@@ -3,8 +3,8 @@ import { FaultReport, faultText } from '../../src/producer/fault.ts';
 import { IdSet } from '../../src/producer/id-set.ts';
 import { assertOptions, type ListOptions } from '../../src/producer/list-options.ts';
 import { createValidator, type Shot } from '../../src/producer/shot.ts';
-import { compileTemplate } from '../../src/producer/template.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { compileTemplate } from '../../src/shared/template.ts';
 
 const registry = defaultRegistry();
 const recipes = new Set(['catalog', 'original']);

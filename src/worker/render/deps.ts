@@ -1,7 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { MalformedError, UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
-import { objectKeys } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import { expectedOf } from '../../shared/models/expected.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
@@ -11,6 +10,7 @@ import type { Records } from '../../shared/records/records.ts';
 import { readStoredRecipe } from '../../shared/stored-recipes.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House } from '../house.ts';
+import { filesOf } from './files.ts';
 import type { RenderDeps } from './processor.ts';
 
 /** For all images of one request. A 1536×1024 picture takes well under a second; four of them on a busy core, a few. */
@@ -92,8 +92,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
         model: row.model,
         expected: expectedOf(model, row.input),
         images,
-        renditionKey: (index, rendition, extension) =>
-          objectKeys.rendition(name.batch, row.shot, index, rendition, extension),
+        ...filesOf(name.batch, row, recipe),
       };
     },
 
@@ -107,8 +106,8 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       return object;
     },
 
-    async writeRendition(key, body, contentType) {
-      await store.put(key, body, { contentType });
+    async writeRendition(key, body, options) {
+      await store.put(key, body, options);
     },
 
     async deliver({ request, epoch }, images) {

@@ -7,7 +7,7 @@ import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import { backoffMs, sleep } from '../../shared/time.ts';
 import { inspect } from './inspect.ts';
-import { renderAll } from './render.ts';
+import { type Rendered, renderAll } from './render.ts';
 import type { Watchdog } from './watchdog.ts';
 
 export interface RenderTask {
@@ -27,7 +27,9 @@ export interface RenderTask {
     /** When the original was stored, ms since 1970. */
     readonly madeAtMs: number;
   }[];
-  readonly renditionKey: (index: number, rendition: string, extension: string) => string;
+  readonly renditionKey: (index: number, rendered: Rendered) => string;
+  /** For who reads the renditions over HTTP. */
+  readonly cacheControl: string;
 }
 
 export interface RenderDeps {
@@ -36,7 +38,11 @@ export interface RenderDeps {
   /** Lowers the count of starts again: what stopped this start was not the picture. Refused for an older epoch. */
   readonly giveBack: (task: RenderTask) => Promise<void>;
   readonly readOriginal: (key: string) => Promise<{ body: Buffer; contentType: string }>;
-  readonly writeRendition: (key: string, body: Buffer, contentType: string) => Promise<void>;
+  readonly writeRendition: (
+    key: string,
+    body: Buffer,
+    options: { readonly contentType: string; readonly cacheControl: string },
+  ) => Promise<void>;
   readonly deliver: (task: RenderTask, images: readonly DeliveredImage[]) => Promise<void>;
   readonly fail: (task: RenderTask, failure: { code: string; message: string }) => Promise<void>;
   readonly log: Logger;
@@ -140,7 +146,7 @@ async function renderImages(
 
 async function renderImage(
   { index, requestId, originalKey, madeAtMs }: RenderTask['images'][number],
-  { recipe, model, expected, renditionKey }: RenderTask,
+  { recipe, model, expected, renditionKey, cacheControl }: RenderTask,
   { readOriginal, writeRendition }: RenderDeps,
   signal: AbortSignal | undefined,
 ): Promise<DeliveredImage> {
@@ -157,9 +163,10 @@ async function renderImage(
   });
   // Stored side by side: each write waits for a disk or a network, and the core would wait with it.
   const renditions = await Promise.all(
-    rendered.map(async ({ name, extension, contentType, width, height, format, bytes, sha256 }) => {
-      const key = renditionKey(index, name, extension);
-      await writeRendition(key, bytes, contentType);
+    rendered.map(async (one) => {
+      const { name, contentType, width, height, format, bytes, sha256 } = one;
+      const key = renditionKey(index, one);
+      await writeRendition(key, bytes, { contentType, cacheControl });
       return { name, key, width, height, bytes: bytes.length, format, sha256 };
     }),
   );

@@ -1,4 +1,4 @@
-import { nearest } from '../shared/nearest.ts';
+import { nearest } from './nearest.ts';
 
 /** `{{name}}` and `{{name|default}}` over a row's columns. */
 export interface Template {

@@ -1,4 +1,4 @@
-import { Agent, fetch } from 'undici';
+import { Agent, DecoratorHandler, type Dispatcher, fetch } from 'undici';
 import { z } from 'zod';
 import { errorCodes } from '../../shared/errors.ts';
 import { type Clock, withTimeout } from '../../shared/time.ts';
@@ -20,7 +20,10 @@ export interface FalRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly timeoutMs: number;
-  /** Not sent after this time (ms since 1970), looked at in the moment of sending: then it is `never-sent`. */
+  /**
+   * Not sent after this time (ms since 1970), looked at when the connection stands and the first byte is next: then it
+   * is `never-sent`.
+   */
   readonly notAfterMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -51,9 +54,6 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
         },
         cause === undefined ? {} : { cause },
       );
-    if (notAfterMs !== undefined && clock() > notAfterMs) {
-      throw fault({ kind: 'never-sent', detail: 'too late to be sent' });
-    }
     let status: number;
     let text: string;
     let got: Headers;
@@ -61,7 +61,7 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
       const response = await fetch(url, {
         method,
         headers,
-        dispatcher: agent,
+        dispatcher: notAfterMs === undefined ? agent : agent.compose(lastLook(notAfterMs, clock)),
         // An answer that sends us elsewhere is none of fal's; a followed redirect could repeat a POST.
         redirect: 'manual',
         signal: withTimeout(signal, timeoutMs),
@@ -94,8 +94,40 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
   };
 }
 
+const TOO_LATE = 'ERR_TOO_LATE_TO_SEND';
+
+/**
+ * A request may wait for a free socket, and a new one for its handshake. A process that is frozen in that wait would send,
+ * when it wakes, what has been proven absent and sent anew by then.
+ */
+function lastLook(notAfterMs: number, clock: Clock): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => dispatch(options, new LastLook(handler, { notAfterMs, clock }));
+}
+
+class LastLook extends DecoratorHandler {
+  readonly #handler: Dispatcher.DispatchHandler;
+  readonly #limit: { readonly notAfterMs: number; readonly clock: Clock };
+
+  constructor(
+    handler: Dispatcher.DispatchHandler,
+    limit: { readonly notAfterMs: number; readonly clock: Clock },
+  ) {
+    super(handler);
+    this.#handler = handler;
+    this.#limit = limit;
+  }
+
+  /** In the turn in which the client writes; what is thrown here keeps every byte back. */
+  onRequestStart(controller: Dispatcher.DispatchController, context: unknown): void {
+    const { notAfterMs, clock } = this.#limit;
+    if (clock() > notAfterMs) throw Object.assign(new Error('too late to be sent'), { code: TOO_LATE });
+    this.#handler.onRequestStart?.(controller, context);
+  }
+}
+
 /** Codes of failures before a byte of the request left: no connection was made. */
 const NEVER_SENT = new Set([
+  TOO_LATE,
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',

@@ -14,18 +14,18 @@ jest.setTimeout(90_000);
 
 /** What the cards of a sheet say, by their order. */
 function cardsOf(page: string) {
-  return [...page.matchAll(/<article class="shot" data-state="(\w+)">([\s\S]*?)<\/article>/g)].map(
-    ([, state, card = '']) => ({
-      state,
-      shot: /<h2><bdi>([^<]*)</.exec(card)?.[1],
-      reason: /<p class="reason">([^<]*)</.exec(card)?.[1],
-      pictures: [...card.matchAll(/src="data:(image\/\w+);base64,([^"]*)"/g)].map(([, type, text = '']) => ({
-        type,
-        bytes: Buffer.from(text, 'base64'),
-      })),
-      card,
-    }),
-  );
+  return [
+    ...page.matchAll(/<article class="shot" data-state="(\w+)" data-checks="[^"]*">([\s\S]*?)<\/article>/g),
+  ].map(([, state, card = '']) => ({
+    state,
+    shot: /<h2><bdi>([^<]*)</.exec(card)?.[1],
+    reason: /<p class="reason">([^<]*)</.exec(card)?.[1],
+    pictures: [...card.matchAll(/src="data:(image\/\w+);base64,([^"]*)"/g)].map(([, type, text = '']) => ({
+      type,
+      bytes: Buffer.from(text, 'base64'),
+    })),
+    card,
+  }));
 }
 
 describe('sheet', () => {

@@ -111,7 +111,9 @@ describe('one deleted lock', () => {
       await expectPaidOnce(workshop, batch);
       await expectLedgerIsBook(workshop);
       await expectMoneyAtRest(workshop, batch);
-      expect(await redis.client.keys(`${redis.prefix}:*:lock`)).toEqual([]);
+      // Of requests: the manifest of the batch that has ended may be under way.
+      const locks = await redis.client.keys(`${redis.prefix}:*:lock`);
+      expect(locks.filter((key) => !key.startsWith(`${redis.prefix}:endings:`))).toEqual([]);
       await worker[Symbol.asyncDispose]();
     },
     2 * LIMIT_MS,

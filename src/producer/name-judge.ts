@@ -107,5 +107,5 @@ function twinSentence(name: string, a: NamedFile, b: NamedFile): string {
 }
 
 function meetSentence(name: string, a: string, b: string): string {
-  return `"${name}" would be the name of a file of ${a} and of ${b}, and upper and lower case are one to many disks; add what tells them apart, such as {{id}} or {{hash}}`;
+  return `"${name}" would be the name of a file of ${a} and of ${b}, and upper and lower case are one to many disks; add what tells them apart, another column or {{hash}}`;
 }

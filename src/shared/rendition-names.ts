@@ -51,24 +51,24 @@ export function compileNames(text: string): NameTemplate | { readonly fault: str
     hashed: named.has('hash'),
     ofRow({ shot, columns }) {
       // Made safe before they are filled in: a "/" in a value makes no folder.
-      const safe = Object.entries(columns).map(([name, value]): [string, string] => [
-        name,
-        named.has(name) ? safeValue(value) : value,
-      ]);
+      // From entries: a column called __proto__ is a column.
+      const safe = Object.fromEntries(
+        Object.entries(columns).map(([name, value]) => [name, named.has(name) ? safeValue(value) : value]),
+      );
       const id = safeValue(shot);
+      // One for all files of the row: a million rows have four million.
+      const words: Record<string, string> = { ...safe, id };
       return ({ index, rendition, sha256 }) => {
         const { extension } = RENDITION_FILES[rendition.format];
-        const words: Record<(typeof NAME_WORDS)[number], string> = {
-          id,
+        Object.assign(words, {
           index: String(index),
           rendition: rendition.name,
           ext: extension,
           width: String(rendition.width ?? ''),
           height: String(rendition.height ?? ''),
           hash: (sha256 ?? '').slice(0, HASH_DIGITS).padEnd(HASH_DIGITS, '0'),
-        };
-        // From entries: a column called __proto__ is a column.
-        const filled = template.render(Object.fromEntries([...safe, ...Object.entries(words)]));
+        } satisfies Record<Exclude<(typeof NAME_WORDS)[number], 'id'>, string>);
+        const filled = template.render(words);
         if (!filled.ok) return filled;
         const made = safeName(filled.text, `.${extension}`);
         return made.ok && isManifest(made.name)

@@ -50,6 +50,7 @@ export function ledgerLine(entry: LedgerEntry) {
     numImages,
     costUsd: toUsd(costMicroUsd),
     source,
+    ...(entry.why === undefined ? {} : { why: entry.why }),
     ...(entry.simulated === true ? { simulated: true } : {}),
   };
 }

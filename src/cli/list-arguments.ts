@@ -4,6 +4,7 @@ import { MAX_PROOF_ROWS } from '../producer/proof-sample.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../shared/jobs.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { type MicroUsd, parseUsd } from '../shared/money.ts';
+import { MAX_REGENERATIONS } from '../shared/regeneration.ts';
 import { webhookUrl } from './on-done.ts';
 
 /** What `run` and `enqueue` take. */
@@ -22,6 +23,8 @@ export interface ListArguments {
   /** Rows that run first, while the others wait for a person's word on them. */
   readonly proof?: number;
   readonly prune?: true;
+  /** So often at most a picture that fails a check is made anew. */
+  readonly regenerate?: number;
   /** Where the webhook of its end goes. */
   readonly onDone?: string;
   /** With `--dry-run` alone: what the whole list may cost, at the best quality. */
@@ -52,6 +55,12 @@ function proofSize(text: string): number {
   const size = /^\d{1,4}$/.test(text) ? Number(text) : 0;
   if (size >= 1 && size <= MAX_PROOF_ROWS) return size;
   throw new InvalidArgumentError(`It must be a whole number of rows from 1 to ${MAX_PROOF_ROWS}.`);
+}
+
+function regenerations(text: string): number {
+  const most = /^\d$/.test(text) ? Number(text) : 0;
+  if (most >= 1 && most <= MAX_REGENERATIONS) return most;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_REGENERATIONS}.`);
 }
 
 /** Adds the list argument and every option of `enqueue`; the models' inputs bring their own. */
@@ -97,6 +106,12 @@ export function addListArguments(command: Command, registry: Registry): Command 
         '--proof <n>',
         'make this many rows first, spread over the options of the list, and hold the others for shotlist approve',
       ).argParser(proofSize),
+    )
+    .addOption(
+      new Option(
+        '--regenerate <n>',
+        'make a picture that fails a check again, at most so often, with what is left of --cap',
+      ).argParser(regenerations),
     )
     .option(
       '--prune',

@@ -28,6 +28,7 @@ export function fittedCommand(
   for (const name of flags) if (name !== flag) option(name, args[attributeOf(name)]);
   option('allow-unlabelled', args['allowUnlabelled']);
   option('proof', args.proof);
+  option('regenerate', args.regenerate);
   option('prune', args.prune);
   option('on-done', args.onDone);
   option('simulate', args.simulate);

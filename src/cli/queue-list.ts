@@ -81,6 +81,7 @@ export async function queueList(
       priority: args.priority,
       cap: args.cap,
       onDone: args.onDone,
+      regenerate: args.regenerate,
       simulated: stack.simulated,
       proof: rowsOfProof(proof),
       signal: context.signal,

@@ -6,6 +6,7 @@ import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import { madeOfRow } from '../shared/originals.ts';
 import { rebuildBatch } from '../shared/rebuild/rebuild.ts';
+import { regenerationId, rootOf } from '../shared/regeneration.ts';
 import { batchStatus } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from './context.ts';
@@ -53,6 +54,7 @@ export async function retryCommand(context: Context, batch: string, args: RetryA
       if (args.json === true) printJson(context, { batch, retried: 0, estimate });
       return EXIT.ok;
     }
+    if (costs.maxMicroUsd > 0) await refuseOverRegeneration(shop, batch);
     say(context, planSentence(chosen, costs));
     await confirmSpending(context, costs, { ...yesOf(args), ...simulateOf(args) }, config, 'add --yes');
     const retried = await retryFailures(batch, chosen, retryDepsOf(context, shop, stack, config.recordTtlH));
@@ -80,6 +82,19 @@ async function assertRetryable(
   if (!summary.success)
     throw await unknownBatch(context, args, batch, { store, journal, known: await batches.list() });
   refuseCancelled({ batch, word: summary.data.state });
+}
+
+/** What was left of the cap went to the pictures that are made anew: more of it would be spent twice. */
+async function refuseOverRegeneration({ batches, journal }: Shop, batch: string): Promise<void> {
+  const head = await journal.readHead(batch);
+  if (head?.regenerate === undefined) return;
+  const next = regenerationId(rootOf(head), (head.round ?? 0) + 1);
+  const cap = (await batches.read(batch))?.cap ?? head.cap;
+  if (cap === undefined || (await journal.readHead(next)) === undefined) return;
+  throw new UserError(
+    'cap_passed_on',
+    `${batch} has handed the rest of its cap on to ${next}, which makes failed pictures again: queue the list under another --batch with a --cap of its own; what is made is not paid for again.`,
+  );
 }
 
 /** The ids that `--shot` names. */

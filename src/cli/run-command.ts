@@ -9,13 +9,21 @@ import { shippedRecipesFolder } from '../shared/recipes.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { assertUsable } from '../worker/preflight.ts';
-import { type Context, configOf, type Exit, openLog, printJson, say } from './context.ts';
+import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
 import { endingSentence, followEnding, leftOfEnding } from './follow-ending.ts';
+import {
+  followRegenerations,
+  isRegenerating,
+  noRoomSentence,
+  type Regenerated,
+  regenerated,
+} from './follow-regenerations.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
 import { count } from './plan-list.ts';
 import { queueList, refuseDryRunOptions } from './queue-list.ts';
+import { beginRegenerations } from './regenerating.ts';
 import { sheetAtHold } from './sheet/at-hold.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
@@ -42,11 +50,19 @@ export async function runCommand(
   await using shop = await openShop(stack, config, log);
   for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
   const { batch, outcome } = await queueList(context, { stack, shop, config, list, args });
+  // A loss of Redis may have taken the word that something fails its checks; to begin it twice is harmless.
+  if (outcome === 'ended') await beginRegenerations(context, shop, batch, log);
   // Of an earlier run that was ended in between, something may be left.
-  const over = outcome === 'ended' && (await leftOfEnding(shop, batch)) === undefined;
-  const { status, exit, left } = over
+  const over =
+    outcome === 'ended' &&
+    (await leftOfEnding(shop, batch)) === undefined &&
+    !(await isRegenerating(shop, batch));
+  const ended = over
     ? { ...(await followBatch(context, shop, batch)), left: undefined }
     : await workUntilItEnds(context, { shop, stack, config, log }, batch);
+  const { status, left } = ended;
+  const again = ended.exit === EXIT.someFailed ? await regenerated(context, shop, batch) : undefined;
+  const exit = ended.exit === EXIT.someFailed && again?.failing.size === 0 ? EXIT.ok : ended.exit;
   const untold = endingSentence(batch, left);
   if (untold !== undefined) say(context, untold);
   await sheetAtHold(context, shop, status);
@@ -56,8 +72,11 @@ export async function runCommand(
   }
   const head = await shop.journal.readHead(batch);
   say(context, '');
-  if (head !== undefined) say(context, summaryTable(status, head, stack));
-  await sayFailures(context, shop, batch, status);
+  if (head !== undefined) say(context, summaryTable(status, head, stack, again));
+  if (again === undefined) await sayFailures(context, shop, batch, status);
+  else sayFailing(context, batch, again);
+  const noRoom = exit === EXIT.someFailed ? await noRoomSentence(context, shop, batch) : undefined;
+  if (noRoom !== undefined) say(context, noRoom);
   say(context, endSentence(status, exit));
   return exit;
 }
@@ -90,16 +109,31 @@ export async function workUntilItEnds(
     log,
   });
   const followed = await followBatch(context, shop, batch, stack.lost);
-  if (context.signal.aborted) return { ...followed, left: undefined };
-  const left = await followEnding(shop, batch, context.signal, stack.lost).catch((error: unknown) => {
-    // Told to stop meanwhile: the next worker does the rest.
-    if (context.signal.aborted) return undefined;
-    throw error;
+  const left = await endOf(batch);
+  // Held or interrupted there: that is how this one ends, too.
+  const exit = await followRegenerations(context, shop, batch, async (id) => {
+    const again = await followBatch(context, shop, id, stack.lost);
+    await endOf(id);
+    return again;
   });
-  return { ...followed, left };
+  return { ...followed, exit: exit ?? followed.exit, left };
+
+  async function endOf(of: string): Promise<EndingStanding | undefined> {
+    if (context.signal.aborted) return undefined;
+    return await followEnding(shop, of, context.signal, stack.lost).catch((error: unknown) => {
+      // Told to stop meanwhile: the next worker does the rest.
+      if (context.signal.aborted) return undefined;
+      throw error;
+    });
+  }
 }
 
-function summaryTable({ batch, counts, money }: BatchStatus, head: Head, stack: Stack): string {
+function summaryTable(
+  { batch, counts, money }: BatchStatus,
+  head: Head,
+  stack: Stack,
+  again: Regenerated | undefined,
+): string {
   const table = new Table({ style: { head: [], border: [] } });
   const where =
     stack.store.kind === 'folder'
@@ -110,6 +144,10 @@ function summaryTable({ batch, counts, money }: BatchStatus, head: Head, stack: 
     ['failed', count(counts.failed, 'request')],
     ['images wanted', `${head.images}`],
     ['paid', `${formatUsd(fromUsd(money.spentUsd))}${stack.simulated ? ' (simulated)' : ''}`],
+    ...(again?.batches ?? []).map((one) => [
+      `made again: ${one.batch}`,
+      `${count(one.counts.delivered, 'request')} delivered, ${formatUsd(fromUsd(one.money.spentUsd))} more`,
+    ]),
     ['one request an image', formatUsd(head.naiveMicroUsd)],
     ['pictures', where],
   );
@@ -137,4 +175,16 @@ async function sayFailures(
   if (failures.length > SHOWN_FAILURES) {
     say(context, `… and ${failures.length - SHOWN_FAILURES} more: shotlist export ${batch}`);
   }
+}
+
+/** What is not delivered after all. */
+function sayFailing(context: Context, batch: string, { failing }: Regenerated): void {
+  if (failing.size === 0) {
+    say(context, 'What did not pass the checks was made again and is delivered.');
+    return;
+  }
+  for (const [shot, error] of [...failing].slice(0, SHOWN_FAILURES))
+    say(context, `failed: ${shot}: ${error}`);
+  if (failing.size > SHOWN_FAILURES)
+    say(context, `… and ${failing.size - SHOWN_FAILURES} more: shotlist export ${batch}`);
 }

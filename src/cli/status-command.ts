@@ -4,6 +4,7 @@ import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { endingSentence, leftOfEnding } from './follow-ending.ts';
+import { regenerationsOf } from './follow-regenerations.ts';
 import { type OperatorArguments, simulatedElsewhere, unknownBatch, withShop } from './operator.ts';
 import { createLook } from './picture.ts';
 import type { Shop } from './shop.ts';
@@ -35,6 +36,8 @@ export async function statusCommand(
         const untold = endingSentence(batch, await leftOfEnding(shop, batch));
         context.stdout.write(`${statusView(picture)}\n`);
         if (untold !== undefined) context.stdout.write(`\n${untold}\n`);
+        for (const again of await regenerationsOf(shop, batch))
+          context.stdout.write(`\nWhat failed a check was made again: shotlist status ${again}\n`);
       }
       return EXIT.ok;
     }

@@ -27,6 +27,7 @@ import { createHouse } from '../worker/house.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
+import { createRegenerate } from './regenerating.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
 import { openScheduling } from './schedule-work.ts';
 import type { Shop } from './shop.ts';
@@ -203,6 +204,7 @@ export async function startWork({
                 ? undefined
                 : createPostWebhook({ agent, secret: config.webhookSecret, clock }),
             add: queues.addEnding.bind(queues),
+            regenerate: createRegenerate(shop, registry, log),
             clock,
             log,
           }),

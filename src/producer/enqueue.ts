@@ -34,6 +34,10 @@ export interface EnqueueOptions {
   readonly proof?: readonly number[] | undefined;
   /** The batch whose pictures this one makes anew. */
   readonly redoOf?: string;
+  /** So often at most a picture that fails a check is made anew. */
+  readonly regenerate?: number | undefined;
+  /** Of a batch that does so: the how manieth time this is. */
+  readonly round?: number | undefined;
   /** The batch whose pictures this one renders anew. */
   readonly renderOf?: string;
   readonly signal?: AbortSignal;
@@ -165,6 +169,8 @@ function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: numbe
     cheapestMicroUsd: totals.cheapestMicroUsd ?? 0,
     ...(options.proof === undefined ? {} : { proof: { rows: [...options.proof] } }),
     ...(options.redoOf === undefined ? {} : { redoOf: options.redoOf }),
+    ...(options.regenerate === undefined ? {} : { regenerate: options.regenerate }),
+    ...(options.round === undefined ? {} : { round: options.round }),
     ...(options.renderOf === undefined ? {} : { renderOf: options.renderOf }),
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../shared/errors.ts';
+import { MAX_BATCH_ID } from '../shared/keys.ts';
 import { endWarning, type InputValue, type Model, type ModelValues } from '../shared/models/model.ts';
 import { pricerOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
@@ -33,8 +34,6 @@ export interface RedoPlan extends Plan {
   readonly rows: readonly PlanRow[];
 }
 
-const MAX_BATCH_ID = 63;
-
 /** The batch that makes a take: the same pictures, words and number are the same batch. */
 export function redoBatchId({ batch, shots, prompt }: RedoAsk, take: number): string {
   const images = shots.map(({ row, indices }) => [row.row, indices]);
@@ -54,7 +53,7 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
   const warnings = new Set<string>();
   const hash = createHash('sha256');
   const rows: PlanRow[] = [];
-  for (const [at, { row: of, indices }] of ask.shots.entries()) {
+  for (const [at, { row: of, indices, why }] of ask.shots.entries()) {
     const model = registry.get(of.model);
     const warning = endWarning(model, clock());
     if (warning !== undefined) warnings.add(warning);
@@ -73,6 +72,7 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
       shot: id,
       shotKey,
       take,
+      ...(why === undefined ? {} : { why }),
       model: of.model,
       prompt,
       input: of.input,

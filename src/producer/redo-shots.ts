@@ -6,11 +6,13 @@ import type { DeliveredImage } from '../shared/media.ts';
 import { nearest } from '../shared/nearest.ts';
 import type { PlanRow } from '../shared/plan-row.ts';
 
-/** Pictures of one shot that a person speaks of. */
+/** Pictures of one shot that a person speaks of, or that failed a check. */
 export interface ChosenShot {
   readonly row: PlanRow;
   /** Ascending. */
   readonly indices: readonly number[];
+  /** Where no person asked for them: the ledger's word on it. */
+  readonly why?: string;
 }
 
 /** And as they were delivered. */

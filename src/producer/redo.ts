@@ -4,11 +4,18 @@ import type { MicroUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { isOfTake, type TakeRecord, type Takes, writeTake } from '../shared/takes.ts';
-import { type EnqueueDeps, type Enqueued, enqueue, type Standing, standingOf } from './enqueue.ts';
+import {
+  type EnqueueDeps,
+  type Enqueued,
+  type EnqueueOptions,
+  enqueue,
+  type Standing,
+  standingOf,
+} from './enqueue.ts';
 import { planRedo, type RedoAsk, type RedoPlan, type RedoPlanDeps, redoBatchId } from './redo-plan.ts';
 import type { DeliveredShot } from './redo-shots.ts';
 
-/** Pictures that are delivered, to be made anew. */
+/** Pictures to be made anew; `images` are those that are delivered. */
 export interface DeliveredAsk extends RedoAsk {
   readonly shots: readonly DeliveredShot[];
 }
@@ -64,6 +71,8 @@ export interface StartOptions {
   readonly head: Pick<Head, 'batch' | 'listName' | 'priority'>;
   readonly cap: MicroUsd | undefined;
   readonly simulated: boolean;
+  /** Where a failed check asked for it, and no person. */
+  readonly regeneration?: Pick<EnqueueOptions, 'regenerate' | 'round'>;
   readonly signal: AbortSignal;
 }
 
@@ -80,8 +89,8 @@ export interface StartDeps extends EnqueueDeps {
  */
 export async function startRedo(
   ask: DeliveredAsk,
-  { take, plan }: Redo,
-  { head, cap, simulated, signal }: StartOptions,
+  { take, plan }: Pick<Redo, 'take' | 'plan'>,
+  { head, cap, simulated, regeneration, signal }: StartOptions,
   deps: StartDeps,
 ): Promise<Enqueued> {
   for (const [at, shot] of ask.shots.entries()) await writeTakes(ask, shot, { take, plan, at }, deps, signal);
@@ -94,6 +103,7 @@ export async function startRedo(
       cap,
       simulated,
       redoOf: head.batch,
+      ...regeneration,
       signal,
     },
     deps,

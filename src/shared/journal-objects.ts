@@ -31,6 +31,10 @@ export const head = z.object({
   proof: z.object({ rows: z.array(z.int().min(0)).min(1) }).optional(),
   /** The batch whose pictures this one makes anew. */
   redoOf: z.string().optional(),
+  /** So often at most a picture that fails a check is made anew, in batches of their own. */
+  regenerate: z.int().min(1).max(5).optional(),
+  /** Of such a batch: the how manieth time this is, from 1. */
+  round: z.int().min(1).optional(),
   /** The batch whose stored pictures this one renders anew. */
   renderOf: z.string().optional(),
 });
@@ -102,6 +106,8 @@ export const ledgerEntry = z.object({
   numImages: z.int(),
   costMicroUsd: microUsd,
   source: z.enum(COST_SOURCES),
+  /** Why it was made anew, where no person asked for that. */
+  why: z.string().optional(),
   simulated: z.boolean().optional(),
 });
 export type LedgerEntry = z.infer<typeof ledgerEntry>;

@@ -96,6 +96,8 @@ export function parseJobId(id: string): (RequestName & { readonly round: number 
   return name === undefined ? undefined : { ...name, round: Number(match?.[2]) };
 }
 
+export const MAX_BATCH_ID = 63;
+
 /** Why a text cannot name a batch, or undefined where it can. No `:` (BullMQ's separator), no `/`. */
 export function batchIdFault(text: string): string | undefined {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {

@@ -34,6 +34,8 @@ export const planRow = z.object({
   shotKey,
   /** Of a redo's row: the number of the take that it makes, which is part of its shot key. Elsewhere take 0. */
   take: z.int().min(1).optional(),
+  /** Of a picture that is made anew though no person asked: the reason, for the ledger. */
+  why: z.string().optional(),
   /** Key of the model registry: the endpoint id. */
   model: z.string(),
   /** Resolved: templates are filled in. */

@@ -54,7 +54,7 @@ export interface Workshop extends AsyncDisposable {
   /** Plans and queues rows the way `enqueue` does; resolves to the batch's id. */
   enqueueRows(
     rows: readonly Row[],
-    options?: Partial<Pick<EnqueueOptions, 'batch' | 'cap' | 'priority' | 'onDone'>> & {
+    options?: Partial<Pick<EnqueueOptions, 'batch' | 'cap' | 'priority' | 'onDone' | 'regenerate'>> & {
       list?: ListOptions;
       /** Rows that are made first; the others wait for a person's word. */
       proof?: number;
@@ -187,7 +187,7 @@ async function enqueueRows(
   { shop, spoolFolder }: Parts,
   rows: readonly Row[],
   { list = { inputs: {} }, proof }: { list: ListOptions | undefined; proof: number | undefined },
-  options: Partial<Pick<EnqueueOptions, 'batch' | 'cap' | 'priority' | 'onDone'>>,
+  options: Partial<Pick<EnqueueOptions, 'batch' | 'cap' | 'priority' | 'onDone' | 'regenerate'>>,
 ): Promise<string> {
   const name = 'test.csv';
   const sample = proof === undefined ? undefined : new ProofSample(proof);

@@ -94,6 +94,30 @@ describe('docs/json.md', () => {
     expect(shapeOf(ledger)).toEqual(shapeOf(printed));
   });
 
+  it('says where a ledger line tells why it was paid', () => {
+    const entry = {
+      batch: 'catalog-bc6d54ef.again1',
+      row: 0,
+      part: 0,
+      ts: '2026-11-24T12:59:38.480Z',
+      shot: 'MUG-001',
+      requestId: 'r',
+      model: 'fal-ai/gpt-image-1-mini',
+      quality: 'medium',
+      imageSize: '1024x1024',
+      numImages: 1,
+      costMicroUsd: 20_000,
+      source: 'price-rule' as const,
+      why: 'regenerated: failed_check',
+    };
+    const printed = Object.entries(ledgerLine(entry)).slice(-2);
+    expect(printed).toEqual([
+      ['source', 'price-rule'],
+      ['why', 'regenerated: failed_check'],
+    ]);
+    expect(page).toContain('`"why": "regenerated: failed_check"`\nbehind `source`');
+  });
+
   it('shows a manifest line as it is printed', () => {
     const sha256 = '0'.repeat(64);
     const file = { key: 'k', width: 1, height: 1, bytes: 1, format: 'png', sha256 };

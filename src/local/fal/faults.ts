@@ -37,9 +37,17 @@ export type SubmitFault =
   | { readonly kind: 'accepted-then-slow' | 'accepted-late'; readonly delayMs: number }
   | { readonly kind: 'accepted-then-status'; readonly status: number };
 
-/** `other-format`: not the asked one; `wrong-length`: cut, under a Content-Length that agrees with the cut. */
+/** `blank`: of one colour; `other-size`: half as large as asked. `other-format`: not the asked one; `wrong-length`: cut, under a Content-Length that agrees with the cut. */
 export type MediaFault = {
-  readonly kind: 'html' | 'other-format' | 'corrupt' | 'huge' | 'wrong-length' | 'redirect';
+  readonly kind:
+    | 'html'
+    | 'blank'
+    | 'other-size'
+    | 'other-format'
+    | 'corrupt'
+    | 'huge'
+    | 'wrong-length'
+    | 'redirect';
 };
 
 export type RunFault = { readonly kind: RunFailure | 'hide-units' };

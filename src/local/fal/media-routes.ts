@@ -1,6 +1,6 @@
 import { refusal, replaceReply } from './fault-reply.ts';
 import type { Faults, MediaFault, ReplyFault } from './faults.ts';
-import { corrupted, hugePng, inOtherFormat } from './odd-pictures.ts';
+import { blanked, corrupted, halved, hugePng, inOtherFormat } from './odd-pictures.ts';
 import { contentTypeOf, imageCountOf, type ResultDeps } from './results.ts';
 import type { Run } from './run.ts';
 import type { Runs } from './runs.ts';
@@ -57,6 +57,10 @@ async function spoil(
       return { status: 302, headers: { location: `${deps.otherHost()}${call.path}` }, body: '' };
     case 'html':
       return { ...reply, body: '<!doctype html><title>Just a moment</title><p>Checking your browser.</p>' };
+    case 'blank':
+      return { ...reply, body: await blanked(body) };
+    case 'other-size':
+      return { ...reply, body: await halved(body) };
     case 'other-format':
       return { ...reply, body: await inOtherFormat(body) };
     case 'corrupt':
@@ -70,6 +74,8 @@ async function spoil(
 
 const MEDIA_FAULTS: readonly string[] = [
   'html',
+  'blank',
+  'other-size',
   'other-format',
   'corrupt',
   'huge',

@@ -2,7 +2,22 @@ import { promisify } from 'node:util';
 import { crc32, deflate } from 'node:zlib';
 import sharp from 'sharp';
 
-/** Pictures that a guard must refuse. */
+/** Pictures that a guard or a check must refuse. */
+
+/** Of one colour, in the same size and format. */
+export async function blanked(picture: Buffer): Promise<Buffer> {
+  const { width, height, format } = await sharp(picture).metadata();
+  const plain = sharp({ create: { width, height, channels: 3, background: '#8899aa' } });
+  return await plain.toFormat(format).toBuffer();
+}
+
+/** Half as wide and half as high, in the same format. */
+export async function halved(picture: Buffer): Promise<Buffer> {
+  const { width } = await sharp(picture).metadata();
+  return await sharp(picture)
+    .resize({ width: Math.ceil(width / 2) })
+    .toBuffer();
+}
 
 /** A png becomes a jpeg, everything else a png. */
 export async function inOtherFormat(picture: Buffer): Promise<Buffer> {

@@ -33,3 +33,26 @@ export async function withTakes(
     return number === 0 ? shown : { ...shown, take: number, ...(prompt === undefined ? {} : { prompt }) };
   });
 }
+
+/** The takes that stand for a request whose own pictures failed a check; undefined until there is one of each. */
+export async function madeAnew(
+  { shotKey, recipe, take }: Pick<PlanRow, 'shotKey' | 'recipe' | 'take'>,
+  indices: readonly number[],
+  takes: Pick<Takes, 'has' | 'countingOf'>,
+): Promise<readonly ShownImage[] | undefined> {
+  if (take !== undefined || !takes.has(shotKey)) return undefined;
+  const counting = await takes.countingOf(shotKey);
+  const images = indices.flatMap((index): ShownImage[] => {
+    const { record, image } = counting.get(index) ?? {};
+    if (record === undefined || image === undefined || record.recipe !== recipe) return [];
+    const { take: number, prompt } = record;
+    return [
+      {
+        ...image,
+        ...(number === 0 ? {} : { take: number }),
+        ...(prompt === undefined ? {} : { prompt }),
+      },
+    ];
+  });
+  return images.length === indices.length ? images : undefined;
+}

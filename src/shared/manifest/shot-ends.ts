@@ -2,11 +2,12 @@ import { pMapIterable } from 'p-map';
 import type { Journal } from '../journal.ts';
 import type { Head } from '../journal-objects.ts';
 import { requestKeyOf } from '../keys.ts';
-import type { PlanRow } from '../plan-row.ts';
+import type { PlannedRequest, PlanRow } from '../plan-row.ts';
 import { retriedRounds } from '../rebuild/derive.ts';
+import { CHECK_FAILURES } from '../regeneration.ts';
 import type { Takes } from '../takes.ts';
 import type { RequestEnd } from './manifest.ts';
-import { withTakes } from './manifest-takes.ts';
+import { madeAnew, withTakes } from './manifest-takes.ts';
 
 export interface ShotEndsDeps {
   readonly journal: Pick<Journal, 'readChunk' | 'readDelivery' | 'deliveredNames' | 'failures' | 'events'>;
@@ -42,7 +43,7 @@ export async function* shotEnds(
   const failures = await journal.failures(batch, signal);
   const retried = retriedRounds(failures.size === 0 ? [] : await journal.events(batch, signal));
 
-  async function endOf(row: PlanRow, part: number): Promise<RequestEnd> {
+  async function endOf(row: PlanRow, { part, indices }: PlannedRequest): Promise<RequestEnd> {
     const name = { batch, row: row.row, part };
     const member = `${name.row}.${name.part}`;
     const delivery = delivered.has(member) ? await journal.readDelivery(name, signal) : undefined;
@@ -51,6 +52,10 @@ export async function* shotEnds(
     const failure = failures.get(member);
     if (failure === undefined) return await standing(requestKeyOf(name));
     const failed = { status: 'failed' as const, code: failure.code, message: failure.message };
+    if (head.regenerate !== undefined && CHECK_FAILURES.has(failure.code)) {
+      const images = await madeAnew(row, indices, takes);
+      if (images !== undefined) return { status: 'delivered', images };
+    }
     const isTriedAgain = (retried.get(member) ?? -1) >= failure.round;
     return isTriedAgain ? await standing(requestKeyOf(name), failed) : failed;
   }
@@ -61,7 +66,7 @@ export async function* shotEnds(
       row,
       ends: retired(row.shot)
         ? [{ status: 'retired' as const }]
-        : await Promise.all(row.requests.map(({ part }) => endOf(row, part))),
+        : await Promise.all(row.requests.map((request) => endOf(row, request))),
     }),
     { concurrency: SHOTS_AT_ONCE },
   );

@@ -57,6 +57,7 @@ export function createBook({ house, journal, simulated, log }: BookDeps) {
         numImages: images.length,
         costMicroUsd: cost,
         source,
+        ...(row.why === undefined ? {} : { why: row.why }),
         ...(simulated ? { simulated } : {}),
       };
       await journal.writeLedger(entry, day, signal);

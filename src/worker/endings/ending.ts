@@ -21,6 +21,8 @@ export interface EndingDeps {
   /** undefined: there is no secret to sign with here. */
   readonly post: PostWebhook | undefined;
   readonly add: (ending: Ending) => Promise<void>;
+  /** Makes anew what failed a check, where the batch was queued with that. Safe to repeat. */
+  readonly regenerate: (head: Head, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -49,6 +51,7 @@ export function createEnding(deps: EndingDeps): EndingStep {
       case 'refresh': {
         await writeManifest(head, signal);
         if (kind === 'manifest' && head.redoOf !== undefined) await renewRedone(head.redoOf, signal);
+        if (kind === 'manifest') await deps.regenerate(head, signal);
         if (kind === 'manifest' && head.onDone !== undefined) await deps.add({ ...ending, kind: 'tell' });
         return;
       }

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { type RegenerateDeps, regenerate } from '../producer/regenerate.ts';
+import type { Logger } from '../shared/log.ts';
+import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
+import { systemClock } from '../shared/time.ts';
+import type { EndingDeps } from '../worker/endings/ending.ts';
+import type { Context } from './context.ts';
+import { regenerationsOf } from './follow-regenerations.ts';
+import { readStatus } from './picture.ts';
+import { hashOfImage } from './plan-list.ts';
+import type { Shop } from './shop.ts';
+
+/** What a worker does at the end of a batch that was queued with `--regenerate`. */
+export function createRegenerate(shop: Shop, registry: Registry, log: Logger): EndingDeps['regenerate'] {
+  const deps: RegenerateDeps = {
+    ...shop,
+    add: shop.queues.add.bind(shop.queues),
+    statusOf: (batch) => readStatus(shop, batch),
+    registry,
+    hashOf: hashOfImage,
+    eventId: () => randomBytes(6).toString('hex'),
+    clock: systemClock,
+    log,
+  };
+  return (head, signal) => regenerate(head, signal, deps);
+}
+
+/** For an ended batch: begins the next round where nobody did. Safe to repeat. */
+export async function beginRegenerations(
+  { signal }: Context,
+  shop: Shop,
+  batch: string,
+  log: Logger,
+): Promise<void> {
+  const step = createRegenerate(shop, defaultRegistry(), log);
+  for (const id of [batch, ...(await regenerationsOf(shop, batch))]) {
+    const head = await shop.journal.readHead(id, signal);
+    if (head !== undefined) await step(head, signal);
+  }
+}

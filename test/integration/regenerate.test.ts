@@ -1,0 +1,205 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, jest } from '@jest/globals';
+import { exportCommand } from '../../src/cli/export-command.ts';
+import { leftOfEnding } from '../../src/cli/follow-ending.ts';
+import { regenerationsOf } from '../../src/cli/follow-regenerations.ts';
+import { ledgerCommand } from '../../src/cli/ledger-command.ts';
+import { createRegenerate } from '../../src/cli/regenerating.ts';
+import { retryCommand } from '../../src/cli/retry-command.ts';
+import { statusCommand } from '../../src/cli/status-command.ts';
+import type { FaultedRequest } from '../../src/local/fal/faults.ts';
+import { objectKeys } from '../../src/shared/keys.ts';
+import { silentLogger } from '../../src/shared/log.ts';
+import type { ManifestLine } from '../../src/shared/manifest/manifest.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
+import { flush, rebuild } from '../support/lost-redis.ts';
+import { openWorkshop, type Workshop } from '../support/workshop.ts';
+import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';
+
+// Waits are for conditions; on a machine that is busy with other work they come to pass late.
+jest.setTimeout(120_000);
+
+const LIST = [
+  { id: 'mug', prompt: 'a mug', variants: '2' },
+  { id: 'tee', prompt: 'a tee' },
+];
+
+const of = (prompt: string) => ({
+  when: ({ input }: FaultedRequest) => input?.['prompt'] === prompt,
+});
+
+/** Until a batch and all that follows its end are done. */
+async function untilOver({ shop, untilEnded }: Workshop, batch: string): Promise<void> {
+  await untilEnded(batch);
+  const giveUpAt = performance.now() + 60_000;
+  while ((await leftOfEnding(shop, batch)) !== undefined) {
+    if (performance.now() > giveUpAt) throw new Error(`what follows the end of ${batch} never ended`);
+    await delay(15);
+  }
+}
+
+async function exported(cli: WorkshopCli, batch: string): Promise<ManifestLine[]> {
+  const { out } = await cli.run((context) => exportCommand(context, batch, { format: 'jsonl', json: true }));
+  // Printed by `manifestLine`.
+  return JSON.parse(out) as ManifestLine[];
+}
+
+async function inBucket({ shop }: Workshop, batch: string): Promise<ManifestLine[]> {
+  const stored = await shop.store.get(objectKeys.manifest(batch, 'jsonl'));
+  const lines = String(stored?.body ?? '')
+    .split('\n')
+    .filter((line) => line !== '');
+  // Written by `manifestLine`.
+  return lines.map((line) => JSON.parse(line) as ManifestLine);
+}
+
+async function ledgerOf(cli: WorkshopCli, batch: string): Promise<unknown[]> {
+  const { out } = await cli.run((context) => ledgerCommand(context, { batch, format: 'jsonl', json: true }));
+  return JSON.parse(out) as unknown[];
+}
+
+const charged = ({ fal }: Workshop) => fal.book.charged().map(({ chargedMicroUsd }) => chargedMicroUsd);
+
+describe('--regenerate', () => {
+  it('makes a picture that fails a check again, once, and the manifest then shows the new one', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', times: 1, ...of('a tee') });
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 2 });
+    await workshop.startWorker();
+    await untilOver(workshop, 'spring');
+    expect(await workshop.status('spring')).toMatchObject({ counts: { delivered: 1, failed: 1 } });
+    await untilOver(workshop, 'spring.again1');
+
+    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual(['spring.again1']);
+    expect(await workshop.shop.journal.readHead('spring.again1')).toMatchObject({
+      redoOf: 'spring',
+      regenerate: 2,
+      round: 1,
+      images: 1,
+    });
+    const [mug, tee] = await exported(cli, 'spring');
+    expect(mug).toMatchObject({ status: 'delivered' });
+    expect(tee).toMatchObject({ status: 'delivered', error: null, images: [{ index: 0, take: 1 }] });
+    expect((await inBucket(workshop, 'spring'))[1]).toMatchObject({ images: [{ take: 1 }] });
+    expect(await ledgerOf(cli, 'spring.again1')).toMatchObject([
+      { shot: 'tee', costUsd: 0.02, why: 'regenerated: wrong_size' },
+    ]);
+    for (const entry of await ledgerOf(cli, 'spring')) expect(entry).not.toHaveProperty('why');
+    const { out } = await cli.run((context) => statusCommand(context, 'spring', {}));
+    expect(out).toContain('made again: shotlist status spring.again1');
+    expect(charged(workshop).sort()).toEqual([20_000, 20_000, 30_000]);
+    await expectLedgerIsBook(workshop);
+    await expectMoneyAtRest(workshop, 'spring', 'spring.again1');
+  });
+
+  it('goes on round by round, at most so often, and leaves failed what fails still', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', ...of('a tee') });
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 2 });
+    await workshop.startWorker();
+    for (const batch of ['spring', 'spring.again1', 'spring.again2']) await untilOver(workshop, batch);
+    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual(['spring.again1', 'spring.again2']);
+    expect(await workshop.shop.journal.readHead('spring.again3')).toBeUndefined();
+    expect((await exported(cli, 'spring'))[1]).toMatchObject({
+      status: 'failed',
+      error: expect.stringContaining('wrong_size'),
+      images: [],
+    });
+    expect(charged(workshop)).toHaveLength(4);
+    await expectLedgerIsBook(workshop);
+    await expectMoneyAtRest(workshop, 'spring', 'spring.again1', 'spring.again2');
+  });
+
+  it('stays within what is left of the cap, over all rounds, and holds nothing', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size' });
+    const rows = ['a', 'b', 'c'].map((id) => ({ id, prompt: `picture ${id}` }));
+    // Three at 2 cents, and then two more: one of the three never fits.
+    await workshop.enqueueRows(rows, { batch: 'spring', regenerate: 5, cap: 110_000 });
+    await workshop.startWorker();
+    await untilOver(workshop, 'spring');
+    await untilOver(workshop, 'spring.again1');
+    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual(['spring.again1']);
+    expect(await workshop.status('spring.again1')).toMatchObject({
+      state: 'done',
+      counts: { failed: 2, held: 0 },
+      money: { capUsd: 0.05, spentUsd: 0.04 },
+    });
+    expect(charged(workshop).reduce((sum, one) => sum + one, 0)).toBe(100_000);
+    await expectLedgerIsBook(workshop);
+
+    // The rest of the cap is the other batch's now; what costs nothing is tried again all the same.
+    workshop.fal.faults.clear();
+    const { result } = await cli.run((context) => retryCommand(context, 'spring', { shot: 'a' }));
+    expect(result).toBe(0);
+  });
+
+  it('without any room on the cap makes nothing', async () => {
+    await using workshop = await openWorkshop();
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', ...of('a tee') });
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 2, cap: 60_000 });
+    await workshop.startWorker();
+    await untilOver(workshop, 'spring');
+    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual([]);
+    expect(await workshop.status('spring')).toMatchObject({ state: 'done', counts: { failed: 1, held: 0 } });
+  });
+
+  it('is begun once, however many workers come upon the end, and however often', async () => {
+    await using workshop = await openWorkshop();
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', times: 1, ...of('a tee') });
+    const head = async () => {
+      const found = await workshop.shop.journal.readHead('spring');
+      if (found === undefined) throw new Error('spring is not there');
+      return found;
+    };
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 1 });
+    await workshop.startWorker();
+    await workshop.startWorker();
+    await workshop.untilEnded('spring');
+    const regenerate = createRegenerate(workshop.shop, defaultRegistry(), silentLogger);
+    const { signal } = new AbortController();
+    await Promise.all([1, 2, 3].map(async () => await regenerate(await head(), signal)));
+    await untilOver(workshop, 'spring.again1');
+    await regenerate(await head(), signal);
+    await untilOver(workshop, 'spring');
+    expect(charged(workshop)).toHaveLength(3);
+    expect(await workshop.status('spring.again1')).toMatchObject({ counts: { delivered: 1 } });
+    await expectPaidOnce(workshop, 'spring', 'spring.again1');
+    await expectLedgerIsBook(workshop);
+  });
+
+  it('leaves other failures alone, and batches that did not ask for it', async () => {
+    await using workshop = await openWorkshop();
+    workshop.fal.faults.add({ on: 'media', kind: 'corrupt', ...of('a tee') });
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', ...of('a hat') });
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 1 });
+    await workshop.enqueueRows([{ id: 'hat', prompt: 'a hat' }], { batch: 'summer' });
+    await workshop.startWorker();
+    for (const batch of ['spring', 'summer']) {
+      await untilOver(workshop, batch);
+      expect(await workshop.status(batch)).toMatchObject({ counts: { failed: 1 } });
+      expect(await workshop.shop.journal.readHead(`${batch}.again1`)).toBeUndefined();
+    }
+  });
+
+  it('comes through a loss of Redis, paid once', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', times: 1, ...of('a tee') });
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 1 });
+    const work = await workshop.startWorker();
+    await untilOver(workshop, 'spring');
+    await work[Symbol.asyncDispose]();
+    await flush(workshop.redis);
+    await rebuild(workshop);
+    await workshop.startWorker();
+    await untilOver(workshop, 'spring.again1');
+    expect((await exported(cli, 'spring'))[1]).toMatchObject({ status: 'delivered', images: [{ take: 1 }] });
+    expect(charged(workshop)).toHaveLength(3);
+    await expectLedgerIsBook(workshop);
+  });
+});

@@ -88,7 +88,10 @@ export function createHouse(deps: HouseDeps): House {
         // Nothing was sent, and nothing will be: its batch was cancelled meanwhile.
         await this.step(
           'cancel',
-          step.epoch === undefined ? { request: step.request } : { request: step.request, epoch: step.epoch },
+          // Of the round that it came back to.
+          step.epoch === undefined
+            ? { request: step.request }
+            : { request: step.request, epoch: step.epoch, round: outcome.round },
         );
         return { code: 'state', state: 'cancelled' };
       }

@@ -217,6 +217,21 @@ describe('a cap', () => {
     },
   );
 
+  it('that is woken into its next round is out of the hands of a run of the round before', async () => {
+    await using desk = await openDesk();
+    const [first = '', second = ''] = await desk.open('b', 2, { cap: PRICE });
+    await desk.step('reserve', first);
+    expect((await desk.step('reserve', second)).code).toBe('wait');
+    // A job that was taken up again, its worker having died behind that answer.
+    const run = await desk.records.activate(second, 'generate');
+    await desk.step('release', first);
+    expect(await desk.records.read(second)).toMatchObject({ epoch: run?.epoch, round: 1 });
+
+    const { epoch = -1, round = -1 } = run ?? {};
+    expect((await desk.step('reserve', second, { epoch, round })).code).toBe('stale');
+    expect((await desk.step('reserve', second, { epoch, round: 1 })).code).toBe('ok');
+  });
+
   it('wakes who waits when something reserved is given back', async () => {
     await using desk = await openDesk();
     const [a = '', b = ''] = await desk.open('b', 2, { cap: PRICE });

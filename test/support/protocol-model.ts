@@ -45,7 +45,7 @@ export function explore({ runs, seed, mutation, onWorld }: Exploration): Finding
 const plan = (id: string, batch: string, prompt: string, shotKey: string, indices: readonly number[]) =>
   ({ id, batch, prompt, shotKey, indices }) satisfies RequestPlan;
 
-const LISTS: readonly (readonly RequestPlan[])[] = [
+export const LISTS: readonly (readonly RequestPlan[])[] = [
   // One shot whose variants make three requests of equal input.
   [plan('a', 'b1', 'cup', 's1', [0]), plan('b', 'b1', 'cup', 's1', [1]), plan('c', 'b1', 'cup', 's1', [2])],
   // The same shot in two batches, with one that is nobody's rival and cannot be rendered.

@@ -59,6 +59,8 @@ export interface Step {
   readonly request: string;
   /** From `activate`. Without it any holder may take the step (operations of a person). */
   readonly epoch?: number;
+  /** The round that the run took in hand: refused (`stale`) where the record is in another one by now. */
+  readonly round?: number;
   /** For `reserve` and `attach`: what is claimed, and the dearest possible price. */
   readonly take?: { readonly shotKey: string; readonly indices: readonly number[]; readonly price: MicroUsd };
   /** For `book`. `images`: how many came back. */
@@ -149,6 +151,7 @@ export class Records {
         member: `${row}.${part}`,
         op: randomBytes(6).toString('base64url'),
         epoch: step.epoch,
+        round: step.round,
         from,
         to,
         money,

@@ -110,6 +110,9 @@ if not state then return answer('absent') end
 -- The answer to this very step was lost and the command was sent again: it has happened.
 if redis.call('HGET', rec, 'op') == a.op then return answer('ok', { repeated = true }) end
 if a.epoch and num(redis.call('HGET', rec, 'e')) ~= a.epoch then return answer('stale') end
+-- The epoch does not say it: a waiting request is woken into its next round, and a Redis that forgot that a record was
+-- taken in hand gives the same epoch out twice. What goes on in the wrong round has its intent where nobody looks.
+if a.round and num(redis.call('HGET', rec, 'n')) ~= a.round then return answer('stale') end
 local allowed = false
 for _, from in ipairs(a.from) do if from == state then allowed = true end end
 if not allowed then return answer('state') end

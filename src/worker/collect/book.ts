@@ -41,7 +41,7 @@ export interface BookDeps {
  */
 export function createBook({ house, journal, simulated, log }: BookDeps) {
   return async (record: RequestRecord, { row }: Work, result: Result, signal: AbortSignal): Promise<void> => {
-    const { request, epoch } = record;
+    const { request, epoch, round } = record;
     const { batch, row: rowNumber, part, requestId, cost, source, images, at, day } = result;
     if (cost > 0) {
       const entry = {
@@ -72,7 +72,7 @@ export function createBook({ house, journal, simulated, log }: BookDeps) {
         reason: `price_changed: fal charged ${paid}; compare the price in the model's file with fal's page, then run shotlist resume`,
       });
     }
-    const booked = await house.step('book', { request, epoch, book: { cost, images: images.length } });
+    const booked = await house.step('book', { request, epoch, round, book: { cost, images: images.length } });
     if (booked.code !== 'ok') return;
     log.info(
       { batch, shot: row.shot, requestId, costMicroUsd: cost, source, images: images.length },

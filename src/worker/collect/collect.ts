@@ -101,7 +101,7 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
       await house.fail(request, epoch, round, result.failure);
       return;
     }
-    const stored = await house.step('store', { request, epoch });
+    const stored = await house.step('store', { request, epoch, round });
     if (stored.code === 'ok') await house.give('render', request, round);
   }
 
@@ -116,7 +116,12 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
       inputHash: inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length)),
       intentAtMs: intent.at,
     };
-    const lost = await house.step('lose', { request, epoch, ...(rival === undefined ? {} : { rival }) });
+    const lost = await house.step('lose', {
+      request,
+      epoch,
+      round,
+      ...(rival === undefined ? {} : { rival }),
+    });
     if (lost.code === 'ok') throw new Later(1_000, 'the id is not of this request');
   }
 

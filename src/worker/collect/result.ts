@@ -131,14 +131,14 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     output: FalOutput | undefined,
     signal: AbortSignal,
   ) {
-    const { request, epoch, attempts } = record;
+    const { request, epoch, round, attempts } = record;
     switch (result.failure?.code) {
       case UNBILLED:
         // Whoever wrote it died before the step.
         await rerun(record, result.requestId, { attempts: attempts + 1, delayMs: 0 }, signal);
         return undefined;
       case WITHDRAWN: {
-        const withdrawn = await house.step('withdraw', { request, epoch });
+        const withdrawn = await house.step('withdraw', { request, epoch, round });
         if (withdrawn.code === 'ok') log.info({ request }, "cancelled in fal's queue; not charged");
         return undefined;
       }
@@ -276,7 +276,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
       },
       signal,
     );
-    const again = await house.step('rerun', { request, epoch, set: { attempts } });
+    const again = await house.step('rerun', { request, epoch, round, set: { attempts } });
     if (again.code === 'ok') await house.give('generate', request, again.round, delayMs);
   }
 

@@ -72,7 +72,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
           await lose({ request, epoch, round }, await house.work(request), intent);
           return undefined;
         }
-        const released = await house.step('release', { request, epoch });
+        const released = await house.step('release', { request, epoch, round });
         return released.code === 'ok' ? released.round : undefined;
       }
       case 'submitted':
@@ -96,7 +96,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const work = await house.work(request, signal);
     const { row, planned, model, name } = work;
     const take = { shotKey: row.shotKey, indices: planned.indices, price: planned.maxMicroUsd };
-    const reserved = await house.step('reserve', { request, epoch, take });
+    const reserved = await house.step('reserve', { request, epoch, round, take });
     if (reserved.code !== 'ok') {
       await turnedAway(run, work, reserved, signal);
       return;
@@ -119,7 +119,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       };
       if ((await journal.writeIntent(value, signal)) === 'theirs') return 'theirs';
       const rival = { inputHash: inputHashOf(model.endpoint, inputOf(work, indices.length)), intentAtMs: at };
-      const confirmed = await house.step('confirm', { request, epoch, rival });
+      const confirmed = await house.step('confirm', { request, epoch, round, rival });
       if (confirmed.code === 'stopped' || confirmed.code === 'word') return 'release';
       if (confirmed.code !== 'ok') return 'end';
       return signal.aborted ? 'release' : { indices, at };
@@ -137,7 +137,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
         return;
       }
       case 'adopt': {
-        const adopted = await house.step('adopt', { request, epoch });
+        const adopted = await house.step('adopt', { request, epoch, round });
         if (adopted.code === 'ok') await house.give('render', request, adopted.round);
         return;
       }
@@ -148,7 +148,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const postedAtMs = deps.clock();
     const requestId = await post(run, work, input, ready, signal);
     if (requestId === undefined) return;
-    const accepted = await house.step('accept', { request, epoch, takeId: requestId });
+    const accepted = await house.step('accept', { request, epoch, round, takeId: requestId });
     if (accepted.code === 'taken') {
       log.warn({ request, requestId }, 'another request with the same input has adopted the id');
       await lose(run, work, ready);

@@ -50,7 +50,7 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     async function adopt(requestId: string): Promise<'adopted' | IdTaken | 'undecided' | 'over'> {
       const owner = await journal.readId(requestId, signal);
       if (owner !== undefined && !isSameRound(owner, { ...name, round })) return owner;
-      const accepted = await house.step('accept', { request, epoch, takeId: requestId });
+      const accepted = await house.step('accept', { request, epoch, round, takeId: requestId });
       if (accepted.code === 'taken') return 'undecided';
       return accepted.code === 'ok' ? 'adopted' : 'over';
     }
@@ -141,7 +141,7 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     );
 
     async function replan(): Promise<void> {
-      const absent = await house.step('absent', { request, epoch });
+      const absent = await house.step('absent', { request, epoch, round });
       if (absent.code === 'ok') await house.give('generate', request, absent.round);
     }
   };

@@ -55,11 +55,11 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
   return { release, lose, refused, turnedAway };
 
   async function release(
-    { request, epoch, attempts: before }: Run,
+    { request, epoch, round, attempts: before }: Run,
     attempts = before,
     delayMs?: number,
   ): Promise<void> {
-    const released = await house.step('release', { request, epoch, set: { attempts } });
+    const released = await house.step('release', { request, epoch, round, set: { attempts } });
     if (released.code === 'ok') await house.give('generate', request, released.round, delayMs);
   }
 
@@ -69,7 +69,12 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     intent: SentIntent,
   ): Promise<void> {
     const inputHash = inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length));
-    const lost = await house.step('lose', { request, epoch, rival: { inputHash, intentAtMs: intent.at } });
+    const lost = await house.step('lose', {
+      request,
+      epoch,
+      round,
+      rival: { inputHash, intentAtMs: intent.at },
+    });
     if (lost.code !== 'ok') return;
     log.warn({ request }, 'a submit may or may not have been accepted; looking for it');
     await house.give('collect', request, round);
@@ -115,7 +120,7 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
   }
 
   async function turnedAway(
-    { request, epoch }: Run,
+    { request, epoch, round }: Run,
     { row, planned }: Work,
     outcome: Exclude<Outcome, { code: 'ok' }>,
     signal: AbortSignal,
@@ -123,13 +128,13 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     const { code } = outcome;
     log.debug({ request, code }, 'not now');
     if (outcome.code === 'word' && outcome.reason === 'cancelled') {
-      await house.step('cancel', { request, epoch });
+      await house.step('cancel', { request, epoch, round });
       return;
     }
     if (code !== 'claimed' && code !== 'wait' && code !== 'held') return;
     const made = await deps.made(row.shotKey, signal);
     if (!planned.indices.every((index) => made.has(index))) return;
-    const adopted = await house.step('adopt', { request, epoch });
+    const adopted = await house.step('adopt', { request, epoch, round });
     if (adopted.code === 'ok') await house.give('render', request, adopted.round);
   }
 }

@@ -29,9 +29,17 @@ export function* changed(
   name: TransitionName,
   more: Parameters<typeof change>[2] = {},
 ): Run<{ readonly outcome: Outcome; readonly round: number }> {
-  const { world, plan, epoch, worker } = inHand;
+  const { world, plan, epoch, round, worker } = inHand;
   const { life, count, ...answer } = yield* step(name, () => {
-    const outcome = transition(world, { name, request: plan.id, epoch, worker, ...more });
+    const outcome = transition(world, {
+      name,
+      request: plan.id,
+      epoch,
+      // A failure stands in the store by then, under the name of its round.
+      ...(name === 'fail' ? {} : { round }),
+      worker,
+      ...more,
+    });
     const { life, counts } = world.memory;
     return { outcome, round: world.records.get(plan.id)?.round ?? 0, life, count: counts[worker] ?? 0 };
   });

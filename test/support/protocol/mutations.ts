@@ -35,6 +35,7 @@ export const MUTATIONS = {
 
 /** The same, but each shows in one of a hundred thousand schedules or so: for runs by hand (docs/states.md). */
 export const RARE_MUTATIONS = {
+  'no-round-check': 'a run may change a record that is in another round than the one it took in hand',
   'keep-lost-id': 'a request that has to give an id up keeps it in Redis',
   'refused-in-silence': 'fal’s final no is not written down as the round’s, before the failure is',
   'taken-is-absent': 'an id that is taken in Redis alone counts as another request’s for good',

@@ -27,6 +27,8 @@ interface Change {
   readonly request: string;
   /** The epoch of the run that asks; a person has none. */
   readonly epoch: number | 'person';
+  /** The round that the run took in hand. */
+  readonly round?: number;
   readonly worker?: number;
   readonly falId?: string;
   readonly costMicroUsd?: number;
@@ -52,6 +54,9 @@ export function transition(world: World, change: Change): Outcome {
   const record = world.records.get(change.request);
   if (record === undefined) return 'absent';
   if (world.mutation !== 'no-epoch-check' && change.epoch !== 'person' && change.epoch !== record.epoch) {
+    return 'stale';
+  }
+  if (change.round !== undefined && change.round !== record.round && world.mutation !== 'no-round-check') {
     return 'stale';
   }
   if (!allows(name, record.state) || !moneyAllows(world, record, name)) return 'not-allowed';

@@ -24,7 +24,8 @@ export const MUTATIONS = {
   'no-witness': 'nobody asks, before a submit, whether Redis has forgotten something',
   'rebuild-plans-anew': 'a rebuild plans an intent without an end anew',
   'rebuild-reuses-rounds': 'a rebuild goes on in the last round that it sees',
-  'rebuild-reuses-epochs': 'a rebuild counts epochs from zero',
+  'rebuild-reuses-epochs':
+    'a rebuild counts epochs from zero, and a run’s round is not looked at, which covers it',
   'rebuild-goes-on-when-replaced':
     'a rebuild that another has replaced, or whose Redis was lost meanwhile, still writes',
   'rebuild-forgets-reservations': 'a rebuild reserves nothing for what may have been sent',

@@ -3,6 +3,7 @@ import { proofOf, waitsForProof } from '../../src/shared/proof.ts';
 import {
   type Doubt,
   nextRound,
+  retriedRounds,
   settleDoubt,
   standingByNames,
   wordAndCap,
@@ -231,5 +232,29 @@ describe('the listing of a batch', () => {
     for await (const folder of unfinishedFolders(store))
       folders.push(folder.slice('_shotlist/batches/'.length));
     expect(folders.sort()).toEqual(['a.b/', 'a/', 'a0/', 'again/']);
+  });
+});
+
+describe('the rounds that a person wants tried again', () => {
+  it('are the last one of each request, in whatever order they were said', () => {
+    const events = [
+      { kind: 'retry' as const, at: 2, failed: ['0.0-7', '12.1-1'] },
+      { kind: 'pause' as const, at: 3 },
+      { kind: 'retry' as const, at: 1, failed: ['0.0-3', '12.0-0'] },
+    ];
+    expect([...retriedRounds(events)]).toEqual([
+      ['0.0', 7],
+      ['12.1', 1],
+      ['12.0', 0],
+    ]);
+  });
+
+  it('are none where nobody asked for it', () => {
+    expect(
+      retriedRounds([
+        { kind: 'cancel', at: 1 },
+        { kind: 'resume', at: 2 },
+      ]).size,
+    ).toBe(0);
   });
 });

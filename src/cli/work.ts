@@ -39,6 +39,11 @@ export type Role = (typeof ROLES)[number];
 /** What `run` does for its batch; it is nobody's clock, so that a run by hand starts nothing else. */
 export const RUN_ROLES = ['generate', 'collect', 'render'] as const satisfies readonly Role[];
 
+/** Whether these roles ask fal anything: rendering and schedules send nothing. */
+export function needsKey(roles: ReadonlySet<Role>): boolean {
+  return roles.has('generate') || roles.has('collect');
+}
+
 export interface WorkOptions {
   readonly shop: Shop;
   readonly stack: Stack;
@@ -88,8 +93,10 @@ export async function startWork({
   const { redis, store, journal, queues, batches, records, memory, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
-  if (fal.key === undefined)
+  if (fal.key === undefined && needsKey(roles))
     throw new UserError('no_key', 'Set FAL_KEY, or try it without paying: --simulate.');
+  // Without those roles none of the steps that send it is started.
+  const key = fal.key ?? '';
   // Before anything is begun, and before anything that would have to be closed.
   await memory.open();
   const clock = systemClock;
@@ -97,8 +104,8 @@ export async function startWork({
   const agent = openFalSockets();
   closers.defer(() => agent.close());
   const http = given.http ?? createFalHttp({ agent, clock });
-  const queue = createFalQueue({ http, key: fal.key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
-  const platform = createFalPlatform({ http, key: fal.key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS });
+  const queue = createFalQueue({ http, key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
+  const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS });
   const add = queues.add.bind(queues);
   const house = createHouse({
     records,

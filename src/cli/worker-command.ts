@@ -12,7 +12,7 @@ import { assertUsable, unusable } from '../worker/preflight.ts';
 import { type Context, configOf, EXIT, type Exit, openLog } from './context.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, openStore, type Stack } from './stack.ts';
-import { ROLES, type Role, startWork, type Work } from './work.ts';
+import { needsKey, ROLES, type Role, startWork, type Work } from './work.ts';
 
 export interface WorkerArguments {
   readonly roles: ReadonlySet<Role>;
@@ -51,10 +51,13 @@ export async function workerCommand(
 ): Promise<Exit> {
   const { signal, environment } = context;
   const config = configOf(context);
-  await using opened = await openTold(context, config, simulate === true);
+  await using opened = await openTold(context, config, {
+    simulate: simulate === true,
+    paying: needsKey(roles),
+  });
   const stack = concurrency === undefined ? opened : { ...opened, fal: { ...opened.fal, concurrency } };
   const log = openLog(context, config, { detail: 'full', secrets: stack.secrets });
-  for (const warning of await lookAt(stack, log, signal)) log.warn({ warning }, 'worth mending');
+  for (const warning of await lookAt(stack, roles, log, signal)) log.warn({ warning }, 'worth mending');
 
   await using shop = await openShop(stack, config, log);
   let work: Work | undefined;
@@ -74,19 +77,28 @@ export async function workerCommand(
 }
 
 /** A missing key is told together with a missing address. */
-async function openTold({ cwd, signal }: Context, config: Config, simulate: boolean): Promise<Stack> {
+async function openTold(
+  { cwd, signal }: Context,
+  config: Config,
+  { simulate, paying }: { readonly simulate: boolean; readonly paying: boolean },
+): Promise<Stack> {
   try {
     return await openStack({ config, simulate, redis: 'needed', embedded: 'only-simulated', cwd, signal });
   } catch (error) {
     const missing = error instanceof UserError && error.code === 'not_configured';
-    if (missing && config.fal.key === undefined)
+    if (missing && paying && config.fal.key === undefined)
       throw unusable(['Set FAL_KEY, the key that pays.', error.message]);
     throw error;
   }
 }
 
 /** On connections of its own, closed again: the shop opens only where all is well. Resolves to the warnings. */
-async function lookAt(stack: Stack, log: Logger, signal: AbortSignal): Promise<readonly string[]> {
+async function lookAt(
+  stack: Stack,
+  roles: ReadonlySet<Role>,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   await using opened = new Closers();
   return await assertUsable({
     async redis() {
@@ -96,7 +108,7 @@ async function lookAt(stack: Stack, log: Logger, signal: AbortSignal): Promise<r
       return redis;
     },
     store: async () => opened.use(await openStore(stack.store, log)),
-    hasKey: stack.fal.key !== undefined,
+    hasKey: stack.fal.key !== undefined || !needsKey(roles),
     recipesFolder: shippedRecipesFolder(),
     models: defaultRegistry().models,
     clock: systemClock,

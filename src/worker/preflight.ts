@@ -19,7 +19,7 @@ export interface PreflightDeps {
   /** Opens what is to be looked at, or hands over what is open already; the caller closes it. */
   readonly redis: () => Promise<InfoRedis>;
   readonly store: () => Promise<ObjectStore>;
-  /** Whether a key is there that pays; the simulator brings its own. */
+  /** Whether a key is there that pays, or none is needed; the simulator brings its own. */
   readonly hasKey: boolean;
   readonly recipesFolder: string;
   readonly models: readonly Model[];

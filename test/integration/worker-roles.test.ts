@@ -1,0 +1,28 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Role } from '../../src/cli/work.ts';
+import { workerCommand } from '../../src/cli/worker-command.ts';
+import { runInContext } from '../support/cli-context.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { openWorkshop } from '../support/workshop.ts';
+
+describe('a worker without FAL_KEY', () => {
+  it('renders and runs schedules, which send nothing, and refuses the roles that ask fal', async () => {
+    await using workshop = await openWorkshop({ settings: { FAL_KEY: '' } });
+    for (const role of ['render', 'schedule'] satisfies Role[]) {
+      await using work = await workshop.startWorker({ roles: [role] });
+      expect(work.running()).toBe(true);
+    }
+    for (const role of ['generate', 'collect'] satisfies Role[])
+      await expect(workshop.startWorker({ roles: [role] })).rejects.toThrow('Set FAL_KEY');
+  });
+
+  it('is asked for the key beside the missing addresses only where its roles need it', async () => {
+    await using folder = await tempFolder();
+    const start = (...roles: Role[]) =>
+      runInContext({ cwd: folder.path, environment: {} }, (context) =>
+        workerCommand(context, { roles: new Set(roles) }),
+      );
+    await expect(start('generate')).rejects.toThrow('FAL_KEY');
+    await expect(start('schedule', 'render')).rejects.toThrow(/^(?!.*FAL_KEY).*REDIS_URL/s);
+  });
+});

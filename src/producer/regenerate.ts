@@ -36,13 +36,12 @@ export async function regenerate(head: Head, signal: AbortSignal, deps: Regenera
   if (standing !== undefined && (await isBegun(standing, signal, { journal, batches }))) return;
   const failed = await failedShots(head, root, signal, deps);
   if (failed.length === 0) return;
-  const { cap, shots } =
-    standing === undefined
-      ? await fitting(failed, root.batch, round, leftOf(status), deps)
-      : await fitting(failed, root.batch, round, standing.cap, deps);
+  const left = standing === undefined ? await leftOf(status, signal, deps) : standing.cap;
+  const { cap, shots } = await fitting(failed, root.batch, round, left, deps);
   const about = { batch: head.batch, round, shots: failed.length, fit: shots.length };
   if (shots.length < failed.length) log.warn(about, 'no room on the cap to make all failed pictures again');
   if (shots.length === 0) return;
+  if (standing === undefined && cap !== undefined && !(await handOn(status, cap, deps))) return;
   const ask = { batch: root.batch, shots: shots.map((shot) => ({ ...shot, images: [] })), prompt: undefined };
   const plan = { ...(await planRedo(ask, round, deps)), batchId: batch };
   const takes = await Takes.load({ store: deps.store, journal, signal });
@@ -110,11 +109,35 @@ async function failedShots(
   return shots.map((shot) => ({ ...shot, row: planned.get(shot.row.shot) ?? shot.row }));
 }
 
-/** undefined: there is no cap. */
-function leftOf({ money }: BatchStatus): MicroUsd | undefined {
+/** What the ended batch leaves of its cap, or has handed on already; undefined: there is no cap. */
+async function leftOf(
+  { batch, money }: BatchStatus,
+  signal: AbortSignal,
+  { journal }: Pick<RegenerateDeps, 'journal'>,
+): Promise<MicroUsd | undefined> {
   const { capUsd, spentUsd, reservedUsd } = money;
   if (capUsd === null) return undefined;
+  const last = (await journal.events(batch, signal)).findLast(({ kind }) => kind === 'cap');
+  // A run that died behind `handOn` had not begun the next batch.
+  if (last?.kind === 'cap' && last.handedOn !== undefined && last.cap === fromUsd(spentUsd))
+    return last.handedOn;
   return Math.max(0, fromUsd(capUsd) - fromUsd(spentUsd) - fromUsd(reservedUsd));
+}
+
+/**
+ * Lowers the cap of the ended batch to what it has spent, so that a retry of it cannot spend what is handed on. Resolves
+ * to false where somebody tries failures again in this moment: it ends once more.
+ */
+async function handOn(
+  { batch, money }: BatchStatus,
+  handedOn: MicroUsd,
+  { journal, batches, eventId, clock }: RegenerateDeps,
+): Promise<boolean> {
+  const cap = fromUsd(money.spentUsd);
+  await journal.writeEvent(batch, { kind: 'cap', at: clock(), cap, handedOn }, eventId());
+  // Once Redis has forgotten the batch, a retry restores it with the cap that the store knows.
+  if ((await batches.read(batch)) === undefined) return true;
+  return await batches.setCap(batch, cap);
 }
 
 /** As many as fit in at their dearest, in the order of the list. */

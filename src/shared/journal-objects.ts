@@ -133,7 +133,8 @@ const ofRound = { row: name.row, part: name.part, round: z.int() };
 
 /** An operation that changes what may be spent, written before Redis acts on it. */
 export const event = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('cap'), at: z.int(), cap: microUsd }),
+  // `handedOn`: so much of it went to the batch that makes failed pictures again.
+  z.object({ kind: z.literal('cap'), at: z.int(), cap: microUsd, handedOn: microUsd.optional() }),
   z.object({ kind: z.literal('pause'), at: z.int() }),
   z.object({ kind: z.literal('resume'), at: z.int() }),
   z.object({ kind: z.literal('cancel'), at: z.int() }),

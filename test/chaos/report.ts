@@ -46,7 +46,11 @@ function results(summaries: readonly Summary[]): string[] {
       'took',
     ],
     summaries.map((one) => [
-      one.kind === 'points' ? `${one.points} points and pairs of them` : 'nemesis',
+      one.kind === 'nemesis'
+        ? 'nemesis'
+        : one.points === 0
+          ? 'ordered pairs of points'
+          : `${one.points} points and pairs of them`,
       `\`${one.seed}\``,
       one.planned === undefined || one.planned === one.runs
         ? number(one.runs)

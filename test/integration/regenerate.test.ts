@@ -132,7 +132,9 @@ describe('--regenerate', () => {
     expect(charged(workshop).reduce((sum, one) => sum + one, 0)).toBe(100_000);
     await expectLedgerIsBook(workshop);
 
-    // The rest of the cap is the other batch's now; what costs nothing is tried again all the same.
+    // The rest of the cap is the other batch's now, and nothing can spend it here any more.
+    expect(await workshop.status('spring')).toMatchObject({ money: { capUsd: 0.06, spentUsd: 0.06 } });
+    // What costs nothing is tried again all the same.
     workshop.fal.faults.clear();
     const { result } = await cli.run((context) => retryCommand(context, 'spring', { shot: 'a' }));
     expect(result).toBe(0);

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { MalformedError, UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
+import { jobIdOf } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import { expectedOf } from '../../shared/models/expected.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
@@ -54,7 +55,11 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
     maxStarts: MAX_STARTS,
     exit: deps.exit,
 
-    async begin(request) {
+    async begin(request, jobId) {
+      const standing = await records.read(request);
+      if (standing === undefined || (jobId !== undefined && jobId !== jobIdOf(request, standing.round))) {
+        return undefined;
+      }
       const record = await records.activate(request, 'render');
       if (record === undefined) return undefined;
       // Everything that can fail without the picture's fault comes before the start is counted.

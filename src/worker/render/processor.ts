@@ -33,8 +33,11 @@ export interface RenderTask {
 }
 
 export interface RenderDeps {
-  /** Raises the epoch and the count of starts in the record; undefined when the record is not waiting for a render. */
-  readonly begin: (request: string) => Promise<RenderTask | undefined>;
+  /**
+   * Raises the epoch and the count of starts in the record; undefined when the record is not waiting for a render, or
+   * not for this job: one too many would count as a start, and its picture as one that crashes.
+   */
+  readonly begin: (request: string, jobId: string | undefined) => Promise<RenderTask | undefined>;
   /** Lowers the count of starts again: what stopped this start was not the picture. Refused for an older epoch. */
   readonly giveBack: (task: RenderTask) => Promise<void>;
   readonly readOriginal: (key: string) => Promise<{ body: Buffer; contentType: string }>;
@@ -88,7 +91,7 @@ export function createRenderProcessor(deps: RenderDeps, watchdog: Watchdog): Ren
   return async (job, _token, signal) => {
     const request = requestOf(job.data);
     if (signal?.aborted === true) throw new RenderStoppedError({ cause: signal.reason });
-    const task = await deps.begin(request);
+    const task = await deps.begin(request, job.id);
     if (task === undefined) return;
     try {
       await settle(task, deps, watchdog, signal);

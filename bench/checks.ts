@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { parseRecipe } from '../src/shared/recipes.ts';
 import { findingsOf } from '../src/worker/render/checks.ts';
-import { measure } from '../src/worker/render/measures.ts';
-import { decode } from '../src/worker/render/pixels.ts';
+import { MEASURED_SIDE, measure } from '../src/worker/render/measures.ts';
+import { decode, smallOf } from '../src/worker/render/pixels.ts';
 import { photographs } from './support/photographs.ts';
 
 const PICTURES = 40;
@@ -57,7 +57,9 @@ const { values } = parseArgs({ options: { photos: { type: 'string' } } });
 const { pictures, from } = await photographs(PICTURES, values.photos);
 process.stdout.write(`${PICTURES} pictures: ${from}\n`);
 for (const [name, draw] of CASES) {
-  const all = await Promise.all(pictures.map(async (photo) => measure(await decode(await draw(photo)))));
+  const all = await Promise.all(
+    pictures.map(async (photo) => measure(await smallOf(await decode(await draw(photo)), MEASURED_SIDE))),
+  );
   const sorted = (of: (one: (typeof all)[number]) => number) => all.map(of).sort((a, b) => a - b);
   const range = (list: readonly number[]) =>
     `${(list[0] ?? 0).toFixed(2)} to ${(list.at(-1) ?? 0).toFixed(2)}`;

@@ -8,14 +8,17 @@ const SIDE = 100;
 /** Half of full: what is less is nobody's colour. */
 const SEEN_ALPHA = 128;
 
-/** What a page shows until the picture has come, and what tells it from others. */
-export async function lookOf(pixels: Pixels): Promise<Look> {
-  const small = await smallOf(pixels, SIDE);
+/**
+ * What a page shows until the picture has come, and what tells it from others. Of a small copy: to go through all pixels
+ * once more would cost a third of the rendering (npm run bench:render).
+ */
+export async function lookOf(copy: Pixels): Promise<Look> {
+  const small = await smallOf(copy, SIDE);
   const dominantColor = await dominantOf(small);
   return {
     thumbHash: Buffer.from(rgbaToThumbHash(small.width, small.height, small.data)).toString('base64'),
     ...(dominantColor === undefined ? {} : { dominantColor }),
-    pHash: await differenceHash(pixels),
+    pHash: await differenceHash(small),
   };
 }
 

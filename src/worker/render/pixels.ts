@@ -51,7 +51,8 @@ export function fromPixels({ data, width, height, channels }: Pixels): Sharp {
 export async function smallOf(pixels: Pixels, side: number): Promise<Pixels> {
   const { data, info } = await fromPixels(pixels)
     .toColourspace('srgb')
-    .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
+    // The mean of each block: several times as fast as the kernel for pictures that people look at.
+    .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true, kernel: 'linear' })
     .ensureAlpha()
     .raw()
     .toBuffer({ resolveWithObject: true });

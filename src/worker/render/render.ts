@@ -7,8 +7,8 @@ import { assertAsAsked, assertPasses, findingsOf } from './checks.ts';
 import { withinBytes } from './encode.ts';
 import { type Layout, layOut } from './layout.ts';
 import { lookOf } from './look.ts';
-import { measure } from './measures.ts';
-import { decode, fromPixels, type Pixels } from './pixels.ts';
+import { MEASURED_SIDE, measure } from './measures.ts';
+import { decode, fromPixels, type Pixels, smallOf } from './pixels.ts';
 import { assertLabelled, type Provenance, xmpOf } from './provenance.ts';
 import { watermarkOn } from './watermark.ts';
 
@@ -54,7 +54,8 @@ export async function renderAll(
 ): Promise<RenderedPicture> {
   tuneSharp();
   const pixels = await decode(original);
-  const measures = await measure(pixels);
+  const small = await smallOf(pixels, MEASURED_SIDE);
+  const measures = measure(small);
   const { width, height } = pixels;
   assertAsAsked({ width, height, isTransparent: measures.seeThrough }, expected);
   const findings = findingsOf(measures, recipe.checks);
@@ -65,7 +66,7 @@ export async function renderAll(
     signal?.throwIfAborted();
     renditions.push(await renderOne(pixels, rendition, recipe.files, xmp));
   }
-  return { renditions, look: await lookOf(pixels), findings };
+  return { renditions, look: await lookOf(small), findings };
 }
 
 function tuneSharp(): void {

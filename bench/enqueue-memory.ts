@@ -52,7 +52,6 @@ await bench('enqueue', async () => {
           name: 'enqueue against bare addBulk',
           value: bareMs / run.ms,
           unit: '×',
-          limit: { kind: 'at-least', value: 0.5 },
         },
       ],
       notes: [

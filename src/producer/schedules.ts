@@ -1,8 +1,9 @@
 import type { z } from 'zod';
 import { MalformedError } from '../shared/errors.ts';
 import { foldersIn } from '../shared/folders.ts';
+import { putJsonOnce, readJson } from '../shared/json-objects.ts';
 import { encodeSegment, objectKeys } from '../shared/keys.ts';
-import type { ObjectStore } from '../shared/object-store.ts';
+import { type ObjectStore, optional } from '../shared/object-store.ts';
 import {
   type Schedule,
   type ScheduleEvent,
@@ -88,22 +89,10 @@ export class Schedules {
   }
 
   async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<boolean> {
-    const body = Buffer.from(JSON.stringify(value));
-    const options = { contentType: 'application/json', ...optional(signal) };
-    return (await this.#store.putOnce(key, body, options)) === 'created';
+    return await putJsonOnce(this.#store, key, value, signal);
   }
 
   async #read<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
-    const object = await this.#store.get(key, signal);
-    if (object === undefined) return undefined;
-    try {
-      return schema.parse(JSON.parse(object.body.toString('utf8')));
-    } catch (error) {
-      throw new MalformedError(`${key} in the store is damaged; restore it from a backup.`, { cause: error });
-    }
+    return await readJson(this.#store, key, schema, signal);
   }
-}
-
-function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

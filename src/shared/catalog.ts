@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { MalformedError } from './errors.ts';
+import { putJsonOnce, readListedJson } from './json-objects.ts';
 import { objectKeys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { Clock } from './time.ts';
@@ -61,12 +61,7 @@ export async function readCatalogEntry(
   key: string,
   signal?: AbortSignal,
 ): Promise<CatalogEntry> {
-  const object = await store.get(key, signal);
-  try {
-    return catalogEntry.parse(JSON.parse(object?.body.toString('utf8') ?? ''));
-  } catch (cause) {
-    throw new MalformedError(`${key} in the store is damaged; restore it from a backup.`, { cause });
-  }
+  return await readListedJson(store, key, catalogEntry, signal);
 }
 
 /** undefined where no list of this name was ever queued. */
@@ -101,8 +96,5 @@ export async function enterCatalog(
   if (newest?.batch === batch && (newest.prune || !prune)) return;
   // Clocks of two machines differ; the order of the entries must not.
   const entry: CatalogEntry = { batch, at: Math.max(clock(), (newest?.at ?? 0) + 1), prune };
-  await store.putOnce(objectKeys.catalogEntry(catalog, entry), Buffer.from(JSON.stringify(entry)), {
-    contentType: 'application/json',
-    ...(signal === undefined ? {} : { signal }),
-  });
+  await putJsonOnce(store, objectKeys.catalogEntry(catalog, entry), entry, signal);
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { MalformedError } from './errors.ts';
 import { parseLedgerKey } from './journal.ts';
 import { type LedgerTrace, ledgerEntry } from './journal-objects.ts';
+import { putJsonOnce, readListedJson } from './json-objects.ts';
 import { encodeSegment, objectKeys } from './keys.ts';
-import type { ObjectStore } from './object-store.ts';
+import { type ObjectStore, optional } from './object-store.ts';
 
 /**
  * What fal's bill says of the ledger. An entry is never rewritten: a correction is an object beside it, and a charge
@@ -70,7 +70,7 @@ export class Corrections {
   }
 
   async readAdjustment(key: string, signal?: AbortSignal): Promise<Adjustment> {
-    return await this.#read(key, adjustment, signal);
+    return await readListedJson(this.#store, key, adjustment, signal);
   }
 
   async writeOrphan(value: Orphan, signal?: AbortSignal): Promise<'created' | 'exists'> {
@@ -80,7 +80,7 @@ export class Corrections {
   /** All of them, in no order of time: there are few. */
   async *orphans(signal?: AbortSignal): AsyncGenerator<OrphanKey> {
     for await (const { key, lastModifiedMs } of this.#store.list(objectKeys.orphans, optional(signal))) {
-      const found = await this.#read(key, orphan, signal);
+      const found = await readListedJson(this.#store, key, orphan, signal);
       yield {
         key,
         day: found.day,
@@ -106,19 +106,7 @@ export class Corrections {
   }
 
   async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<'created' | 'exists'> {
-    return await this.#store.putOnce(key, Buffer.from(JSON.stringify(value)), {
-      contentType: 'application/json',
-      ...optional(signal),
-    });
-  }
-
-  async #read<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T> {
-    const object = await this.#store.get(key, signal);
-    try {
-      return schema.parse(JSON.parse(object?.body.toString('utf8') ?? ''));
-    } catch (error) {
-      throw new MalformedError(`${key} in the store is damaged; restore it from a backup.`, { cause: error });
-    }
+    return (await putJsonOnce(this.#store, key, value, signal)) ? 'created' : 'exists';
   }
 }
 
@@ -136,8 +124,4 @@ function parseAdjustmentKey(listed: { key: string; lastModifiedMs: number }): Ad
   // Behind its number it is named like the entry that it corrects.
   const parsed = parseLedgerKey({ ...listed, key: `${objectKeys.ledger}${folder}${file}` });
   return parsed === undefined ? undefined : { ...parsed, key: listed.key, sequence: Number(sequence) };
-}
-
-function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

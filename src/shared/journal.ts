@@ -27,8 +27,9 @@ import {
   result,
   roundHas,
 } from './journal-objects.ts';
+import { putJsonOnce, readJson } from './json-objects.ts';
 import { encodeSegment, JOURNAL, objectKeys, type RequestName } from './keys.ts';
-import type { ListedObject, ObjectStore } from './object-store.ts';
+import { type ListedObject, type ObjectStore, optional } from './object-store.ts';
 import { PLAN_CHUNK_ROWS, type PlannedRequest, type PlanRow, readPlanChunk } from './plan-row.ts';
 
 /**
@@ -331,21 +332,11 @@ export class Journal {
   }
 
   async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<boolean> {
-    const outcome = await this.#store.putOnce(key, json(value), {
-      contentType: 'application/json',
-      ...optional(signal),
-    });
-    return outcome === 'created';
+    return await putJsonOnce(this.#store, key, value, signal);
   }
 
   async #read<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
-    const object = await this.#store.get(key, signal);
-    if (object === undefined) return undefined;
-    try {
-      return schema.parse(JSON.parse(object.body.toString('utf8')));
-    } catch (error) {
-      throw new MalformedError(`${key} in the store is damaged; restore it from a backup.`, { cause: error });
-    }
+    return await readJson(this.#store, key, schema, signal);
   }
 }
 
@@ -379,8 +370,4 @@ export function parseLedgerKey({
 
 function json(value: unknown): Buffer {
   return Buffer.from(JSON.stringify(value));
-}
-
-function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { MalformedError } from './errors.ts';
 import type { Journal } from './journal.ts';
+import { putJsonOnce, readJson } from './json-objects.ts';
 import { objectKeys } from './keys.ts';
 import type { DeliveredImage } from './media.ts';
-import type { ObjectStore } from './object-store.ts';
+import { type ObjectStore, optional } from './object-store.ts';
 import { madeOf } from './originals.ts';
 
 /**
@@ -75,8 +75,8 @@ export class Takes {
     const { store, signal } = this.#deps;
     const records: TakeRecord[] = [];
     for (const key of this.#keys.get(shotKey) ?? []) {
-      const object = await store.get(key, signal);
-      if (object !== undefined) records.push(parse(key, object.body));
+      const record = await readJson(store, key, takeRecord, signal);
+      if (record !== undefined) records.push(record);
     }
     return records;
   }
@@ -122,11 +122,7 @@ export async function writeTake(
   id: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const key = objectKeys.take(record.shotKey, record.at, id);
-  await store.putOnce(key, Buffer.from(JSON.stringify(record)), {
-    contentType: 'application/json',
-    ...optional(signal),
-  });
+  await putJsonOnce(store, objectKeys.take(record.shotKey, record.at, id), record, signal);
 }
 
 /**
@@ -151,16 +147,4 @@ export function createTakesOfPlan(
     }
     return keys;
   };
-}
-
-function parse(key: string, body: Buffer): TakeRecord {
-  try {
-    return takeRecord.parse(JSON.parse(body.toString('utf8')));
-  } catch (error) {
-    throw new MalformedError(`${key} in the store is damaged; restore it from a backup.`, { cause: error });
-  }
-}
-
-function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

@@ -1,5 +1,5 @@
 import { JOURNAL, objectKeys } from '../keys.ts';
-import type { ObjectStore } from '../object-store.ts';
+import { type ObjectStore, optional } from '../object-store.ts';
 
 /** What the names under a batch's folder say: one listing, whatever the size of the batch. */
 export interface BatchTraces {
@@ -123,8 +123,4 @@ export async function isUnfinished(
     if (lastModifiedMs > endedMs) return true;
   }
   return false;
-}
-
-function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
 }

@@ -27,6 +27,7 @@ const EDGE = 0.02;
 const NEARLY_WHITE = 232;
 const PURELY_WHITE = 250;
 const NEARLY_CLEAR = 24;
+const PURELY_CLEAR = 2;
 const NEARLY_SOLID = 250;
 /** The larger part of the edge decides what the background is. */
 const MOST = 0.6;
@@ -37,61 +38,48 @@ const CLIPPED_LINE = 0.03;
 
 /** `small`: with alpha. */
 export function measure(small: Pixels): Measures {
-  const edge = edgePixels(small);
-  const background = backgroundOf(edge);
-  const { spread, opaque, seeThrough } = spreadOf(small);
-  if (background === 'scene')
-    return { spread, opaque, seeThrough, background, purity: 1, fill: 1, clipped: [] };
-  const pure = edge.filter((pixel) =>
-    background === 'white' ? darkest(pixel) >= PURELY_WHITE && pixel.alpha === 255 : pixel.alpha <= 2,
-  );
-  return {
-    spread,
-    opaque,
-    seeThrough,
-    background,
-    purity: pure.length / edge.length,
-    ...subjectOf(small, background),
-  };
+  const edge = edgeOf(small);
+  const shareOf = (is: typeof isWhite) => edge.filter((at) => is(small.data, at)).length / edge.length;
+  const background = shareOf(isClear) >= MOST ? 'transparent' : shareOf(isWhite) >= MOST ? 'white' : 'scene';
+  const measures = { ...spreadOf(small), background } as const;
+  if (background === 'scene') return { ...measures, purity: 1, fill: 1, clipped: [] };
+  const [isPure, isGround] = background === 'white' ? [isPureWhite, isWhite] : [isPureClear, isClear];
+  return { ...measures, purity: shareOf(isPure), ...subjectOf(small, isGround) };
 }
 
-interface Pixel {
-  readonly red: number;
-  readonly green: number;
-  readonly blue: number;
-  readonly alpha: number;
+// Of the pixel whose four bytes begin at `at`: no object each, since these run for every pixel of every picture.
+
+function darkest(data: Buffer, at: number): number {
+  return Math.min(data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0);
 }
 
-function pixelAt({ data, width }: Pixels, x: number, y: number): Pixel {
-  const at = (y * width + x) * 4;
-  return { red: data[at] ?? 0, green: data[at + 1] ?? 0, blue: data[at + 2] ?? 0, alpha: data[at + 3] ?? 0 };
+function isWhite(data: Buffer, at: number): boolean {
+  return (data[at + 3] ?? 0) >= 255 - NEARLY_CLEAR && darkest(data, at) >= NEARLY_WHITE;
 }
 
-function darkest({ red, green, blue }: Pixel): number {
-  return Math.min(red, green, blue);
+function isPureWhite(data: Buffer, at: number): boolean {
+  return data[at + 3] === 255 && darkest(data, at) >= PURELY_WHITE;
 }
 
-function edgePixels(small: Pixels): Pixel[] {
-  const { width, height } = small;
+function isClear(data: Buffer, at: number): boolean {
+  return (data[at + 3] ?? 0) <= NEARLY_CLEAR;
+}
+
+function isPureClear(data: Buffer, at: number): boolean {
+  return (data[at + 3] ?? 0) <= PURELY_CLEAR;
+}
+
+/** Where the pixels of the edge begin. */
+function edgeOf({ width, height }: Pixels): number[] {
   const ring = Math.max(1, Math.round(Math.min(width, height) * EDGE));
-  const found: Pixel[] = [];
+  const found: number[] = [];
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
       const inside = x >= ring && x < width - ring && y >= ring && y < height - ring;
-      if (!inside) found.push(pixelAt(small, x, y));
+      if (!inside) found.push((y * width + x) * 4);
     }
   }
   return found;
-}
-
-function backgroundOf(edge: readonly Pixel[]): Measures['background'] {
-  const shareOf = (is: (pixel: Pixel) => boolean) => edge.filter(is).length / edge.length;
-  if (shareOf(({ alpha }) => alpha <= NEARLY_CLEAR) >= MOST) return 'transparent';
-  return shareOf((pixel) => isWhite(pixel)) >= MOST ? 'white' : 'scene';
-}
-
-function isWhite(pixel: Pixel): boolean {
-  return pixel.alpha >= 255 - NEARLY_CLEAR && darkest(pixel) >= NEARLY_WHITE;
 }
 
 function spreadOf({ data, width, height }: Pixels): Pick<Measures, 'spread' | 'opaque' | 'seeThrough'> {
@@ -100,9 +88,8 @@ function spreadOf({ data, width, height }: Pixels): Pick<Measures, 'spread' | 'o
   let seen = 0;
   let seeThrough = false;
   for (let at = 0; at < width * height * 4; at += 4) {
-    const alpha = data[at + 3] ?? 0;
-    if (alpha < NEARLY_SOLID) seeThrough = true;
-    if (alpha <= NEARLY_CLEAR) continue;
+    if ((data[at + 3] ?? 0) < NEARLY_SOLID) seeThrough = true;
+    if (isClear(data, at)) continue;
     seen += 1;
     for (let channel = 0; channel < 3; channel += 1) {
       const value = data[at + channel] ?? 0;
@@ -116,22 +103,18 @@ function spreadOf({ data, width, height }: Pixels): Pick<Measures, 'spread' | 'o
   return { spread: Math.max(...deviations), opaque: seen / (width * height), seeThrough };
 }
 
-function subjectOf(small: Pixels, background: 'white' | 'transparent'): Pick<Measures, 'fill' | 'clipped'> {
-  const { data, width, height } = small;
+function subjectOf(
+  { data, width, height }: Pixels,
+  isGround: typeof isWhite,
+): Pick<Measures, 'fill' | 'clipped'> {
   const rows = new Array<number>(height).fill(0);
   const columns = new Array<number>(width).fill(0);
-  // Pixel by pixel without an object each: this runs for every picture.
-  for (let at = 0; at < width * height; at += 1) {
-    const alpha = data[at * 4 + 3] ?? 0;
-    const darkestOf = Math.min(data[at * 4] ?? 0, data[at * 4 + 1] ?? 0, data[at * 4 + 2] ?? 0);
-    const isGround =
-      background === 'white'
-        ? alpha >= 255 - NEARLY_CLEAR && darkestOf >= NEARLY_WHITE
-        : alpha <= NEARLY_CLEAR;
-    if (isGround) continue;
-    const y = Math.floor(at / width);
-    rows[y] = (rows[y] ?? 0) + 1;
-    columns[at - y * width] = (columns[at - y * width] ?? 0) + 1;
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      if (isGround(data, (y * width + x) * 4)) continue;
+      rows[y] = (rows[y] ?? 0) + 1;
+      columns[x] = (columns[x] ?? 0) + 1;
+    }
   }
   const reaches = (line: number | undefined, length: number) => (line ?? 0) > length * CLIPPED_LINE;
   const clipped: Side[] = [

@@ -9,7 +9,7 @@ import { CostSums, costsJson, type Grouping, groupOf, ORPHANS, totalOf } from '.
 import { refuseBackwards } from './days.ts';
 import { askedLedgerKeys } from './ledger-keys.ts';
 import { type OperatorArguments, simulatedElsewhere, withStore } from './operator.ts';
-import { tableOf } from './tables.ts';
+import { left, right, tableOf } from './tables.ts';
 
 export interface CostsArguments extends OperatorArguments, DayRange {
   readonly by: Grouping;
@@ -43,12 +43,7 @@ export async function costsCommand(context: Context, args: CostsArguments): Prom
       row.images.toLocaleString('en'),
     ];
     const table = tableOf(
-      [
-        { title: args.by, align: 'left' },
-        { title: 'cost', align: 'right' },
-        { title: 'requests', align: 'right' },
-        { title: 'images', align: 'right' },
-      ],
+      [left(args.by), right('cost'), right('requests'), right('images')],
       [...rows.map((row) => line(row.key, row)), line('total', totalOf(rows))],
     );
     context.stdout.write(`${table}\n`);

@@ -17,9 +17,14 @@ export async function printLines({ stdout }: Context, lines: AsyncIterable<strin
 
 /** Writes lines to a file, which appears under its name only when all of them are in it. */
 export async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
+  await writeWhole(file, (part) => pipeline(Readable.from(withBreaks(lines)), createWriteStream(part)));
+}
+
+/** A file that appears under its name only when `write` is done with it. Throws a `UserError` where it cannot be. */
+export async function writeWhole(file: string, write: (part: string) => Promise<void>): Promise<void> {
   const part = `${file}.part`;
   try {
-    await pipeline(Readable.from(withBreaks(lines)), createWriteStream(part));
+    await write(part);
     await rename(part, file);
   } catch (error) {
     await rm(part, { force: true });

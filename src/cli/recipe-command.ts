@@ -6,7 +6,7 @@ import { recipeWords } from '../shared/recipe-words.ts';
 import { loadRecipe, loadRecipes, type Recipe, shippedRecipesFolder } from '../shared/recipes.ts';
 import { type Context, EXIT, type Exit, printJson } from './context.ts';
 import { isPath } from './recipe-choice.ts';
-import { tableOf } from './tables.ts';
+import { left, right, tableOf } from './tables.ts';
 
 export interface RecipeCommandArguments {
   readonly json?: true;
@@ -59,11 +59,7 @@ export async function recipeListCommand(
     String(renditions.length),
     description,
   ]);
-  const columns = [
-    { title: 'recipe', align: 'left' as const },
-    { title: 'files', align: 'right' as const },
-    { title: '', align: 'left' as const },
-  ];
+  const columns = [left('recipe'), right('files'), left('')];
   context.stdout.write(`${tableOf(columns, rows)}\n`);
   return EXIT.ok;
 }

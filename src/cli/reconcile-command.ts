@@ -22,7 +22,7 @@ import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 import { openHouse } from './shop-house.ts';
 import type { Stack } from './stack.ts';
-import { tableOf } from './tables.ts';
+import { left, tableOf } from './tables.ts';
 
 /** Resolves to ms since 1970. */
 export type Since = (nowMs: number) => number;
@@ -197,13 +197,12 @@ function view(found: Reconciled): string {
       `${formatUsd(costMicroUsd)}, shot ${shot}`,
     ]),
   ];
-  const column = (title: string) => ({ title, align: 'left' as const });
   const table =
     rows.length === 0
       ? []
       : [
           '',
-          tableOf([column('finding'), column("fal's request"), column('')], rows.slice(0, SHOWN)),
+          tableOf([left('finding'), left("fal's request"), left('')], rows.slice(0, SHOWN)),
           ...(rows.length > SHOWN ? [`… and ${rows.length - SHOWN} more: --json has all`] : []),
         ];
   const drift = found.driftMicroUsd;

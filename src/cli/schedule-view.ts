@@ -3,7 +3,7 @@ import { nextDue } from '../producer/schedule-run.ts';
 import type { Rule } from '../shared/due-times.ts';
 import { formatUsd, fromUsd, toUsd } from '../shared/money.ts';
 import type { BatchStatus } from '../shared/status.ts';
-import { tableOf } from './tables.ts';
+import { left, right, tableOf } from './tables.ts';
 
 /** A schedule, its last run, and how that one's batch stands by now. */
 export interface ScheduleState {
@@ -47,14 +47,14 @@ function ended(status: BatchStatus | undefined) {
 }
 
 const COLUMNS = [
-  { title: 'schedule', align: 'left' },
-  { title: 'when', align: 'left' },
-  { title: 'next run', align: 'left' },
-  { title: 'last run', align: 'left' },
-  { title: 'outcome', align: 'left' },
-  { title: 'cost', align: 'right' },
-  { title: 'cap', align: 'right' },
-] as const;
+  left('schedule'),
+  left('when'),
+  left('next run'),
+  left('last run'),
+  left('outcome'),
+  right('cost'),
+  right('cap'),
+];
 
 /** One line a schedule; below it, why the last run of one was skipped or has failed. */
 export function scheduleTable(states: readonly ScheduleState[], nowMs: number): string {

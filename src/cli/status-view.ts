@@ -5,19 +5,12 @@ import { STATES } from '../shared/records/states.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { duration, type Picture } from './progress.ts';
 import { MEANINGS } from './state-words.ts';
-import { tableOf } from './tables.ts';
+import { left, right, tableOf } from './tables.ts';
 
 /** All batches, one line each. */
 export function statusTable(statuses: readonly BatchStatus[]): string {
   return tableOf(
-    [
-      { title: 'batch', align: 'left' },
-      { title: 'state', align: 'left' },
-      { title: 'delivered', align: 'right' },
-      { title: 'failed', align: 'right' },
-      { title: 'spent', align: 'right' },
-      { title: '', align: 'left' },
-    ],
+    [left('batch'), left('state'), right('delivered'), right('failed'), right('spent'), left('')],
     statuses.map((status) => [
       status.batch,
       status.state,
@@ -45,11 +38,10 @@ export function statusView({ status, forecast, heldBack }: Picture): string {
     ...forecastRows(forecast),
     ['cap', money.capUsd === null ? 'none' : usd(money.capUsd)],
   ];
-  const left = (title: string) => ({ title, align: 'left' as const });
   return [
     `${batch}: ${state}, ${counts.delivered} of ${totalOf(status)} requests delivered`,
     '',
-    tableOf([left('state'), { title: 'requests', align: 'right' }, left('')], states),
+    tableOf([left('state'), right('requests'), left('')], states),
     '',
     tableOf([left('money'), left('')], sums),
     ...advice(status, heldBack).flatMap((line) => ['', line]),

@@ -25,6 +25,16 @@ const NO_FRAME = Object.fromEntries(
   ].map((name) => [name, '']),
 );
 
+/** A column of words. */
+export function left(title: string): Column {
+  return { title, align: 'left' };
+}
+
+/** A column of numbers. */
+export function right(title: string): Column {
+  return { title, align: 'right' };
+}
+
 /** Aligned columns under their titles, as text without a line break at its end. */
 export function tableOf(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const table = new Table({

@@ -13,7 +13,7 @@ import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 import { openHouse } from './shop-house.ts';
 import type { Stack } from './stack.ts';
-import { tableOf } from './tables.ts';
+import { left, right, tableOf } from './tables.ts';
 
 /** Adds `unknown list|adopt|absent`. `done` is told what each came to. */
 export function addUnknownCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {
@@ -153,7 +153,6 @@ function lineOf(one: UnknownRequest) {
 }
 
 function view(found: readonly UnknownRequest[]): string {
-  const left = (title: string) => ({ title, align: 'left' as const });
   const rows = found.map(({ request, shot, sinceMs, reserved, outlook }) => [
     request,
     shot,
@@ -161,13 +160,7 @@ function view(found: readonly UnknownRequest[]): string {
     formatUsd(reserved),
     'provenAtMs' in outlook ? iso(outlook.provenAtMs) : outlook.kind === 'unsent' ? 'soon' : 'never',
   ]);
-  const columns = [
-    left('request'),
-    left('shot'),
-    left('since'),
-    { title: 'reserved', align: 'right' as const },
-    left('found out by'),
-  ];
+  const columns = [left('request'), left('shot'), left('since'), right('reserved'), left('found out by')];
   const advice = new Set(found.map(adviceOn));
   return [
     tableOf(columns, rows),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../shared/errors.ts';
-import { MAX_BATCH_ID } from '../shared/keys.ts';
+import { derivedBatchId } from '../shared/keys.ts';
 import { endWarning, type InputValue, type Model, type ModelValues } from '../shared/models/model.ts';
 import { pricerOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
@@ -38,9 +38,7 @@ export interface RedoPlan extends Plan {
 export function redoBatchId({ batch, shots, prompt }: RedoAsk, take: number): string {
   const images = shots.map(({ row, indices }) => [row.row, indices]);
   const hash = sha256(JSON.stringify(['redo-1', batch, images, prompt ?? null])).slice(0, 8);
-  const end = `.take${take}-${hash}`;
-  // Cut where it would be too long for a batch id; the hash has all of it.
-  return `${batch.slice(0, MAX_BATCH_ID - end.length)}${end}`;
+  return derivedBatchId(batch, `.take${take}-${hash}`);
 }
 
 /**

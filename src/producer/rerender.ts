@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Head } from '../shared/journal-objects.ts';
+import { derivedBatchId } from '../shared/keys.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
+import { planRows } from '../shared/plan-rows.ts';
 import type { NameJudge } from './name-judge.ts';
 import type { Plan } from './plan.ts';
 import type { PlanTotals } from './plan-totals.ts';
@@ -17,8 +19,6 @@ export interface RerenderDeps extends Pick<PlanWriterDeps, 'made' | 'takes'> {
   readonly spoolFolder: string;
   readonly signal: AbortSignal;
 }
-
-const MAX_BATCH_ID = 63;
 
 const NOTHING_TO_PAY: Omit<PlanTotals, 'shots' | 'images' | 'reuseRequests' | 'reusedImages'> = {
   requests: 0,
@@ -43,7 +43,7 @@ export async function planRerender(head: Head, recipe: string, deps: RerenderDep
   let images = 0;
   let judge: NameJudge | undefined;
   try {
-    for await (const of of rowsOf(head, journal, signal)) {
+    for await (const of of planRows(head, journal, signal)) {
       signal.throwIfAborted();
       const taken = of.take === undefined ? await takes?.(of.shotKey, of.variants) : undefined;
       const indices = [...new Set([...(await made(of.shotKey, of.variants)), ...(taken?.keys() ?? [])])].sort(
@@ -105,14 +105,5 @@ function namesOf(row: PlanRow, judge: NameJudge | undefined): string | undefined
 /** Told by what is rendered: more pictures, another take, recipe or names are another batch. */
 function rerenderBatchId(batch: string, recipe: string, digest: string): string {
   const [name] = recipe.split('@');
-  const end = `.${name}-${digest.slice(0, 8)}`;
-  return `${batch.slice(0, MAX_BATCH_ID - end.length)}${end}`;
-}
-
-async function* rowsOf(
-  { batch, chunks }: Head,
-  journal: RerenderDeps['journal'],
-  signal: AbortSignal,
-): AsyncGenerator<PlanRow> {
-  for (let chunk = 0; chunk < chunks; chunk += 1) yield* await journal.readChunk(batch, chunk, signal);
+  return derivedBatchId(batch, `.${name}-${digest.slice(0, 8)}`);
 }

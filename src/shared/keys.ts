@@ -98,6 +98,11 @@ export function parseJobId(id: string): (RequestName & { readonly round: number 
 
 export const MAX_BATCH_ID = 63;
 
+/** The id of a batch that is made of another one: cut before the end, which has a hash of all of it. */
+export function derivedBatchId(batch: string, end: string): string {
+  return `${batch.slice(0, MAX_BATCH_ID - end.length)}${end}`;
+}
+
 /** Why a text cannot name a batch, or undefined where it can. No `:` (BullMQ's separator), no `/`. */
 export function batchIdFault(text: string): string | undefined {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(text)) {

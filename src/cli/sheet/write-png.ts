@@ -1,10 +1,10 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
-import { messageOf, UserError } from '../../shared/errors.ts';
+import { writeFile } from 'node:fs/promises';
 import type { Head } from '../../shared/journal-objects.ts';
 import { formatUsd, fromUsd } from '../../shared/money.ts';
 import type { BatchStatus } from '../../shared/status.ts';
 import { systemClock } from '../../shared/time.ts';
 import { pngSheet, type SheetTile } from '../../worker/render/png-sheet.ts';
+import { writeWhole } from '../lines-out.ts';
 import type { SheetShot } from './sheet.ts';
 
 /** More make no picture that a mail can show. */
@@ -35,7 +35,7 @@ export async function writePngSheet(
     tiles,
     provenance: { model, madeAtMs: systemClock() },
   });
-  await written(file, bytes);
+  await writeWhole(file, (part) => writeFile(part, bytes));
   return { shots: tiles.length };
 }
 
@@ -47,21 +47,4 @@ function tileOf({ shot, status, reason, pictures }: SheetShot): SheetTile {
     note: reason?.split(':')[0] ?? first?.missing ?? status,
     picture: base64 === undefined ? undefined : Buffer.from(base64, 'base64'),
   };
-}
-
-async function written(file: string, bytes: Buffer): Promise<void> {
-  const part = `${file}.part`;
-  try {
-    await writeFile(part, bytes);
-    await rename(part, file);
-  } catch (cause) {
-    await rm(part, { force: true });
-    throw new UserError(
-      'cannot_write',
-      `${file} cannot be written (${messageOf(cause)}); name another file.`,
-      {
-        cause,
-      },
-    );
-  }
 }

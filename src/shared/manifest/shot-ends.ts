@@ -3,6 +3,7 @@ import type { Journal } from '../journal.ts';
 import type { Head } from '../journal-objects.ts';
 import { requestKeyOf } from '../keys.ts';
 import type { PlannedRequest, PlanRow } from '../plan-row.ts';
+import { planRows } from '../plan-rows.ts';
 import { retriedRounds } from '../rebuild/derive.ts';
 import { CHECK_FAILURES } from '../regeneration.ts';
 import type { Takes } from '../takes.ts';
@@ -61,7 +62,7 @@ export async function* shotEnds(
   }
 
   yield* pMapIterable(
-    planRows(head, journal, wanted, signal),
+    planRows(head, journal, signal, wanted),
     async (row) => ({
       row,
       ends: retired(row.shot)
@@ -70,14 +71,4 @@ export async function* shotEnds(
     }),
     { concurrency: SHOTS_AT_ONCE },
   );
-}
-
-async function* planRows(
-  { batch, chunks }: Head,
-  journal: ShotEndsDeps['journal'],
-  wanted: (row: PlanRow) => boolean,
-  signal: AbortSignal,
-): AsyncGenerator<PlanRow> {
-  for (let chunk = 0; chunk < chunks; chunk += 1)
-    for (const row of await journal.readChunk(batch, chunk, signal)) if (wanted(row)) yield row;
 }

@@ -1,7 +1,7 @@
 import type { Recipe, Rendition } from './recipes.ts';
 
 /** A recipe in words, one line a rendition: what `recipe check` says. */
-export function recipeWords({ renditions, provenance, names }: Recipe): string[] {
+export function recipeWords({ renditions, provenance, names, rights }: Recipe): string[] {
   const lines = renditions.map((one) => `${one.name}: ${renditionWords(one)}`);
   if (renditions.length === 0) lines.push('no renditions: the original alone is kept');
   if (names !== undefined) lines.push(`The files are called ${names}.`);
@@ -10,6 +10,8 @@ export function recipeWords({ renditions, provenance, names }: Recipe): string[]
       ? 'Every file says that a model made it.'
       : 'No file says that a model made it; it is taken only with --allow-unlabelled.',
   );
+  const owner = Object.values(rights).filter((one) => one !== undefined);
+  if (owner.length > 0) lines.push(`Every file also says: ${owner.join('; ')}.`);
   return lines;
 }
 

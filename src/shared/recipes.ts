@@ -18,12 +18,33 @@ const level = z.enum(['off', 'warn', 'fail']).default('warn');
 const checks = z.strictObject({ blank: level, background: level, fill: level, clipped: level });
 export type Checks = Readonly<z.infer<typeof checks>>;
 
+const words = z.string().trim().min(1).max(500);
+const rights = z.strictObject({
+  /** Who made it: a studio, a person. */
+  creator: words.optional(),
+  /** The line that is to stand beside the picture. */
+  credit: words.optional(),
+  copyright: words.optional(),
+  /** A page that says who may use it, and how. */
+  webStatement: z
+    .url({ protocol: /^https?$/, error: 'must be a web address such as "https://shop.example/licence"' })
+    .optional(),
+});
+export type Rights = Readonly<z.infer<typeof rights>>;
+
 const recipeFields = z.strictObject({
   description: z.string().min(1),
   /** Where the numbers come from, and when that was read. */
   sources: z.array(z.strictObject({ url: z.url(), read: z.iso.date(), says: z.string().min(1) })).default([]),
   /** strip: no rendition carries metadata of the original. */
-  metadata: z.enum(['strip']),
+  metadata: z
+    .literal(
+      'strip',
+      'can only be "strip": nothing that the original carries is published; "rights" adds your own',
+    )
+    .default('strip'),
+  /** What every file says of its owner, in XMP. */
+  rights: rights.default({}),
   /** label: every file says in its XMP that a model made it. none is taken only with `--allow-unlabelled`. */
   provenance: z.enum(['label', 'none']).default('label'),
   /** off, warn (the finding stands in the manifest), or fail (the request fails, the original is kept). */
@@ -60,6 +81,7 @@ export interface Recipe {
   readonly description: string;
   readonly sources: readonly { readonly url: string; readonly read: string; readonly says: string }[];
   readonly metadata: 'strip';
+  readonly rights: Rights;
   readonly provenance: 'label' | 'none';
   readonly checks: Checks;
   /** The template of the files' names; undefined: the default names. */

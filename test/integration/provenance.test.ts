@@ -68,6 +68,53 @@ describe('what a rendition says of its making', () => {
     }
   });
 
+  (installed ? it : it.skip)(
+    'names the owner that the recipe names, beside the label or without it',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'shotlist-provenance-'));
+      const rights = {
+        creator: 'Studio Á & <B>',
+        credit: 'Photo: Acme',
+        copyright: '© 2026 Acme "Shop"',
+        webStatement: 'https://acme.example/licence?a=1&b=2',
+      };
+      try {
+        const original = await transparentPng({ width: 64, height: 48 });
+        const both = await renderAll(original, recipeOf({ rights }), { provenance, expected: ANYTHING });
+        const alone = await renderAll(original, recipeOf({ rights, provenance: 'none' }), {
+          provenance,
+          expected: ANYTHING,
+        });
+        const files: string[] = [];
+        for (const [at, { bytes, extension }] of [...both.renditions, ...alone.renditions].entries()) {
+          const file = join(folder, `${at}.${extension}`);
+          await writeFile(file, bytes);
+          files.push(file);
+        }
+        const read = await exiftool('-G1', '-n', ...files);
+        expect(read).toEqual(
+          files.map((_, at) =>
+            expect.objectContaining({
+              'XMP-dc:Creator': rights.creator,
+              'XMP-dc:Rights': rights.copyright,
+              'XMP-photoshop:Credit': rights.credit,
+              'XMP-xmpRights:Marked': true,
+              'XMP-xmpRights:WebStatement': rights.webStatement,
+              ...(at < both.renditions.length
+                ? { 'XMP-iptcExt:DigitalSourceType': DIGITAL_SOURCE_TYPE }
+                : {}),
+            }),
+          ),
+        );
+        for (const { bytes } of alone.renditions) {
+          expect((await sharp(bytes).metadata()).xmpAsString).not.toContain('DigitalSourceType');
+        }
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  );
+
   it('is left out only where the recipe says so', async () => {
     const { renditions: rendered } = await renderAll(
       await transparentPng({ width: 64, height: 48 }),
@@ -94,6 +141,6 @@ describe('what a rendition says of its making', () => {
       .png()
       .toBuffer();
     await assertLabelled(labelled, xmp, 'odd');
-    expect(xmp).toContain('AISystemUsed="a&quot;b&lt;c>&amp;d"');
+    expect(xmp).toContain('AISystemUsed>a"b&lt;c&gt;&amp;d<');
   });
 });

@@ -64,6 +64,15 @@ describe('recipes', () => {
     });
   });
 
+  it('where a file says nothing of metadata, nothing that the original carries is published', () => {
+    const { metadata, rights } = parseRecipe(
+      'shop',
+      JSON.stringify({ description: 'x', renditions: [] }),
+      'x',
+    );
+    expect({ metadata, rights }).toEqual({ metadata: 'strip', rights: {} });
+  });
+
   const faults: readonly (readonly [string, string, string])[] = [
     [
       'a jpeg without a background',
@@ -94,7 +103,12 @@ describe('recipes', () => {
     ['a name that would leave its folder', recipe([{ ...WEBP, name: '../x' }]), 'renditions[0].name'],
     ['two renditions of one name', recipe([WEBP, WEBP]), 'renditions[1].name'],
     ['a metadata policy that does not exist', recipe([], { metadata: 'keep' }), 'metadata'],
-    ['no metadata policy', JSON.stringify({ description: 'x', renditions: [] }), 'metadata'],
+    ['a right that no file could say', recipe([], { rights: { owner: 'Acme' } }), 'owner'],
+    [
+      'a licence that is no address',
+      recipe([], { rights: { webStatement: 'licence.html' } }),
+      'rights.webStatement',
+    ],
     ['what is not JSON', '{', 'not JSON'],
   ];
   it.each(faults)('refused with the file and the field: %s', (_, text, field) => {

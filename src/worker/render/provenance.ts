@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { PictureError } from '../../shared/media.ts';
+import type { Recipe, Rights } from '../../shared/recipes.ts';
 
 /** What a file says of its own making. Shops and search engines read it; Google Merchant asks for it. */
 export interface Provenance {
@@ -12,24 +13,70 @@ export interface Provenance {
 /** IPTC's term for media made by a generative model (cv.iptc.org, NewsCodes "Digital Source Type"). */
 export const DIGITAL_SOURCE_TYPE = 'http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia';
 
-/** The packet's fixed id is XMP's own (ISO 16684-1, 7.3.2). `AISystemUsed` is IPTC Photo Metadata 2025.1. */
-export function xmpOf({ model, madeAtMs }: Provenance): string {
-  const made = new Date(madeAtMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+/** What the recipe has every file say; undefined where that is nothing. */
+export function packetOf(
+  { provenance, rights }: Pick<Recipe, 'provenance' | 'rights'>,
+  made: Provenance,
+): string | undefined {
+  const label = provenance === 'label' ? made : undefined;
+  return label === undefined && Object.keys(rights).length === 0 ? undefined : xmpOf(label, rights);
+}
+
+/**
+ * An XMP packet. Its fixed id is XMP's own (ISO 16684-1,
+ * 7.3.2); `AISystemUsed` is IPTC Photo Metadata 2025.1; the rights are the four fields that Google Images reads
+ * (developers.google.com/search/docs/appearance/structured-data/image-license-metadata).
+ */
+export function xmpOf(provenance: Provenance | undefined, rights: Rights = {}): string {
+  const { creator, credit, copyright, webStatement } = rights;
+  const properties = [
+    ...(provenance === undefined ? [] : madeBy(provenance)),
+    ...(creator === undefined ? [] : [list('dc:creator', 'Seq', creator)]),
+    ...(credit === undefined ? [] : [property('photoshop:Credit', credit)]),
+    ...(copyright === undefined
+      ? []
+      : [list('dc:rights', 'Alt', copyright), property('xmpRights:Marked', 'True')]),
+    ...(webStatement === undefined ? [] : [property('xmpRights:WebStatement', webStatement)]),
+  ];
   return [
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>',
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">',
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">',
     '<rdf:Description rdf:about=""',
-    ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"',
-    ' xmlns:xmp="http://ns.adobe.com/xap/1.0/"',
-    ` Iptc4xmpExt:DigitalSourceType="${DIGITAL_SOURCE_TYPE}"`,
-    ` Iptc4xmpExt:AISystemUsed="${escaped(model)}"`,
-    ' xmp:CreatorTool="Shotlist"',
-    ` xmp:CreateDate="${made}"/>`,
+    ...Object.entries(NAMESPACES).map(([prefix, uri]) => ` xmlns:${prefix}="${uri}"`),
+    '>',
+    ...properties,
+    '</rdf:Description>',
     '</rdf:RDF>',
     '</x:xmpmeta>',
     '<?xpacket end="r"?>',
   ].join('');
+}
+
+const NAMESPACES = {
+  Iptc4xmpExt: 'http://iptc.org/std/Iptc4xmpExt/2008-02-29/',
+  xmp: 'http://ns.adobe.com/xap/1.0/',
+  dc: 'http://purl.org/dc/elements/1.1/',
+  photoshop: 'http://ns.adobe.com/photoshop/1.0/',
+  xmpRights: 'http://ns.adobe.com/xap/1.0/rights/',
+};
+
+function madeBy({ model, madeAtMs }: Provenance): string[] {
+  return [
+    property('Iptc4xmpExt:DigitalSourceType', DIGITAL_SOURCE_TYPE),
+    property('Iptc4xmpExt:AISystemUsed', model),
+    property('xmp:CreatorTool', 'Shotlist'),
+    property('xmp:CreateDate', new Date(madeAtMs).toISOString().replace(/\.\d{3}Z$/, 'Z')),
+  ];
+}
+
+function property(name: string, text: string): string {
+  return `<${name}>${escaped(text)}</${name}>`;
+}
+
+function list(name: string, kind: 'Seq' | 'Alt', text: string): string {
+  const language = kind === 'Alt' ? ' xml:lang="x-default"' : '';
+  return `<${name}><rdf:${kind}><rdf:li${language}>${escaped(text)}</rdf:li></rdf:${kind}></${name}>`;
 }
 
 /**
@@ -41,10 +88,10 @@ export async function assertLabelled(bytes: Buffer, xmp: string, rendition: stri
   if (found?.toString('utf8') === xmp) return;
   throw new PictureError(
     'unlabelled',
-    `The rendition ${rendition} does not say that a model made it: the label was not found in the written file.`,
+    `The rendition ${rendition} does not say what it has to of its making and its owner: the label was not found in the written file.`,
   );
 }
 
 function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

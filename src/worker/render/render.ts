@@ -9,7 +9,7 @@ import { type Layout, layOut } from './layout.ts';
 import { lookOf } from './look.ts';
 import { MEASURED_SIDE, measure } from './measures.ts';
 import { decode, fromPixels, type Pixels, smallOf } from './pixels.ts';
-import { assertLabelled, type Provenance, xmpOf } from './provenance.ts';
+import { assertLabelled, type Provenance, packetOf } from './provenance.ts';
 import { watermarkOn } from './watermark.ts';
 
 export interface Rendered {
@@ -60,7 +60,7 @@ export async function renderAll(
   assertAsAsked({ width, height, isTransparent: measures.seeThrough }, expected);
   const findings = findingsOf(measures, recipe.checks);
   assertPasses(findings);
-  const xmp = recipe.provenance === 'label' ? xmpOf(provenance) : undefined;
+  const xmp = packetOf(recipe, provenance);
   const renditions: Rendered[] = [];
   for (const rendition of recipe.renditions) {
     signal?.throwIfAborted();

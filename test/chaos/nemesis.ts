@@ -121,6 +121,9 @@ class Nemesis {
   readonly #deps: NemesisDeps;
   readonly #pending = new Set<Promise<void>>();
   readonly #removers: (() => void)[] = [];
+  /** How often Redis forgot something, and how much of that was rebuilt. */
+  #losses = 0;
+  #restored = 0;
 
   constructor(deps: NemesisDeps) {
     this.#deps = deps;
@@ -145,7 +148,7 @@ class Nemesis {
     proxy.heal();
     for (const remove of this.#removers) remove();
     // A rebuild may have met another fault.
-    while (await operator.mustRebuild()) await operator.give('rebuild', EVERYTHING);
+    while (this.#losses > this.#restored || (await operator.mustRebuild())) await this.#rebuild();
     await fleet.healAll();
   }
 
@@ -180,10 +183,16 @@ class Nemesis {
         return;
       case 'redis-flushed':
         await redis.flush();
-        await delay(action.forMs);
-        await operator.give('rebuild', EVERYTHING);
-        await fleet.startEnded();
+        await this.#rebuildAfter(action.forMs);
         return;
+      case 'redis-went-back': {
+        const saved = await redis.save();
+        await delay(action.backMs);
+        await redis.goBack(saved);
+        this.#deps.say(`  Redis is what it was ${action.backMs} ms ago`);
+        await this.#rebuildAfter(action.forMs);
+        return;
+      }
       case 'redis-cut':
         proxy.cut();
         break;
@@ -230,6 +239,20 @@ class Nemesis {
     }
     await delay(action.forMs);
     proxy.heal();
+  }
+
+  async #rebuildAfter(ms: number): Promise<void> {
+    this.#losses += 1;
+    await delay(ms);
+    await this.#rebuild();
+    await this.#deps.fleet.startEnded();
+  }
+
+  /** Who lost a Redis knows, whatever the program has noticed: what was lost after this began is not restored by it. */
+  async #rebuild(): Promise<void> {
+    const losses = this.#losses;
+    await this.#deps.operator.give('rebuild', EVERYTHING);
+    this.#restored = losses;
   }
 }
 

@@ -10,6 +10,8 @@ export type Action =
   | { readonly kind: 'SIGSTOP'; readonly worker: number; readonly forMs: number }
   /** Flushed: rebuilt from the store after that time. */
   | { readonly kind: 'redis-killed' | 'redis-flushed'; readonly forMs: number }
+  /** To what it was that long before; rebuilt from the store after `forMs`. */
+  | { readonly kind: 'redis-went-back'; readonly backMs: number; readonly forMs: number }
   | {
       readonly kind: 'redis-cut' | 'redis-half-open' | 'redis-replies-lost' | 'redis-slow';
       readonly forMs: number;
@@ -28,6 +30,7 @@ export const WORKERS = 3;
 const ENQUEUE_EVERY_MS = 4_000;
 const ACTION_EVERY_MS = 700;
 const FLUSH_EVERY_MS = 60_000;
+const BACK_EVERY_MS = 60_000;
 /** A call of fal is given up after half a minute: too long for a short run. */
 const HANGS_FROM_MS = 60_000;
 /** Nothing new in the last part, so that faults also meet work that is half done. */
@@ -45,30 +48,43 @@ export function scheduleOf(durationMs: number, random: Random): Planned[] {
     const begun = lists.slice(0, 1 + Math.floor(atMs / ENQUEUE_EVERY_MS));
     planned.push({ atMs, action: actionOf(begun, random, durationMs >= HANGS_FROM_MS) });
   }
-  // Once in every run, however short, while lists are under way.
-  for (let fromMs = 0; fromMs < durationMs; fromMs += FLUSH_EVERY_MS) {
-    const spanMs = Math.min(FLUSH_EVERY_MS, durationMs - fromMs);
-    const atMs = fromMs + Math.round(spanMs * (0.3 + random() * 0.4));
-    planned.push({ atMs, action: { kind: 'redis-flushed', forMs: Math.round(200 + random() * 3_000) } });
+  for (const atMs of onceIn(FLUSH_EVERY_MS, durationMs, random))
+    planned.push({ atMs, action: { kind: 'redis-flushed', forMs: between(200, 3_200, random) } });
+  for (const atMs of onceIn(BACK_EVERY_MS, durationMs, random)) {
+    // Begins with the moment that Redis goes back to.
+    const backMs = between(300, 5_000, random);
+    planned.push({
+      atMs: atMs - Math.min(backMs, atMs),
+      action: { kind: 'redis-went-back', backMs, forMs: between(200, 3_200, random) },
+    });
   }
   return planned.sort((a, b) => a.atMs - b.atMs);
 }
 
+/** Once in every run, however short, while lists are under way. */
+function onceIn(everyMs: number, durationMs: number, random: Random): number[] {
+  const times: number[] = [];
+  for (let fromMs = 0; fromMs < durationMs; fromMs += everyMs) {
+    const spanMs = Math.min(everyMs, durationMs - fromMs);
+    times.push(fromMs + Math.round(spanMs * (0.3 + random() * 0.4)));
+  }
+  return times;
+}
+
 function actionOf(lists: readonly List[], random: Random, hangs: boolean): Action {
   const worker = Math.floor(random() * WORKERS);
-  const between = (min: number, max: number) => Math.round(min + random() * (max - min));
   const draw = random();
   if (draw < 0.12) return { kind: 'SIGKILL', worker };
-  if (draw < 0.22) return { kind: 'SIGSTOP', worker, forMs: between(1_800, 3_500) };
+  if (draw < 0.22) return { kind: 'SIGSTOP', worker, forMs: between(1_800, 3_500, random) };
   if (draw < 0.27) return { kind: 'SIGTERM', worker };
   if (draw < 0.3) return { kind: 'child-killed', worker };
-  if (draw < 0.35) return { kind: 'redis-killed', forMs: between(100, 1_500) };
-  if (draw < 0.39) return { kind: 'redis-cut', forMs: between(50, 1_500) };
-  if (draw < 0.43) return { kind: 'redis-half-open', forMs: between(500, 3_000) };
-  if (draw < 0.48) return { kind: 'redis-replies-lost', forMs: between(50, 500) };
-  if (draw < 0.51) return { kind: 'redis-slow', forMs: between(500, 2_000) };
+  if (draw < 0.35) return { kind: 'redis-killed', forMs: between(100, 1_500, random) };
+  if (draw < 0.39) return { kind: 'redis-cut', forMs: between(50, 1_500, random) };
+  if (draw < 0.43) return { kind: 'redis-half-open', forMs: between(500, 3_000, random) };
+  if (draw < 0.48) return { kind: 'redis-replies-lost', forMs: between(50, 500, random) };
+  if (draw < 0.51) return { kind: 'redis-slow', forMs: between(500, 2_000, random) };
   if (draw < 0.54) {
-    return { kind: 'pause', batch: pick(lists, random).batch, forMs: between(500, 3_000) };
+    return { kind: 'pause', batch: pick(lists, random).batch, forMs: between(500, 3_000, random) };
   }
   if (draw < 0.57) return { kind: 'cancel', batch: pick(lists, random).batch };
   if (hangs && random() < 0.05) {
@@ -151,6 +167,10 @@ function listOf(at: number, random: Random): { list: List; wanted: Wanted } {
   const ends = rows.map(({ id }) => [id, id.startsWith('fragile') ? 'ended' : survives] as const);
   const priority = 1 + Math.floor(random() * 2_000);
   return { list: { batch, rows, capMicroUsd, priority }, wanted: { batch, rows, ends: new Map(ends) } };
+}
+
+function between(min: number, max: number, random: Random): number {
+  return Math.round(min + random() * (max - min));
 }
 
 function pick<T>(from: readonly T[], random: Random): T {

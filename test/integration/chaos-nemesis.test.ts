@@ -13,6 +13,7 @@ describe('three workers and a producer under a nemesis', () => {
       const summary = await runNemesis({ seed, durationMs: 20_000 });
       expect(summary.violations).toEqual([]);
       expect(summary).toMatchObject({ paidTwice: 0, lost: 0, capBreaches: 0 });
+      expect(summary.faults).toMatchObject({ 'redis-flushed': 1, 'redis-went-back': 1 });
       expect(summary.images).toBeGreaterThan(0);
     },
     240_000,

@@ -124,7 +124,7 @@ export function rebuildDepsOf(
     batches,
     restore: new Restore({ redis, prefix, ttlH }),
     ledger: (from, signal) => journal.listLedger({ from }, signal),
-    settleCorrections: (signal) => settleRestored({ redis, prefix, store, journal }, signal),
+    settleCorrections: (signal) => settleRestored({ redis, prefix, store, journal, records }, signal),
     inputHash: (row, numImages) => {
       const model = registry.get(row.model);
       return inputHashOf(model.endpoint, inputOf({ row, model }, numImages));

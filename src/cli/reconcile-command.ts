@@ -143,7 +143,7 @@ function reconcileOf(context: Context, shop: Shop, stack: Stack, agent: ReturnTy
       simulated,
       clock,
     }),
-    settle: (signal) => settleCorrections({ journal, corrections, settlements, clock }, signal),
+    settle: (signal) => settleCorrections({ journal, corrections, settlements, records, clock }, signal),
     isOurs: (endpoint) => registry.find(endpoint) !== undefined,
     moved: async (batch) => {
       if ((await batches.read(batch))?.doneAtMs !== undefined) await shop.ended(batch);
@@ -229,7 +229,7 @@ function advice({ corrected, missing, orphans, attached }: Reconciled): string[]
       : []),
     ...(orphans.length > 0
       ? [
-          'Orphans: charged to this account, and asked for by no request known here. They count on the caps of the day and month. Was the key used elsewhere? Is one a request of shotlist unknown list? Then: shotlist unknown adopt REQUEST FAL_ID',
+          'Orphans: charged to this account, and asked for by no request known here. They count on the caps of the day and month. Was the key used elsewhere? Is one a request of shotlist unknown list? Then: shotlist unknown adopt REQUEST FAL_ID. A list that wants one of these pictures gets it by the next shotlist reconcile, if that comes before the submit.',
         ]
       : []),
     ...(attached.length > 0

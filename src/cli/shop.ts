@@ -53,7 +53,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       async restoreSpent(signal = new AbortController().signal) {
         const month = `${dayOf(systemClock()).slice(0, 7)}-01`;
         await restoreSpent({ redis, prefix }, await sumSpent(journal.listLedger({ from: month }, signal)));
-        await settleRestored({ redis, prefix, store, journal }, signal);
+        await settleRestored({ redis, prefix, store, journal, records }, signal);
       },
       clock: systemClock,
     });

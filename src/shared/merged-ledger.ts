@@ -57,7 +57,7 @@ export async function mergedBatchDay(
 }
 
 /** Those that are orphans still: one that a request took later is in the ledger by that request. */
-export async function standingOrphans(
+async function standingOrphans(
   {
     journal,
     corrections,

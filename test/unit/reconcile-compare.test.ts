@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { NO_BATCH_SEGMENT } from '../../src/shared/corrections.ts';
 import type { LedgerTrace } from '../../src/shared/journal-objects.ts';
 import { encodeSegment } from '../../src/shared/keys.ts';
 import { type BookEvent, summed } from '../../src/worker/reconcile/billing.ts';
@@ -35,6 +36,15 @@ describe('the ledger against the bill', () => {
     ['an event without an entry', [], [event('a', 20)], { entryless: ['a'] }],
     ['a charge of nothing without an entry is nothing to tell', [], [event('a', 0)], {}],
     [
+      "a charge that is in the ledger as nobody's",
+      [
+        entry('a', 20, { batchSegment: NO_BATCH_SEGMENT }),
+        entry('b', 20, { batchSegment: NO_BATCH_SEGMENT }),
+      ],
+      [event('a', 20), event('b', 20, SINCE_MS - HOUR_MS)],
+      { orphaned: ['a'] },
+    ],
+    [
       'a charge of nothing for an entry is a difference',
       [entry('a', 20)],
       [event('a', 0)],
@@ -58,7 +68,8 @@ describe('the ledger against the bill', () => {
       different: found.different.map((one) => one.event.requestId),
       eventless: found.eventless.map((one) => one.idSegment),
       entryless: found.entryless.map((one) => one.requestId),
-    }).toEqual({ different: [], eventless: [], entryless: [], ...expected });
+      orphaned: found.orphaned.map((one) => one.requestId),
+    }).toEqual({ different: [], eventless: [], entryless: [], orphaned: [], ...expected });
   });
 
   it('is the bill once every finding is applied, and the drift is what was applied', () => {

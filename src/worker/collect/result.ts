@@ -233,12 +233,14 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
   async function fromHistory(record: RequestRecord, work: Work, requestId: string, signal: AbortSignal) {
     const now = clock();
     const sinceMs = (await journal.readId(requestId, signal))?.at ?? record.intentAtMs ?? now;
+    // fal's own word on when it was sent, where it was found or attached: that may be days before the id was taken.
+    const sentAtMs = Math.min(sinceMs, record.intentAtMs ?? sinceMs);
     const dayMs = 86_400_000;
     try {
       const entry = await platform.findById(
         work.model.endpoint,
         requestId,
-        { fromMs: sinceMs - dayMs, toMs: now + 60_000 },
+        { fromMs: sentAtMs - dayMs, toMs: now + 60_000 },
         signal,
       );
       if (entry?.output !== undefined) {

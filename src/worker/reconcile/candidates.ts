@@ -46,10 +46,7 @@ export async function findCandidates(
 ): Promise<Candidates> {
   const byInput = new Map<string, Candidate[]>();
   let open = 0;
-  for (const batch of await deps.batches.list()) {
-    const view = await deps.batches.read(batch);
-    if (view === undefined || view.doneAtMs !== undefined || view.word === 'cancelled') continue;
-    if (IN_QUESTION.every((state) => view.counts[state] === 0)) continue;
+  for await (const batch of batchesInQuestion(deps)) {
     for (const record of await inQuestion(batch, deps)) {
       signal.throwIfAborted();
       open += 1;
@@ -60,6 +57,20 @@ export async function findCandidates(
     }
   }
   return { byInput, open };
+}
+
+/** Whether any request may have a charge given to it; asks Redis alone, and little. */
+export async function hasCandidates(deps: Pick<CandidatesDeps, 'batches'>): Promise<boolean> {
+  for await (const _ of batchesInQuestion(deps)) return true;
+  return false;
+}
+
+async function* batchesInQuestion({ batches }: Pick<CandidatesDeps, 'batches'>): AsyncGenerator<string> {
+  for (const batch of await batches.list()) {
+    const view = await batches.read(batch);
+    if (view === undefined || view.doneAtMs !== undefined || view.word === 'cancelled') continue;
+    if (IN_QUESTION.some((state) => view.counts[state] > 0)) yield batch;
+  }
 }
 
 /** In the order of the list, so that each chunk of the plan is read once. */

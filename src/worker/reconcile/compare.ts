@@ -1,3 +1,4 @@
+import { NO_BATCH_SEGMENT } from '../../shared/corrections.ts';
 import type { LedgerTrace } from '../../shared/journal-objects.ts';
 import { encodeSegment } from '../../shared/keys.ts';
 import type { MicroUsd } from '../../shared/money.ts';
@@ -19,6 +20,8 @@ export interface Comparison {
   readonly eventless: readonly LedgerTrace[];
   /** Charged, and not in the ledger that was read. */
   readonly entryless: readonly BookEvent[];
+  /** Charged, and in the ledger as nobody's. */
+  readonly orphaned: readonly BookEvent[];
 }
 
 /**
@@ -32,6 +35,7 @@ export function compare(
 ): Comparison {
   const charged = new Map(events.map((event) => [encodeSegment(event.requestId), event]));
   const matched = new Set<string>();
+  const nobodys = new Set<string>();
   const different: Pair[] = [];
   const eventless: LedgerTrace[] = [];
   let inWindow = 0;
@@ -44,32 +48,34 @@ export function compare(
       continue;
     }
     matched.add(entry.idSegment);
+    if (entry.batchSegment === NO_BATCH_SEGMENT) nobodys.add(entry.idSegment);
     if (event.costMicroUsd !== entry.costMicroUsd && (isIn || event.atMs >= sinceMs))
       different.push({ entry, event });
   }
   const eventsIn = events.filter(({ atMs }) => atMs >= sinceMs);
+  const paid = eventsIn.filter(({ costMicroUsd }) => costMicroUsd > 0);
   return {
     entries: inWindow,
     events: eventsIn.length,
     different,
     eventless,
-    entryless: eventsIn.filter(
-      ({ requestId, costMicroUsd }) => costMicroUsd > 0 && !matched.has(encodeSegment(requestId)),
-    ),
+    entryless: paid.filter(({ requestId }) => !matched.has(encodeSegment(requestId))),
+    orphaned: paid.filter(({ requestId }) => nobodys.has(encodeSegment(requestId))),
   };
 }
 
-/** What the bill says more than the ledger; negative where the ledger says more. */
+/** What the bill says more than the ledger; negative where the ledger says more. An orphan that was attached is in it. */
 export function driftOf(found: {
   readonly corrected: readonly { readonly fromMicroUsd: MicroUsd; readonly toMicroUsd: MicroUsd }[];
   readonly missing: readonly { readonly costMicroUsd: MicroUsd }[];
   readonly orphans: readonly { readonly costMicroUsd: MicroUsd }[];
-  readonly attached: readonly { readonly costMicroUsd: MicroUsd }[];
+  readonly attached: readonly { readonly costMicroUsd: MicroUsd; readonly wasOrphan: boolean }[];
 }): MicroUsd {
   const sum = (list: readonly { readonly costMicroUsd: MicroUsd }[]) =>
     list.reduce((total, { costMicroUsd }) => total + costMicroUsd, 0);
   const corrected = found.corrected.reduce((total, one) => total + one.toMicroUsd - one.fromMicroUsd, 0);
-  return corrected + sum(found.orphans) + sum(found.attached) - sum(found.missing);
+  const attached = found.attached.filter(({ wasOrphan }) => !wasOrphan);
+  return corrected + sum(found.orphans) + sum(attached) - sum(found.missing);
 }
 
 /** An entry's time is not in its key; the store's own word on it is near enough at the border of the first day. */

@@ -1,23 +1,20 @@
 import { z } from 'zod';
 import type { Corrections } from '../../shared/corrections.ts';
-import { UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import type { IdTaken } from '../../shared/journal-objects.ts';
 import { inputHashOf, requestKeyOf } from '../../shared/keys.ts';
 import type { MicroUsd } from '../../shared/money.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
-import { FalError } from '../generate/fal-error.ts';
-import type { FalHistory, HistoryEntry } from '../generate/fal-platform.ts';
-import { LONGEST_RUN_MS } from '../generate/limits.ts';
 import type { Attach } from './attach.ts';
 import type { BookEvent } from './billing.ts';
-import { type Candidate, type CandidatesDeps, findCandidates } from './candidates.ts';
+import { type Candidate, type CandidatesDeps, findCandidates, hasCandidates } from './candidates.ts';
+import type { Comparison } from './compare.ts';
 import type { Correct, Correction } from './correct.ts';
 import { orphanOf } from './orphan.ts';
+import { type HistoryOf, type ReadHistoryDeps, readHistory } from './read-history.ts';
 
-export interface ExplainDeps extends CandidatesDeps {
-  readonly history: FalHistory;
+export interface ExplainDeps extends CandidatesDeps, ReadHistoryDeps {
   readonly records: Pick<Records, 'open' | 'holderOf' | 'read'>;
   readonly journal: Pick<Journal, 'readIntent' | 'readId' | 'readResult'>;
   readonly corrections: Pick<Corrections, 'writeOrphan'>;
@@ -25,7 +22,6 @@ export interface ExplainDeps extends CandidatesDeps {
   readonly attach: Attach;
   /** The name of the model in the ledger. */
   readonly modelOf: (endpoint: string) => string;
-  readonly startTimeoutS: number;
   readonly unknownMarginS: number;
   readonly simulated: boolean;
   readonly clock: Clock;
@@ -38,6 +34,8 @@ export interface Explained {
     readonly requestId: string;
     readonly shot: string;
     readonly costMicroUsd: MicroUsd;
+    /** It was in the ledger already, as nobody's. */
+    readonly wasOrphan: boolean;
   }[];
   /** Of requests under way, which book them themselves. */
   readonly underWay: number;
@@ -49,19 +47,23 @@ const inputs = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()
 
 /**
  * Finds out what charges without a ledger entry are: of requests under way, of runs that were taken for unbilled, of
- * requests that want just these pictures, or of nobody. Rejects with a `UserError` when fal's list cannot be read.
+ * requests that want just these pictures, or of nobody; and whether any request wants by now what was nobody's. Rejects
+ * with a `UserError` when fal's list cannot be read.
  */
 export function createExplain(deps: ExplainDeps) {
   const { records, journal, corrections, correct, clock } = deps;
 
-  return async (charges: readonly BookEvent[], signal: AbortSignal): Promise<Explained> => {
+  return async (
+    { entryless, orphaned }: Pick<Comparison, 'entryless' | 'orphaned'>,
+    signal: AbortSignal,
+  ): Promise<Explained> => {
     const corrected: Correction[] = [];
-    const strangers: BookEvent[] = [];
+    const strangers: Stranger[] = [];
     let underWay = 0;
-    for (const charge of charges) {
+    for (const charge of entryless) {
       const owner = await ownerOf(charge.requestId, signal);
       if (owner === undefined) {
-        strangers.push(charge);
+        strangers.push({ charge, wasOrphan: false });
         continue;
       }
       if (owner === 'under-way' || (await booksItself(owner, signal))) {
@@ -70,6 +72,12 @@ export function createExplain(deps: ExplainDeps) {
       }
       const correction = await correct.unbilled(owner, charge, signal);
       if (correction !== undefined) corrected.push(correction);
+    }
+    // Who wants it, if anybody does, was not there when it was written down.
+    if (orphaned.length > 0 && (await hasCandidates(deps))) {
+      for (const charge of orphaned)
+        if ((await ownerOf(charge.requestId, signal)) === undefined)
+          strangers.push({ charge, wasOrphan: true });
     }
     return { corrected, underWay, ...(await explainStrangers(strangers, signal)) };
   };
@@ -92,48 +100,39 @@ export function createExplain(deps: ExplainDeps) {
     return record === undefined;
   }
 
-  async function explainStrangers(strangers: readonly BookEvent[], signal: AbortSignal) {
+  async function explainStrangers(strangers: readonly Stranger[], signal: AbortSignal) {
     const orphans: { requestId: string; costMicroUsd: MicroUsd }[] = [];
-    const attached: { requestId: string; shot: string; costMicroUsd: MicroUsd }[] = [];
+    const attached: Explained['attached'][number][] = [];
     let undecided = 0;
     if (strangers.length === 0) return { orphans, attached, undecided };
-    const known = await readHistory(strangers, signal);
-    const parsed = new Map(
-      [...known].flatMap(([requestId, { input }]) => {
-        const { success, data } = inputs.safeParse(input);
-        return success ? [[requestId, data] as const] : [];
-      }),
-    );
-    const hashes = new Map(
-      strangers.flatMap(({ requestId, endpoint }) => {
-        const input = parsed.get(requestId);
-        return input === undefined ? [] : [[requestId, inputHashOf(endpoint, input)] as const];
-      }),
-    );
-    // Whatever a model calls it, the number of images is one of the numbers of its input.
-    const numbers = [...parsed.values()].flatMap((input) => Object.values(input)).filter(isCount);
-    const wanted = { hashes: new Set(hashes.values()), numImages: new Set(numbers) };
-    const candidates = await findCandidates(wanted, deps, signal);
+    const charges = strangers.map(({ charge }) => charge);
+    const known = await readHistory(charges, deps, signal);
+    const { hashes, numImages } = inputsOf(charges, known);
+    const candidates = await findCandidates({ hashes: new Set(hashes.values()), numImages }, deps, signal);
     const gone = new Set<string>();
-    const oldestFirst = strangers.toSorted((a, b) => a.atMs - b.atMs);
-    for (const charge of oldestFirst) {
+    const oldestFirst = strangers.toSorted((a, b) => a.charge.atMs - b.charge.atMs);
+    for (const { charge, wasOrphan } of oldestFirst) {
       const { requestId, costMicroUsd } = charge;
       const entry = known.get(requestId);
       const hash = hashes.get(requestId);
       let taker: Candidate | 'wait' | undefined;
       if (entry === undefined) {
         const isYoung = clock() - charge.atMs < deps.unknownMarginS * 1_000;
-        if (isYoung && candidates.open > 0) taker = 'wait';
+        if (!wasOrphan && isYoung && candidates.open > 0) taker = 'wait';
       } else if (hash !== undefined) {
-        const left = (candidates.byInput.get(hash) ?? []).filter(({ request }) => !gone.has(request));
+        // A run that made nothing is nothing to wait days for.
+        const isOffered = !wasOrphan || (entry.output?.images.length ?? 0) > 0;
+        const left = (candidates.byInput.get(hash) ?? []).filter(
+          ({ request, state }) => !gone.has(request) && (isOffered || state === 'unknown'),
+        );
         taker = await deps.attach({ requestId, inputHash: hash, sentAtMs: entry.sentAtMs }, left, signal);
       }
       if (taker === 'wait') {
         undecided += 1;
       } else if (taker !== undefined) {
         gone.add(taker.request);
-        attached.push({ requestId, shot: taker.work.row.shot, costMicroUsd });
-      } else if ((await ownerOf(requestId, signal)) === undefined) {
+        attached.push({ requestId, shot: taker.work.row.shot, costMicroUsd, wasOrphan });
+      } else if (!wasOrphan && (await ownerOf(requestId, signal)) === undefined) {
         const told = {
           model: deps.modelOf(charge.endpoint),
           input: entry?.input,
@@ -145,36 +144,26 @@ export function createExplain(deps: ExplainDeps) {
     }
     return { orphans, attached, undecided };
   }
+}
 
-  async function readHistory(
-    strangers: readonly BookEvent[],
-    signal: AbortSignal,
-  ): Promise<Map<string, HistoryEntry & { readonly input: unknown }>> {
-    const found = new Map<string, HistoryEntry & { readonly input: unknown }>();
-    for (const endpoint of new Set(strangers.map((one) => one.endpoint))) {
-      const own = strangers.filter((one) => one.endpoint === endpoint);
-      const times = own.map(({ atMs }) => atMs);
-      const longestMs = deps.startTimeoutS * 1_000 + LONGEST_RUN_MS;
-      const window = {
-        fromMs: times.reduce((a, b) => Math.min(a, b)) - longestMs,
-        toMs: times.reduce((a, b) => Math.max(a, b)) + 60_000,
-      };
-      const ids = new Set(own.map(({ requestId }) => requestId));
-      try {
-        for (const [id, entry] of await deps.history.findByIds(endpoint, ids, window, signal))
-          found.set(id, entry);
-      } catch (error) {
-        signal.throwIfAborted();
-        const why = error instanceof FalError ? error.message : 'the answer is not what fal documents';
-        throw new UserError(
-          'list_away',
-          `fal charged for ${own.length} requests that are not in the ledger, and its list, which tells what they are, cannot be read (${why}); run it again later.`,
-          { cause: error },
-        );
-      }
-    }
-    return found;
+/** A charge that no request has. */
+interface Stranger {
+  readonly charge: BookEvent;
+  readonly wasOrphan: boolean;
+}
+
+/** `hashes`: of the inputs, by fal's id. `numImages`: how many images they ask for. */
+function inputsOf(charges: readonly BookEvent[], known: HistoryOf) {
+  const hashes = new Map<string, string>();
+  const numImages = new Set<number>();
+  for (const { requestId, endpoint } of charges) {
+    const { success, data } = inputs.safeParse(known.get(requestId)?.input);
+    if (!success) continue;
+    hashes.set(requestId, inputHashOf(endpoint, data));
+    // Whatever a model calls it, the number of images is one of the numbers of its input.
+    for (const value of Object.values(data)) if (isCount(value)) numImages.add(value);
   }
+  return { hashes, numImages };
 }
 
 function isCount(value: unknown): value is number {

@@ -7,7 +7,7 @@ import { mergedLedger } from '../../shared/merged-ledger.ts';
 import type { MicroUsd } from '../../shared/money.ts';
 import { type Clock, dayOf } from '../../shared/time.ts';
 import { BILLING_DAYS, type Billing, type BookEvent } from './billing.ts';
-import { compare, driftOf, type Pair } from './compare.ts';
+import { type Comparison, compare, driftOf, type Pair } from './compare.ts';
 import type { Correct, Correction } from './correct.ts';
 import type { Explained } from './explain.ts';
 
@@ -16,7 +16,10 @@ export interface ReconcileDeps {
   readonly journal: Pick<Journal, 'listLedger' | 'readResult' | 'readLedger'>;
   readonly corrections: Pick<Corrections, 'adjustments' | 'orphans'>;
   readonly correct: Pick<Correct, 'entry'>;
-  readonly explain: (charges: readonly BookEvent[], signal: AbortSignal) => Promise<Explained>;
+  readonly explain: (
+    charges: Pick<Comparison, 'entryless' | 'orphaned'>,
+    signal: AbortSignal,
+  ) => Promise<Explained>;
   /** Brings the counters to what was written; resolves to the batches whose money moved. */
   readonly settle: (signal: AbortSignal) => Promise<ReadonlySet<string>>;
   readonly isOurs: (endpoint: string) => boolean;
@@ -63,7 +66,7 @@ export function createReconcile(deps: ReconcileDeps) {
       const correction = await correct.entry(entry, event.costMicroUsd, signal);
       if (correction !== undefined) corrected.push(correction);
     }
-    const explained = await deps.explain(found.entryless, signal);
+    const explained = await deps.explain(found, signal);
     for (const batch of await deps.settle(signal)) await deps.moved(batch);
 
     const all = { ...explained, corrected: [...corrected, ...explained.corrected], missing: looked.missing };

@@ -6,8 +6,10 @@ import {
   NO_BATCH_SEGMENT,
 } from '../../shared/corrections.ts';
 import type { Journal } from '../../shared/journal.ts';
-import { latestOf, standingOrphans } from '../../shared/merged-ledger.ts';
+import { parseJobId, requestKeyOf } from '../../shared/keys.ts';
+import { latestOf } from '../../shared/merged-ledger.ts';
 import type { MicroUsd } from '../../shared/money.ts';
+import type { Records } from '../../shared/records/records.ts';
 import type { Settlements } from '../../shared/records/settlements.ts';
 import { type Clock, dayOf } from '../../shared/time.ts';
 
@@ -15,6 +17,7 @@ export interface SettleDeps {
   readonly journal: Pick<Journal, 'readResult'>;
   readonly corrections: Pick<Corrections, 'adjustments' | 'readAdjustment' | 'orphans'>;
   readonly settlements: Pick<Settlements, 'settle' | 'areSettled'>;
+  readonly records: Pick<Records, 'read' | 'holderOf'>;
   readonly clock: Clock;
 }
 
@@ -83,11 +86,10 @@ async function settleOrphans(
   deps: SettleDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const standing = new Set((await standingOrphans(deps, signal)).map(({ idSegment }) => idSegment));
-  for await (const { idSegment, day, costMicroUsd } of deps.corrections.orphans(signal)) {
+  for await (const { idSegment, day, costMicroUsd, orphan } of deps.corrections.orphans(signal)) {
     if (day < fromDay) continue;
-    // One that a request has taken since is booked by the request.
-    const trueMicroUsd = standing.has(idSegment) ? (corrected.get(idSegment) ?? costMicroUsd) : 0;
+    const isCounted = await isCountedByRequest(orphan.requestId, deps, signal);
+    const trueMicroUsd = isCounted ? 0 : (corrected.get(idSegment) ?? costMicroUsd);
     await deps.settlements.settle({
       idSegment,
       batch: NO_BATCH,
@@ -96,6 +98,22 @@ async function settleOrphans(
       trueMicroUsd,
     });
   }
+}
+
+/**
+ * A request that took it holds its price reserved until it books it, with the result in the store by then. The record
+ * first: what is booked between the two reads is found by its result. One that has the id and neither gave it up, and
+ * the charge is nobody's as before.
+ */
+async function isCountedByRequest(
+  requestId: string,
+  { records, journal }: SettleDeps,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const holder = parseJobId((await records.holderOf(requestId)) ?? '');
+  const record = holder && (await records.read(requestKeyOf(holder)));
+  if (record?.requestId === requestId && record.reserved !== undefined) return true;
+  return (await journal.readResult(requestId, signal)) !== undefined;
 }
 
 async function* adjustmentsByDay(

@@ -6,12 +6,16 @@ import { toUsd } from '../shared/money.ts';
 import type { PlannedList } from './plan-list.ts';
 
 /** What is said of a list beside its totals. */
-export interface PlanFacts extends Pick<PlannedList, 'sync' | 'covered' | 'fit'> {
+export interface PlanFacts extends Pick<PlannedList, 'sync' | 'covered' | 'fit' | 'regenerate'> {
   readonly finish: Finish | undefined;
 }
 
 /** The public contract of `enqueue --json` and `--dry-run --json`. A fact is there where there is something to say. */
-export function planJson(batch: string, totals: PlanTotals, { sync, covered, finish, fit }: PlanFacts) {
+export function planJson(
+  batch: string,
+  totals: PlanTotals,
+  { sync, covered, finish, fit, regenerate }: PlanFacts,
+) {
   const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
   return {
     batch,
@@ -29,6 +33,9 @@ export function planJson(batch: string, totals: PlanTotals, { sync, covered, fin
       ? {}
       : { finish: { seconds: finish.seconds, binds: bindsOf(finish, covered, shots) } }),
     ...(fit === undefined ? {} : { fit: fitJson(fit) }),
+    ...(regenerate === undefined
+      ? {}
+      : { regenerate: { times: regenerate.times, maxUsd: toUsd(regenerate.maxMicroUsd) } }),
   };
 }
 

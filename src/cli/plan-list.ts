@@ -12,6 +12,7 @@ import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { PlanWriterDeps } from '../producer/plan-writer.ts';
 import { type ChosenProof, ProofSample } from '../producer/proof-sample.ts';
+import { OnceMore, type RegenerateCosts } from '../producer/regenerate-costs.ts';
 import type { Shot } from '../producer/shot.ts';
 import { catalogOf } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
@@ -48,6 +49,8 @@ export interface PlannedList {
   readonly kinds: ReturnType<RequestKinds['kinds']>;
   /** undefined without `--fit`. */
   readonly fit: FitResult | undefined;
+  /** undefined without `--regenerate`. */
+  readonly regenerate: RegenerateCosts | undefined;
   /** The first prompts, as they are sent. */
   readonly samples: readonly Pick<Shot, 'id' | 'prompt'>[];
   readonly proof: ChosenProof | undefined;
@@ -89,6 +92,7 @@ export async function planFromArguments(
         });
   const costs = new RowCosts();
   const kinds = new RequestKinds();
+  const onceMore = args.regenerate === undefined ? undefined : new OnceMore();
   const samples: Pick<Shot, 'id' | 'prompt'>[] = [];
   const sync =
     store === undefined || source.kind === 'prompt'
@@ -113,6 +117,7 @@ export async function planFromArguments(
       sync?.see({ shot: shot.id, shotKey, variants: shot.variants });
       costs.add(requests);
       kinds.add(row);
+      onceMore?.add(row);
       if (samples.length < SAMPLES) samples.push({ id: shot.id, prompt: shot.prompt });
       await fit?.add(row);
     },
@@ -132,6 +137,7 @@ export async function planFromArguments(
       covered: room === undefined ? undefined : { ...room, rows: costs.rowsWithin(room.leftMicroUsd) },
       kinds: kinds.kinds(),
       fit: await fit?.result(),
+      regenerate: args.regenerate === undefined ? undefined : onceMore?.times(args.regenerate, args.cap),
       samples,
     };
   } catch (error) {

@@ -9,13 +9,17 @@ import { duration } from './progress.ts';
 
 /** What a person should know before the money is spent, one line each: `--dry-run`, `enqueue` and `run` say the same. */
 export function reportLines(
-  { sync, covered, finish }: PlanFacts,
+  { sync, covered, finish, regenerate }: PlanFacts,
   rows: number,
-  { args, config }: { readonly args: Pick<ListArguments, 'prune'>; readonly config: Pick<Config, 'fal'> },
+  {
+    args,
+    config,
+  }: { readonly args: Pick<ListArguments, 'prune' | 'cap'>; readonly config: Pick<Config, 'fal'> },
 ): string[] {
   const lines: string[] = [];
   if (sync !== undefined) lines.push(syncSentence(sync, args));
   if (covered !== undefined) lines.push(coveredSentence(covered, rows));
+  if (regenerate !== undefined) lines.push(regenerateSentence(regenerate, args));
   if (finish !== undefined) lines.push(finishSentence(finish, bindsOf(finish, covered, rows), config));
   return lines;
 }
@@ -52,6 +56,18 @@ function coveredSentence(
         ? `does not cover the first of ${count(rows, 'row')}`
         : `covers the first ${fitting.toLocaleString('en')} of ${count(rows, 'row')}`;
   return `the tightest cap, ${cap} (${formatUsd(limitMicroUsd)}${spent}), ${covers}`;
+}
+
+/** What may be paid beyond the estimate, where pictures fail their checks. */
+function regenerateSentence(
+  { times, maxMicroUsd }: NonNullable<PlanFacts['regenerate']>,
+  { cap }: Pick<ListArguments, 'cap'>,
+): string {
+  const within =
+    cap === undefined
+      ? '; --cap would bound the whole'
+      : `, and the whole stays within --cap ${formatUsd(cap)}`;
+  return `--regenerate ${times}: at most ${count(times, 'more request')} for each picture that fails a check, ${formatUsd(maxMicroUsd)} more at most if all of them do${within}`;
 }
 
 const LEARNED = {

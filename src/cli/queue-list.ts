@@ -67,11 +67,16 @@ export async function queueList(
   if (standing !== 'unknown') await lookAtStandingCap(context, shop, batch, args);
   const latencies = new Latencies({ redis: shop.redis, prefix: stack.prefix });
   const finish = await finishBy(planned, config, (kind) => latencies.of(kind));
-  const facts = { ...planned, finish };
+  const other = standing === 'unknown' ? undefined : await otherRegenerate(context, shop, batch, args);
+  if (other !== undefined) say(context, `note: ${batch} was queued before ${other}, which stands`);
+  const facts = { ...planned, finish, ...(other === undefined ? {} : { regenerate: undefined }) };
   say(context, planSentence(plan.totals));
   for (const line of reportLines(facts, plan.totals.shots, { args, config })) say(context, line);
   if (proof !== undefined && standing === 'unknown') say(context, proofSentence(batch, proof));
-  await confirmSpending(context, plan.totals, args, config);
+  const { maxMicroUsd } = plan.totals;
+  // What may be paid, pictures that are made again included.
+  const most = maxMicroUsd + (facts.regenerate?.maxMicroUsd ?? 0);
+  await confirmSpending(context, { maxMicroUsd: most }, args, config);
   if (ownRecipe !== undefined) await storeRecipe(shop.store, ownRecipe, context.signal);
   const enqueued = await enqueue(
     plan,
@@ -119,6 +124,18 @@ async function sayStandingOnDone(
   const head = await journal.readHead(batch, context.signal);
   const other = head === undefined ? undefined : otherOnDone(batch, args, head);
   if (other !== undefined) say(context, `note: ${other}`);
+}
+
+/** The head of a batch says for good how often its pictures are made again; undefined where that is what is asked for. */
+async function otherRegenerate(
+  context: Context,
+  { journal }: Shop,
+  batch: string,
+  { regenerate: asked }: ListArguments,
+): Promise<string | undefined> {
+  const head = await journal.readHead(batch, context.signal);
+  if (head === undefined || head.regenerate === asked) return undefined;
+  return head.regenerate === undefined ? 'without --regenerate' : `with --regenerate ${head.regenerate}`;
 }
 
 /** The head of a batch is written once, and says for good what is of its proof. */

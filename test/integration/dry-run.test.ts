@@ -16,6 +16,7 @@ import { workshopCli } from '../support/workshop-cli.ts';
 const facts = z.looseObject({
   covered: z.object({ rows: z.int(), cap: z.string(), leftUsd: z.number() }).optional(),
   finish: z.object({ seconds: z.int(), binds: z.string() }).optional(),
+  regenerate: z.object({ times: z.int(), maxUsd: z.number() }).optional(),
 });
 
 // At the default quality two cents each.
@@ -82,6 +83,34 @@ describe('a dry run', () => {
     expect(said).toContain('by the latency learned so far: the slots (FAL_CONCURRENCY 2)');
     expect(said).toContain('  a: "Photo of mug"\n  b: "a tee"\n  c: "a cap"\n');
     expect(said).not.toContain('a hat');
+  });
+
+  it('says what pictures that are made again may add, those that exist already included', async () => {
+    await using at = await openDryRuns();
+    expect((await at.json()).regenerate).toBeUndefined();
+    expect((await at.json({ regenerate: 3 })).regenerate).toEqual({ times: 3, maxUsd: 0.24 });
+    expect(await at.said({ regenerate: 3 })).toContain(
+      '--regenerate 3: at most 3 more requests for each picture that fails a check, $0.24 more at most if all of them do; --cap would bound the whole\n',
+    );
+    expect((await at.json({ regenerate: 3, cap: 100_000 })).regenerate).toEqual({ times: 3, maxUsd: 0.1 });
+    expect(await at.said({ regenerate: 1, cap: 100_000 })).toContain(
+      'at most 1 more request for each picture that fails a check, $0.08 more at most if all of them do, and the whole stays within --cap $0.10\n',
+    );
+    await at.startWorker();
+    await at.enqueue({ batch: 'before' });
+    await at.untilEnded('before');
+    expect(await at.json({ regenerate: 3 })).toMatchObject({ requests: 0, regenerate: { maxUsd: 0.24 } });
+  });
+
+  it('counts what is made again among what a person is asked about, and a standing batch keeps its own word', async () => {
+    await using at = await openDryRuns({ CONFIRM_OVER_USD: '0.1' });
+    await expect(at.enqueue({ batch: 'spring', regenerate: 1 })).rejects.toThrow('up to $0.16');
+    await at.enqueue({ batch: 'spring', regenerate: 1, yes: true });
+    const { err } = await at.enqueue({ batch: 'spring' });
+    expect(err).toContain('note: spring was queued before with --regenerate 1, which stands\n');
+    const again = await at.enqueue({ batch: 'spring', regenerate: 2 });
+    expect(again.err).toContain('with --regenerate 1, which stands\n');
+    expect(again.err).not.toContain('at most 2 more');
   });
 
   it('does without a Redis that cannot be reached, and says so', async () => {

@@ -60,7 +60,9 @@ describe('docs/json.md', () => {
       rowsOfOtherModels: 0,
     };
     const finish = { seconds: 225, binds: 'slots' as const, learned: 'none' as const };
-    const printed = planJson('catalog-bc6d54ef', totals, { sync, covered, finish, fit });
+    const regenerate = { times: 2, maxMicroUsd: 2_140_000 };
+    const facts = { sync, covered, finish, fit, regenerate };
+    const printed = planJson('catalog-bc6d54ef', totals, facts);
     expect(plan).toEqual(printed);
     expect(shapeOf(plan)).toEqual(shapeOf(printed));
   });

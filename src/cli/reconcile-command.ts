@@ -98,7 +98,7 @@ export async function reconcileCommand(context: Context, args: ReconcileArgument
           context,
           `note: ${count(undecided, 'charge')} may belong to what is being sent or is not in fal's list yet; run it again in some minutes`,
         );
-      if (args.json === true) printJson(context, jsonOf(reconciled));
+      if (args.json === true) printJson(context, reconcileJson(reconciled));
       else context.stdout.write(`${view(reconciled)}\n`);
       return EXIT.ok;
     } finally {
@@ -159,8 +159,8 @@ function noAdminKey(): UserError {
   );
 }
 
-/** The public contract. */
-function jsonOf(found: Reconciled) {
+/** What `--json` prints: the public contract (docs/json.md). */
+export function reconcileJson(found: Reconciled) {
   return {
     since: new Date(found.sinceMs).toISOString(),
     until: new Date(found.untilMs).toISOString(),

@@ -32,6 +32,17 @@ export function blocksOf(page: string, language: string): string[] {
   );
 }
 
+/** The one JSON block under the heading of that text. Throws where the page has no such heading, or not one block under it. */
+export function jsonUnder(page: string, heading: string): unknown {
+  const [, ...sections] = page.split(/^## /m);
+  const section = sections.find((one) => one.startsWith(`${heading}\n`));
+  if (section === undefined) throw new Error(`The page has no heading "${heading}".`);
+  const [block, ...more] = blocksOf(section, 'json');
+  if (block === undefined || more.length > 0)
+    throw new Error(`Under "${heading}" the page must have one block of JSON.`);
+  return JSON.parse(block);
+}
+
 function cellsOf(line: string): string[] {
   return line
     .slice(1, -1)

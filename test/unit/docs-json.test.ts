@@ -2,14 +2,18 @@ import { describe, expect, it } from '@jest/globals';
 import { costsJson } from '../../src/cli/costs.ts';
 import { ledgerLine } from '../../src/cli/ledger-command.ts';
 import { planJson } from '../../src/cli/plan-json.ts';
+import { reconcileJson } from '../../src/cli/reconcile-command.ts';
 import { manifestLine } from '../../src/shared/manifest/manifest.ts';
 import { batchStatus } from '../../src/shared/status.ts';
-import { blocksOf, readPage } from '../support/docs.ts';
+import { jsonUnder, readPage } from '../support/docs.ts';
 
 const page = await readPage('docs/json.md');
-const [plan, status, costs, ledger, manifest] = blocksOf(page, 'json').map((block): unknown =>
-  JSON.parse(block),
-);
+const plan = jsonUnder(page, '`enqueue --json`, `--dry-run --json`');
+const status = jsonUnder(page, '`run --json`, `status BATCH --json`');
+const costs = jsonUnder(page, '`costs --json`');
+const ledger = jsonUnder(page, '`ledger`');
+const manifest = jsonUnder(page, '`export BATCH`');
+const reconciled = jsonUnder(page, '`reconcile --json`');
 
 /** The names in a document, in their order, whatever their values. */
 function shapeOf(value: unknown): unknown {
@@ -137,5 +141,33 @@ describe('docs/json.md', () => {
       { urlOf: (key) => key, costMicroUsd: 50_000, simulated: false },
     );
     expect(shapeOf(manifest)).toEqual(shapeOf(printed));
+  });
+
+  it('shows what reconcile found as it is printed', () => {
+    const printed = reconcileJson({
+      sinceMs: Date.UTC(2026, 10, 17, 12),
+      untilMs: Date.UTC(2026, 10, 24, 12),
+      entries: 24,
+      events: 25,
+      corrected: [
+        { requestId: '98bdce97-7910-4ff0-af95-382dd7f4b8cc', fromMicroUsd: 20_000, toMicroUsd: 18_000 },
+      ],
+      missing: [{ requestId: '2b0f7c1e-55a1-4a8e-9d6f-0c3b7f9e6a10', costMicroUsd: 20_000 }],
+      orphans: [{ requestId: '6c9f0780-750b-4e27-a11a-22082ac2045a', costMicroUsd: 20_000 }],
+      attached: [
+        {
+          requestId: 'e41b9a52-08c7-4a53-8a77-5d1f3c2b9e04',
+          shot: 'MUG-001',
+          costMicroUsd: 20_000,
+          wasOrphan: true,
+        },
+      ],
+      driftMicroUsd: -2_000,
+      underWay: 1,
+      undecided: 1,
+      ignored: 1,
+    });
+    expect(shapeOf(reconciled)).toEqual(shapeOf(printed));
+    expect(reconciled).toEqual(printed);
   });
 });

@@ -1,12 +1,10 @@
-import sharp from 'sharp';
 import { rgbaToThumbHash } from 'thumbhash';
 import type { Look } from '../../shared/media.ts';
+import { dominantOf } from './dominant.ts';
 import { fromPixels, type Pixels, smallOf } from './pixels.ts';
 
 /** ThumbHash takes at most 100 pixels a side. */
 const SIDE = 100;
-/** Half of full: what is less is nobody's colour. */
-const SEEN_ALPHA = 128;
 
 /**
  * What a page shows until the picture has come, and what tells it from others. Of a small copy: to go through all pixels
@@ -14,24 +12,12 @@ const SEEN_ALPHA = 128;
  */
 export async function lookOf(copy: Pixels): Promise<Look> {
   const small = await smallOf(copy, SIDE);
-  const dominantColor = await dominantOf(small);
+  const dominantColor = dominantOf(small);
   return {
     thumbHash: Buffer.from(rgbaToThumbHash(small.width, small.height, small.data)).toString('base64'),
     ...(dominantColor === undefined ? {} : { dominantColor }),
     pHash: await differenceHash(small),
   };
-}
-
-/** `#rrggbb` of what is not transparent; undefined where nothing is. */
-async function dominantOf({ data, width, height }: Pixels): Promise<string | undefined> {
-  const seen: number[] = [];
-  for (let at = 0; at < width * height * 4; at += 4) {
-    if ((data[at + 3] ?? 0) >= SEEN_ALPHA) seen.push(data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0);
-  }
-  if (seen.length === 0) return undefined;
-  const line = { width: seen.length / 3, height: 1, channels: 3 as const };
-  const { dominant } = await sharp(Buffer.from(seen), { raw: line }).stats();
-  return `#${[dominant.r, dominant.g, dominant.b].map((one) => one.toString(16).padStart(2, '0')).join('')}`;
 }
 
 /**

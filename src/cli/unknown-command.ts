@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { UserError } from '../shared/errors.ts';
+import { parseRequestKey } from '../shared/keys.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import { systemClock } from '../shared/time.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
@@ -82,7 +83,12 @@ export async function unknownAdoptCommand(
   return await withShop(context, args, async ({ shop, stack }) => {
     await shop.memory.open(context.signal);
     const decision = await adoptUnknown(request, requestId, decideDeps(context, shop, stack));
-    told(context, args, request, decision, `it has ${requestId} now, and a worker fetches its pictures`);
+    const view = await shop.batches.read(parseRequestKey(request)?.batch ?? '');
+    const fetched =
+      view?.word === 'cancelled'
+        ? 'its batch was cancelled, but this one is paid for: a worker fetches its pictures, and they are kept'
+        : 'a worker fetches its pictures';
+    told(context, args, request, decision, `it has ${requestId} now, and ${fetched}`);
     return EXIT.ok;
   });
 }
@@ -106,7 +112,11 @@ export async function unknownAbsentCommand(
   return await withShop(context, args, async ({ shop, stack }) => {
     await shop.memory.open(context.signal);
     const decision = await absentUnknown(request, decideDeps(context, shop, stack));
-    told(context, args, request, decision, 'it is planned again, and paid for when it is submitted');
+    const isCancelled = decision.state === 'cancelled';
+    const done = isCancelled
+      ? 'its batch was cancelled, and so is this one now, at no cost'
+      : 'it is planned again, and paid for when it is submitted';
+    told(context, args, request, decision, done);
     return EXIT.ok;
   });
 }

@@ -1,9 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { cancelCommand } from '../../src/cli/cancel-command.ts';
+import { openHouse } from '../../src/cli/shop-house.ts';
 import {
   unknownAbsentCommand,
   unknownAdoptCommand,
   unknownListCommand,
 } from '../../src/cli/unknown-command.ts';
+import { silentLogger } from '../../src/shared/log.ts';
 import { absentUnknown } from '../../src/worker/reconcile/decide.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
@@ -19,6 +22,13 @@ async function lostAnswer(workshop: Workshop, columns: Record<string, string> = 
     await workshop.untilStatus(batch, ({ counts }) => counts.unknown === 1);
   }
   return { batch, request: `${batch}.0.0` };
+}
+
+/** What the command decides with, but for a submit that may be under way: here it is not. */
+function decideDeps({ shop }: Workshop) {
+  const house = openHouse(shop, { clean: (text) => text, log: silentLogger });
+  const more = { priorityOf: async () => 1, eventId: () => 'e', clock: Date.now, postWindowMs: 0 };
+  return { ...shop, house, ...more };
 }
 
 async function listed(cli: WorkshopCli, batch?: string) {
@@ -71,7 +81,7 @@ describe('unknown adopt', () => {
     const [paid] = workshop.fal.book.entries();
     const adopt = () =>
       cli.run((context) => unknownAdoptCommand(context, request, paid?.requestId ?? '', { json: true }));
-    expect(JSON.parse((await adopt()).out)).toEqual({ request, outcome: 'done' });
+    expect(JSON.parse((await adopt()).out)).toEqual({ request, outcome: 'done', state: 'submitted' });
     expect(JSON.parse((await adopt()).out)).toEqual({ request, outcome: 'already', state: 'submitted' });
     expect(await workshop.shop.journal.events(batch)).toMatchObject([
       { kind: 'adopt', row: 0, part: 0, round: 0, requestId: paid?.requestId },
@@ -101,6 +111,29 @@ describe('unknown adopt', () => {
     await expect(other).rejects.toThrow('is delivered');
     expect(await listed(cli)).toHaveLength(1);
   });
+
+  it('finishes and keeps it in a cancelled batch, and says so', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, request } = await lostAnswer(workshop);
+    await cli.run((context) => cancelCommand(context, batch, {}));
+    const requestId = workshop.fal.book.entries()[0]?.requestId ?? '';
+    const { err } = await cli.run((context) => unknownAdoptCommand(context, request, requestId, {}));
+    expect(err).toContain('its batch was cancelled, but this one is paid for');
+    await workshop.startWorker();
+    const ended = await workshop.untilStatus(batch, ({ counts }) => counts.delivered === 1);
+    expect(ended).toMatchObject({ state: 'cancelled', money: { spentUsd: 0.02, reservedUsd: 0 } });
+  });
+
+  it('is refused for a submit that fal refused, as the store says', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, request } = await lostAnswer(workshop);
+    await workshop.shop.journal.closeRound({ batch, row: 0, part: 0, round: 0, at: Date.now() });
+    const adopt = cli.run((context) => unknownAdoptCommand(context, request, 'an-id', {}));
+    await expect(adopt).rejects.toThrow(`fal refused ${request}`);
+    expect(await workshop.shop.journal.events(batch)).toEqual([]);
+  });
 });
 
 describe('unknown absent', () => {
@@ -120,17 +153,47 @@ describe('unknown absent', () => {
     await using cli = await workshopCli(workshop);
     const { batch, request } = await lostAnswer(workshop);
     const { shop } = workshop;
-    const house = {
-      step: shop.records.transition.bind(shop.records),
-      give: (queue: 'generate' | 'collect' | 'render', one: string, round: number) =>
-        shop.queues.add(queue, [{ request: one, round, priority: 1 }]),
-    };
-    const deps = { ...shop, house, priorityOf: async () => 1, eventId: () => 'e', clock: Date.now };
-    const decide = () => absentUnknown(request, { ...deps, postWindowMs: 0 });
-    expect(await decide()).toEqual({ outcome: 'done' });
+    const decide = () => absentUnknown(request, decideDeps(workshop));
+    expect(await decide()).toEqual({ outcome: 'done', state: 'planned' });
     expect(await decide()).toEqual({ outcome: 'already', state: 'planned' });
     expect(await listed(cli)).toEqual([]);
     expect(await shop.journal.events(batch)).toMatchObject([{ kind: 'absent', round: 0 }]);
     expect((await shop.batches.read(batch))?.reserved).toBe(0);
+  });
+
+  it('cancels it in a cancelled batch, and says that this cost nothing', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, request } = await lostAnswer(workshop);
+    await cli.run((context) => cancelCommand(context, batch, {}));
+    expect(await absentUnknown(request, decideDeps(workshop))).toEqual({
+      outcome: 'done',
+      state: 'cancelled',
+    });
+    expect(await workshop.status(batch)).toMatchObject({
+      state: 'cancelled',
+      counts: { cancelled: 1 },
+      money: { reservedUsd: 0, spentUsd: 0 },
+    });
+  });
+
+  it("is refused where the store knows fal's id, and so is another id; a worker collects it", async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, request } = await lostAnswer(workshop);
+    const requestId = workshop.fal.book.entries()[0]?.requestId ?? '';
+    // As a run leaves it that was frozen over a loss of Redis: it wrote the id down, and the record does not know of it.
+    const name = { batch, row: 0, part: 0, round: 0 };
+    await workshop.shop.journal.takeId({ ...name, requestId, at: Date.now(), how: 'answered' });
+    await expect(absentUnknown(request, decideDeps(workshop))).rejects.toThrow(
+      'a worker collects it by itself',
+    );
+    const adopt = (id: string) => cli.run((context) => unknownAdoptCommand(context, request, id, {}));
+    await expect(adopt('another-id')).rejects.toThrow(`fal accepted ${request} as ${requestId}`);
+    expect(await workshop.shop.journal.events(batch)).toEqual([]);
+    await workshop.startWorker();
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    expect(workshop.fal.book.entries()).toHaveLength(1);
+    await expectMoneyAtRest(workshop, batch);
   });
 });

@@ -11,7 +11,7 @@ import type { House } from '../house.ts';
 export interface DecideDeps {
   readonly house: Pick<House, 'step' | 'give'>;
   readonly records: Pick<Records, 'read'>;
-  readonly journal: Pick<Journal, 'readId' | 'readIntent' | 'writeEvent'>;
+  readonly journal: Pick<Journal, 'readId' | 'readIntent' | 'outcomeOfRound' | 'writeEvent'>;
   readonly queues: Pick<Queues, 'hurry'>;
   readonly priorityOf: (batch: string) => Promise<number>;
   /** A submit may be under way for so long after its intent. */
@@ -21,9 +21,12 @@ export interface DecideDeps {
   readonly clock: Clock;
 }
 
-/** `already`: it was decided before, by a worker or an earlier call, and is in this state now. */
+/**
+ * `done`: and is in this state by it; an absent request of a cancelled batch is `cancelled`. `already`: it was decided
+ * before, by a worker or an earlier call, and is in this state now.
+ */
 export type Decision =
-  | { readonly outcome: 'done' }
+  | { readonly outcome: 'done'; readonly state: 'submitted' | 'planned' | 'cancelled' }
   | { readonly outcome: 'already'; readonly state: RequestRecord['state'] };
 
 /** Fal's id is this request's: from here on it is collected like any other. Rejects with a `UserError` when it is taken. */
@@ -38,6 +41,9 @@ export async function adoptUnknown(request: string, requestId: string, deps: Dec
     if (record.state === 'submitted') await collect();
     return { outcome: 'already', state: record.state };
   }
+  const known = await journal.outcomeOfRound(name, round);
+  if (known?.kind === 'id' && known.requestId !== requestId) throw foundAlready(request, known.requestId);
+  if (known?.kind === 'closed') throw closedAlready(request);
   const owner = await journal.readId(requestId);
   if (owner !== undefined && !isSameRound(owner, { ...name, round })) throw taken(requestId);
   const event = { at: clock(), row: name.row, part: name.part, round };
@@ -46,15 +52,20 @@ export async function adoptUnknown(request: string, requestId: string, deps: Dec
   if (accepted.code === 'taken') throw taken(requestId);
   if (accepted.code !== 'ok') throw nothingToDecide(await recordOf(request, deps));
   await collect();
-  return { outcome: 'done' };
+  return { outcome: 'done', state: 'submitted' };
 }
 
-/** It never arrived at fal: it is planned again, and will be paid for when it is submitted. */
+/**
+ * It never arrived at fal: it is planned again, and will be paid for when it is submitted; in a cancelled batch it is
+ * cancelled. Rejects with a `UserError` where the store has an id for it: a run took it that did not come to say so.
+ */
 export async function absentUnknown(request: string, deps: DecideDeps): Promise<Decision> {
   const { house, journal, clock } = deps;
   const record = await recordOf(request, deps);
   const { name, round } = record;
   if (record.state !== 'unknown') return { outcome: 'already', state: record.state };
+  const known = await journal.outcomeOfRound(name, round);
+  if (known?.kind === 'id') throw foundAlready(request, known.requestId);
   const intent = await journal.readIntent(name, round);
   const restMs = intent === undefined ? 0 : intent.at + deps.postWindowMs - clock();
   // Also what makes a quick repeat harmless: it cannot hit the next round of the same request.
@@ -67,12 +78,13 @@ export async function absentUnknown(request: string, deps: DecideDeps): Promise<
   const event = { at: clock(), row: name.row, part: name.part, round };
   await journal.writeEvent(name.batch, { kind: 'absent', ...event }, `1-${deps.eventId()}`);
   const absent = await house.step('absent', { request });
-  if (absent.code !== 'ok') {
-    const { state } = await recordOf(request, deps);
-    return { outcome: 'already', state };
+  if (absent.code === 'ok') {
+    await house.give('generate', request, absent.round);
+    return { outcome: 'done', state: 'planned' };
   }
-  await house.give('generate', request, absent.round);
-  return { outcome: 'done' };
+  const { state } = await recordOf(request, deps);
+  // The house cancels what comes back to planned in a cancelled batch.
+  return state === 'cancelled' ? { outcome: 'done', state } : { outcome: 'already', state };
 }
 
 async function recordOf(request: string, { records }: DecideDeps): Promise<RequestRecord> {
@@ -88,6 +100,20 @@ function taken(requestId: string): UserError {
   return new UserError(
     'taken',
     `${requestId} is another request's already, so nothing was changed; look for another id on fal's dashboard.`,
+  );
+}
+
+function foundAlready(request: string, requestId: string): UserError {
+  return new UserError(
+    'found',
+    `fal accepted ${request} as ${requestId}, as the store says: a worker collects it by itself, and nothing was changed.`,
+  );
+}
+
+function closedAlready(request: string): UserError {
+  return new UserError(
+    'closed',
+    `fal refused ${request}, as the store says, so it has no id there: a worker goes on with it by itself, and nothing was changed.`,
   );
 }
 

@@ -1,15 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { TRANSITIONS } from '../../src/shared/records/states.ts';
 import { play } from '../support/protocol/scheduler.ts';
-import { explore, LISTS, MUTATIONS } from '../support/protocol-model.ts';
+import { LISTS, scheduleOf } from '../support/protocol/schedules.ts';
+import { SHOWN_BY } from '../support/protocol/shown-by.ts';
+import { explore, MUTATIONS } from '../support/protocol-model.ts';
 
 /** Fixed, so that a red run is red again, and one by which each break shows early. */
 const SEED = 7;
 /** More schedules and other ones by hand: docs/states.md. */
 const seed = Number(process.env['PROTOCOL_SEED'] ?? SEED);
 const runs = Number(process.env['PROTOCOL_RUNS'] ?? 3_000);
-/** The best hidden of these breaks shows once in some thousand schedules. */
-const MUTANT_RUNS = 20_000;
+/** From the schedule on that is known to show the break: some more, since a step that is added to the model shifts all. */
+const MUTANT_RUNS = 2_000;
 const TIME_LIMIT_MS = runs > 3_000 ? 3_600_000 : 30_000;
 
 /** Steps of the table that no schedule of the model can take, and why. */
@@ -24,6 +26,9 @@ const OUTSIDE_THE_MODEL = [
 
 /** Taken in long runs alone: after a rebuild, the durable copy of an id names somebody else. */
 const RARE = ['lose submitted'];
+
+/** What a finding speaks of. */
+const PROMISES = /bill|ledger|charged|cap|lost|paid|reserved|submitted|delivered|spent/;
 
 const isMutation = (name: string): name is keyof typeof MUTATIONS => name in MUTATIONS;
 
@@ -55,11 +60,13 @@ describe('the money protocol', () => {
   );
 
   it('is explored the same way each time by the same seed', () => {
-    const traces = [1, 2].map(() => {
-      const lines: string[] = [];
-      explore({ runs: 20, seed, onWorld: (world) => lines.push(...world.trace) });
-      return lines;
-    });
+    const traces = [1, 2].map(() =>
+      Array.from({ length: 20 }, (_, nth) => {
+        const { scenario, choices } = scheduleOf(seed, nth, undefined);
+        // Where it is traced, also what only looks is held to have changed nothing.
+        return play(scenario, choices, undefined, 'traced').trace ?? [];
+      }).flat(),
+    );
     expect(traces[0]?.length).toBeGreaterThan(100);
     expect(traces[0]).toEqual(traces[1]);
   });
@@ -76,9 +83,10 @@ describe('the money protocol', () => {
     expect(play(scenario, choices).intents.size).toBeGreaterThan(0);
   });
 
-  it.each(Object.entries(MUTATIONS))('is found broken when %s: %s', (mutation) => {
+  it.each(Object.entries(SHOWN_BY))('is found broken by %s (from schedule %i on)', (mutation, first) => {
     if (!isMutation(mutation)) throw new Error(`${mutation} is no mutation.`);
-    const finding = explore({ runs: MUTANT_RUNS, seed: SEED, mutation });
-    expect(finding?.report).toMatch(/bill|ledger|charged|cap|lost|paid|reserved|submitted/);
+    const finding = explore({ seed: SEED, first, runs: MUTANT_RUNS, mutation, unshrunk: true });
+    const unseen = `unseen; find it anew: npm run protocol -- --seed ${SEED} --runs 1000000 --mutation ${mutation}`;
+    expect(finding?.report ?? unseen).toMatch(PROMISES);
   });
 });

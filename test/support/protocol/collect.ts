@@ -1,8 +1,7 @@
 import { cancelAtFal, status } from './fal-world.ts';
 import { isSame, takeId } from './ids.ts';
 import { change, fail, type InHand } from './in-hand.ts';
-import type { Run } from './steps.ts';
-import { repeated, step } from './steps.ts';
+import { look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
 import { createOnce, imageKey, intentKey, MAX_RERUNS, type RequestRecord } from './world.ts';
 
 /** From a known id to stored originals: book first, so that what was charged is in the ledger before anything else. */
@@ -12,7 +11,7 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   // Cannot be; if it is, the request stays submitted and the end of the schedule says so.
   if (falId === undefined) return;
   // The durable word on whose it is, before anything is booked. It names another only after a Redis that lost writes.
-  const owner = yield* repeated('read id', () => world.idObjects.get(falId));
+  const owner = yield* lookRepeatedly('read id', () => world.idObjects.get(falId));
   const isOurs =
     owner === undefined ? yield* takeId(inHand, falId, 'found') : isSame(owner, { request: plan.id, round });
   const unasked = world.mutation === 'ids-without-round' || world.mutation === 'adopt-without-create-once';
@@ -20,9 +19,9 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
     yield* change(inHand, 'lose');
     return;
   }
-  const word = yield* step('word', () => world.batches.get(plan.batch));
+  const word = yield* look('word', () => world.batches.get(plan.batch));
   if (word === 'cancelled') yield* step('cancel at fal', () => cancelAtFal(world, falId));
-  const seen = yield* step('status', () => status(world, falId));
+  const seen = yield* look('status', () => status(world, falId));
   if (seen === 'running') return;
   if (seen.outcome === 'failed-free' || seen.outcome === 'never-started') {
     const again = seen.outcome === 'never-started' || record.reruns < MAX_RERUNS;
@@ -64,7 +63,7 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
     return;
   }
 
-  const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
+  const intent = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
   for (const index of intent?.indices ?? []) {
     yield* repeated(`original ${index}`, () => createOnce(world.originals, imageKey(plan, index), falId));
   }

@@ -1,4 +1,4 @@
-import { imageKey, intentKey, priceMicroUsd, START_TIMEOUT_S, type World } from './world.ts';
+import { imageKey, intentKey, priceMicroUsd, START_TIMEOUT_S, type Taken, type World } from './world.ts';
 
 /** What becomes of an accepted request, decided when it is accepted; its state is then a function of the clock. */
 export interface Submission {
@@ -70,14 +70,14 @@ export function post(
   const fate = args.fate >= DEAR_FROM ? DEAR : FATES[args.fate % FATES.length];
   if (fate === undefined || fate === 'no') return { kind: 'no' };
   if (fate === 'never') return { kind: 'never' };
-  const falId = `fal${world.submissions.length + 1}`;
-  world.trace.push(
+  const falId = `fal${world.submissions.size + 1}`;
+  world.trace?.push(
     `${world.nowS} fal accepts ${falId}: ${fate.outcome}, in its list after ${fate.startS + fate.runS + fate.lagS} s`,
   );
   const endsAtS = world.nowS + fate.startS + fate.runS;
   const price = priceMicroUsd(args.images);
   const billed = fate.outcome === 'ok' || fate.outcome === 'failed-billed';
-  world.submissions.push({
+  world.submissions.set(falId, {
     id: falId,
     prompt: args.prompt,
     images: args.images,
@@ -96,44 +96,67 @@ export function post(
 /** fal's list in full, all pages: what has ended, after a lag. */
 export function list(world: World): readonly Submission[] | 'down' {
   if (!world.listUp) return 'down';
-  return world.submissions.filter((each) => each.visibleAtS <= world.nowS);
+  return [...world.submissions.values()].filter((each) => each.visibleAtS <= world.nowS);
 }
 
 export function status(world: World, falId: string): Submission | 'running' {
-  const submission = world.submissions.find((each) => each.id === falId);
+  const submission = world.submissions.get(falId);
   if (submission === undefined) throw new Error(`fal knows no request ${falId}.`);
   return submission.endsAtS <= world.nowS ? submission : 'running';
 }
 
 /** Takes a request out of fal's queue; one that has started, or ended, is left alone. */
 export function cancelAtFal(world: World, falId: string): void {
-  const submission = world.submissions.find((each) => each.id === falId);
+  const submission = world.submissions.get(falId);
   if (submission === undefined || submission.startsAtS <= world.nowS || submission.endsAtS <= world.nowS)
     return;
   submission.outcome = 'withdrawn';
   submission.endsAtS = world.nowS;
   submission.visibleAtS = world.nowS;
   submission.costMicroUsd = 0;
-  world.trace.push(`${world.nowS} fal takes ${falId} out of its queue`);
+  world.trace?.push(`${world.nowS} fal takes ${falId} out of its queue`);
 }
 
 /** What fal has charged, and the dearest that what it still has in hand can cost, at the prices that are known. */
 export function exposureMicroUsd(world: World): number {
-  return world.submissions.reduce(
-    (sum, each) =>
-      sum +
-      (each.endsAtS <= world.nowS ? Math.min(each.costMicroUsd, each.priceMicroUsd) : each.priceMicroUsd),
-    0,
-  );
+  let sum = 0;
+  for (const { endsAtS, costMicroUsd, priceMicroUsd: price } of world.submissions.values()) {
+    sum += endsAtS <= world.nowS && costMicroUsd < price ? costMicroUsd : price;
+  }
+  return sum;
 }
 
-/** The images each successful request of fal was charged for, by who took its id: in the store, or in Redis as yet. */
+/**
+ * The images each successful request of fal was charged for, by who took its id: in the store, or in Redis as yet. An id
+ * in Redis alone, of a round that has another one in the store by now, is about to be given free (docs/states.md, 5).
+ */
 export function chargedImages(world: World): readonly string[] {
-  return world.submissions.flatMap((each) => {
-    const taken = world.idObjects.get(each.id) ?? world.ids.get(each.id);
-    if (each.outcome !== 'ok' || each.endsAtS > world.nowS || taken === undefined) return [];
-    const plan = world.plans.get(taken.request);
+  const images: string[] = [];
+  for (const each of world.submissions.values()) {
+    if (each.outcome !== 'ok' || each.endsAtS > world.nowS) continue;
+    const taken = world.idObjects.get(each.id) ?? asYet(world, each.id);
+    const plan = taken && world.plans.get(taken.request);
+    if (taken === undefined || plan === undefined) continue;
     const indices = world.intents.get(intentKey(taken.request, taken.round))?.indices ?? [];
-    return plan === undefined ? [] : indices.map((index) => imageKey(plan, index));
-  });
+    for (const index of indices) images.push(imageKey(plan, index));
+  }
+  return images;
+}
+
+function asYet(world: World, falId: string): Pick<Taken, 'request' | 'round'> | undefined {
+  const taken = world.ids.get(falId);
+  if (taken === undefined) return undefined;
+  for (const owner of world.idObjects.values()) {
+    if (owner.request === taken.request && owner.round === taken.round) return undefined;
+  }
+  return taken;
+}
+
+/** Fewer than two charges have no picture in common. */
+export function hasTwoCharges(world: World): boolean {
+  let charges = 0;
+  for (const each of world.submissions.values()) {
+    if (each.outcome === 'ok' && each.endsAtS <= world.nowS) charges += 1;
+  }
+  return charges > 1;
 }

@@ -1,5 +1,5 @@
 import type { InHand } from './in-hand.ts';
-import { type Run, repeated } from './steps.ts';
+import { lookRepeatedly, type Run, repeated } from './steps.ts';
 import { createOnce, intentKey, type Taken, type World } from './world.ts';
 
 /** In place of an id: fal refused the round for good. */
@@ -55,9 +55,9 @@ export function* closeRound(world: World, ours: OfRound): Run<string | undefined
 export function* idOfRound({ world, plan, round }: InHand): Run<string | typeof REFUSED | undefined> {
   const ours = { request: plan.id, round };
   for (let nth = 0; ; nth += 1) {
-    const has = yield* repeated('read round', () => world.roundObjects.get(roundKey(ours, nth)));
+    const has = yield* lookRepeatedly('read round', () => world.roundObjects.get(roundKey(ours, nth)));
     if (has === undefined || has === REFUSED) return has;
-    const owner = yield* repeated('read id', () => world.idObjects.get(has.falId));
+    const owner = yield* lookRepeatedly('read id', () => world.idObjects.get(has.falId));
     if (owner === undefined || isSame(owner, ours)) return has.falId;
   }
 }

@@ -10,8 +10,20 @@ export interface WorkerMemory {
   seen: number;
 }
 
-export function takeSnapshot({ records, batches, counters, claims, ids, memory }: World): Snapshot {
-  return structuredClone({ records, batches, counters, claims, ids, memory });
+/** A copy of its own: plans, reservations and owners of ids never change, and are shared. */
+export function takeSnapshot({ records, batches, counters, claims, ids, memory }: Snapshot): Snapshot {
+  const recordsThen: Snapshot['records'] = new Map();
+  for (const [id, record] of records) recordsThen.set(id, { ...record, bookings: [...record.bookings] });
+  const countersThen: Snapshot['counters'] = new Map();
+  for (const [scope, counter] of counters) countersThen.set(scope, { ...counter });
+  return {
+    records: recordsThen,
+    batches: new Map(batches),
+    counters: countersThen,
+    claims: new Map(claims),
+    ids: new Map(ids),
+    memory: { ...memory, counts: [...memory.counts] },
+  };
 }
 
 /** A Redis that holds nothing; the store is as it was. */
@@ -26,7 +38,7 @@ export const EMPTY: Snapshot = {
 
 /** Redis holds what it held then, and nothing else. */
 export function goBack(world: World, snapshot: Snapshot): void {
-  const then = structuredClone(snapshot);
+  const then = takeSnapshot(snapshot);
   refill(world.records, then.records);
   refill(world.batches, then.batches);
   refill(world.counters, then.counters);

@@ -32,10 +32,6 @@ export const MUTATIONS = {
   'rebuild-claims-for-one': 'of two requests in doubt that want one picture, one alone has it claimed',
   'retry-in-the-same-round': 'what a person wants tried again goes on in the round that failed',
   'pay-for-existing': 'a request whose images exist in part asks for all of them',
-} as const;
-
-/** The same, but each shows in one of a hundred thousand schedules or so: for runs by hand (docs/states.md). */
-export const RARE_MUTATIONS = {
   'no-round-check': 'a run may change a record that is in another round than the one it took in hand',
   'keep-lost-id': 'a request that has to give an id up keeps it in Redis',
   'refused-in-silence': 'fal’s final no is not written down as the round’s, before the failure is',
@@ -46,7 +42,7 @@ export const RARE_MUTATIONS = {
     'a rebuild takes the last intent for the one under way, whoever wrote it, and leaves the rounds before it open',
 } as const;
 
-export type Mutation = keyof typeof MUTATIONS | keyof typeof RARE_MUTATIONS;
+export type Mutation = keyof typeof MUTATIONS;
 
 /** Some show after a loss of Redis alone, among requests of equal input or of one picture: the explorer looks there. */
 export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' {
@@ -54,6 +50,7 @@ export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 
     case 'rebuild-reuses-epochs':
     case 'rebuild-claims-for-one':
       return 'one picture';
+    case 'no-round-check':
     case 'two-ids-for-a-round':
     case 'keep-lost-id':
     case 'absent-at-own-time':

@@ -8,14 +8,14 @@ export function say(world: World, batch: string, word: 'paused' | 'running' | 'c
   world.events.get(batch)?.push({ kind: kinds[word], at: world.nowS * 1_000 });
   // One that Redis has forgotten hears of it from the store.
   if (world.batches.has(batch)) world.batches.set(batch, word);
-  world.trace.push(`${world.nowS} ${batch} is ${word}`);
+  world.trace?.push(`${world.nowS} ${batch} is ${word}`);
 }
 
 /** A person has looked at the price that rose. */
 export function resumeAll(world: World): void {
   if (world.memory.stop !== 'price_changed') return;
   world.memory.stop = undefined;
-  world.trace.push(`${world.nowS} a person resumes all submits`);
+  world.trace?.push(`${world.nowS} a person resumes all submits`);
 }
 
 /**
@@ -28,7 +28,7 @@ export function retry(world: World, plan: RequestPlan, how: 'whole' | 'breaksOff
   if (round === undefined || state !== 'failed' || world.deliveries.has(plan.id)) return;
   const failed = [`${memberOf(world, plan)}-${round}`];
   world.events.get(plan.batch)?.push({ kind: 'retry', at: world.nowS * 1_000, failed });
-  world.trace.push(
+  world.trace?.push(
     `${world.nowS} a person wants ${plan.id} tried again${how === 'whole' ? '' : ', and stops'}`,
   );
   if (how === 'breaksOff') return;

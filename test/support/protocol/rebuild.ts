@@ -10,7 +10,7 @@ import type { State } from '../../../src/shared/records/states.ts';
 import { closeRound, namedBy } from './ids.ts';
 import { EMPTY, goBack } from './memory.ts';
 import { moveClaims } from './redis-world.ts';
-import { CallFailed, type Run, step } from './steps.ts';
+import { CALL_FAILED, look, type Run, step } from './steps.ts';
 import {
   DAY_S,
   intentKey,
@@ -41,7 +41,7 @@ export function* rebuild(world: World): Run<void> {
     return stop;
   });
   yield* mine('wipe', () => goBack(world, { ...EMPTY, memory: world.memory }));
-  const ledger = yield* step('sum the ledger', () => [...world.ledger.values()]);
+  const ledger = yield* look('sum the ledger', () => [...world.ledger.values()]);
   yield* mine('spent', () => {
     for (const entry of ledger) addTo(world, bookingOf(world, entry), 'spent');
   });
@@ -79,7 +79,7 @@ function* whileInForce<T>(world: World, token: number, label: string, effect: ()
     const inForce = world.memory.rebuilder === token || world.mutation === 'rebuild-goes-on-when-replaced';
     return inForce ? { value: effect() } : undefined;
   });
-  if (done === undefined) throw new CallFailed(label);
+  if (done === undefined) throw CALL_FAILED;
   return done.value;
 }
 
@@ -94,10 +94,10 @@ function* restoreBatch(
   mine: Mine,
 ): Run<readonly RequestRecord[]> {
   const plans = [...world.plans.values()].filter((plan) => plan.batch === batch);
-  const traces = yield* step(`list ${batch}`, () =>
+  const traces = yield* look(`list ${batch}`, () =>
     plans.map((plan) => ({ plan, ...tracesOf(world, plan) })),
   );
-  const events = yield* step(`events of ${batch}`, () => [...(world.events.get(batch) ?? [])]);
+  const events = yield* look(`events of ${batch}`, () => [...(world.events.get(batch) ?? [])]);
   const { word } = wordAndCap(events, undefined);
   const retried = retriedRounds(events);
   yield* mine(`restore ${batch}`, () => world.batches.set(batch, word === 'held' ? 'running' : word));
@@ -135,7 +135,7 @@ function* liveAmong(world: World, plan: RequestPlan, earlier: readonly number[])
   for (const round of earlier.toSorted((a, b) => b - a)) {
     const falId = yield* closeRound(world, { request: plan.id, round });
     if (falId === undefined) continue;
-    const result = yield* step('read result', () => world.results.get(falId));
+    const result = yield* look('read result', () => world.results.get(falId));
     if (result?.unbilled !== true) return round;
   }
   return undefined;
@@ -153,7 +153,7 @@ function* readDoubt(
 ): Run<RequestRecord> {
   const { round, epoch, bookings } = found;
   const name = nameOf(world, plan.id);
-  const evidence = yield* step(`evidence of ${plan.id}`, (): Evidence & { readonly atS: number } => {
+  const evidence = yield* look(`evidence of ${plan.id}`, (): Evidence & { readonly atS: number } => {
     const intent = world.intents.get(intentKey(plan.id, round));
     if (intent === undefined) throw new Error(`${plan.id} is lost: it is in doubt without an intent.`);
     const named = namedBy(world, { request: plan.id, round });

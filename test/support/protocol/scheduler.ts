@@ -4,9 +4,9 @@ import { EMPTY, goBack, type Snapshot, takeSnapshot } from './memory.ts';
 import type { Mutation } from './mutations.ts';
 import { resumeAll, retry, say } from './person.ts';
 import { rebuild } from './rebuild.ts';
-import { CallFailed, type Run, type Step } from './steps.ts';
+import { CALL_FAILED, CallFailed, type Run, type Step } from './steps.ts';
 import { work } from './worker.ts';
-import { openWorld, type Scenario, type World } from './world.ts';
+import { openWorld, type Scenario, type Tracing, type World } from './world.ts';
 
 /** What is played with, besides the world. */
 interface Stage {
@@ -41,8 +41,13 @@ const LAST_ROUNDS = 60;
  * Plays one schedule: workers advance, crash, are overtaken, lose answers, as the choices say; then all faults end and
  * everything runs to where it can come by itself. Deterministic: the same choices give the same schedule.
  */
-export function play(scenario: Scenario, choices: readonly Choice[], mutation?: Mutation): World {
-  const world = openWorld(scenario, mutation);
+export function play(
+  scenario: Scenario,
+  choices: readonly Choice[],
+  mutation?: Mutation,
+  tracing: Tracing = 'untraced',
+): World {
+  const world = openWorld(scenario, mutation, tracing);
   const alive: Alive[] = [];
   const stage = { world, scenario, alive, snapshots: [] };
   for (const choice of choices) decide(stage, choice);
@@ -73,13 +78,18 @@ function decide(stage: Stage, choice: Choice): void {
       const lost = scenario.lossy && chosen.next.label === 'post' && (choice & 1) === 1;
       advance(world, alive, chosen, lost ? 'after' : 'well');
     }
-  } else if (what < 180) advance(world, alive, chosen, 'before');
-  else if (what < 202) advance(world, alive, chosen, 'after');
-  else if (what < 212) crash(world, alive, chosen);
-  else if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
+    return;
+  }
+  if (what < 212) {
+    if (what < 180) advance(world, alive, chosen, 'before');
+    else if (what < 202) advance(world, alive, chosen, 'after');
+    else crash(world, alive, chosen);
+    return;
+  }
+  if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
   else if (what < 244) {
     world.listUp = !world.listUp;
-    world.trace.push(`fal's list is ${world.listUp ? 'up' : 'down'}`);
+    world.trace?.push(`fal's list is ${world.listUp ? 'up' : 'down'}`);
   } else if (what < 249) person(world, scenario, whom, much);
   else {
     const failed = scenario.requests.filter(({ id }) => world.records.get(id)?.state === 'failed');
@@ -106,7 +116,7 @@ function forget({ world, alive, snapshots }: Stage, what: number, whom: number):
   snapshots.length = 0;
   goBack(world, snapshot);
   world.goneBack = true;
-  world.trace.push(`${world.nowS} Redis ${snapshot === EMPTY ? 'is emptied' : 'goes back in time'}`);
+  world.trace?.push(`${world.nowS} Redis ${snapshot === EMPTY ? 'is emptied' : 'goes back in time'}`);
   checkAlways(world);
 }
 
@@ -127,11 +137,11 @@ function begin(world: World, alive: Alive[], name: string, run: Run<void>): void
 
 /** `before`: the call fails and has no effect; `after`: it has its effect, and the answer is lost. */
 function advance(world: World, alive: Alive[], chosen: Alive, how: 'well' | 'before' | 'after'): void {
-  const { label } = chosen.next;
-  world.trace.push(`${world.nowS} ${chosen.name} ${label}${how === 'well' ? '' : `, fails ${how} it`}`);
+  const { label, kind } = chosen.next;
+  world.trace?.push(`${world.nowS} ${chosen.name} ${label}${how === 'well' ? '' : `, fails ${how} it`}`);
   if (how !== 'before') chosen.next.execute();
   try {
-    const following = how === 'well' ? chosen.run.next() : chosen.run.throw(new CallFailed(label));
+    const following = how === 'well' ? chosen.run.next() : chosen.run.throw(CALL_FAILED);
     if (following.done === true) remove(alive, chosen);
     else chosen.next = following.value;
   } catch (error) {
@@ -139,11 +149,12 @@ function advance(world: World, alive: Alive[], chosen: Alive, how: 'well' | 'bef
     if (!(error instanceof CallFailed)) throw error;
     remove(alive, chosen);
   }
-  checkAlways(world);
+  // Where somebody reads along there is time to see that a look changed nothing.
+  if (kind === 'change' || world.trace !== undefined) checkAlways(world);
 }
 
 function crash(world: World, alive: Alive[], chosen: Alive): void {
-  world.trace.push(`${world.nowS} ${chosen.name} crashes before ${chosen.next.label}`);
+  world.trace?.push(`${world.nowS} ${chosen.name} crashes before ${chosen.next.label}`);
   remove(alive, chosen);
 }
 
@@ -164,7 +175,7 @@ function person(world: World, scenario: Scenario, whom: number, much: number): v
 
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
-  world.trace.push(`${world.nowS} faults end`);
+  world.trace?.push(`${world.nowS} faults end`);
   if (world.goneBack || world.memory.life !== world.newestLife) {
     for (const each of alive.filter(isRebuild)) remove(alive, each);
     begin(world, alive, REBUILD, rebuild(world));

@@ -3,7 +3,7 @@ import { idOfRound, REFUSED } from './ids.ts';
 import { accept, change, type InHand } from './in-hand.ts';
 import type { Mutation } from './mutations.ts';
 import { hasLaterRivals } from './redis-world.ts';
-import { type Run, repeated, step } from './steps.ts';
+import { look, lookRepeatedly, type Run } from './steps.ts';
 import {
   type Intent,
   intentKey,
@@ -23,7 +23,7 @@ import {
  */
 export function* resolveUnknown(inHand: InHand): Run<void> {
   const { world, plan, round } = inHand;
-  const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
+  const intent = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
   // Cannot be; if it is, the request stays unknown and the end of the schedule says so.
   if (intent === undefined) return;
   // A run of before a rebuild may have written it down since.
@@ -37,18 +37,18 @@ export function* resolveUnknown(inHand: InHand): Run<void> {
     return;
   }
   // The clock is read before the list, and the rivals after it: both times the cautious order.
-  const nowS = yield* step('clock', () => world.nowS);
-  const listed = yield* step('list', () => list(world));
+  const nowS = yield* look('clock', () => world.nowS);
+  const listed = yield* look('list', () => list(world));
   if (listed === 'down') return;
   const isTime = nowS >= provenFrom(intent.atS);
   if (!isTime && world.mutation !== 'adopt-among-rivals' && world.mutation !== 'absent-before-time') {
-    if (yield* step('rivals', () => hasLaterRivals(world, plan.id, plan.prompt, intent.atS))) return;
+    if (yield* look('rivals', () => hasLaterRivals(world, plan.id, plan.prompt, intent.atS))) return;
   }
   let undecided = false;
   const owned: { readonly sentAtS: number; readonly owner: Taken }[] = [];
   for (const entry of candidates(listed, intent)) {
     // The store knows of ids that Redis has forgotten. What it does not know of yet may become free again.
-    const owner = yield* repeated('read id', () => world.idObjects.get(entry.id));
+    const owner = yield* lookRepeatedly('read id', () => world.idObjects.get(entry.id));
     const isOurs = owner?.request === plan.id && owner.round === round;
     if (owner !== undefined && !isOurs && !isUnasked(world.mutation)) {
       owned.push({ sentAtS: entry.sentAtS, owner });
@@ -78,7 +78,7 @@ function* isEverybodysTime(
   for (const { sentAtS, owner } of owned) {
     if (sentAtS > reachS || owner.how === 'answered') continue;
     const key = intentKey(owner.request, owner.round);
-    const theirs = yield* repeated('read their intent', () => world.intents.get(key));
+    const theirs = yield* lookRepeatedly('read their intent', () => world.intents.get(key));
     if (theirs === undefined) continue;
     if (nowS < provenFrom(theirs.atS)) return false;
     reachS = Math.max(reachS, theirs.atS + POST_WINDOW_S + SKEW_S);

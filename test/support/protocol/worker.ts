@@ -3,7 +3,7 @@ import { post } from './fal-world.ts';
 import { refuse, takeId } from './ids.ts';
 import { accept, change, changed, fail, type InHand } from './in-hand.ts';
 import { activate, couldFit } from './redis-world.ts';
-import { CallFailed, type Run, repeated, step } from './steps.ts';
+import { CallFailed, look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
 import { resolveUnknown } from './unknown.ts';
 import {
   createOnce,
@@ -48,7 +48,7 @@ export function* work(world: World, plan: RequestPlan, worker: number, fate: () 
 
 function* submit(inHand: InHand, fate: () => number): Run<void> {
   const { world, plan, round } = inHand;
-  const word = yield* step('word', () => world.batches.get(plan.batch));
+  const word = yield* look('word', () => world.batches.get(plan.batch));
   if (word === 'cancelled') {
     yield* change(inHand, 'cancel');
     return;
@@ -122,7 +122,7 @@ function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
 /** A former run stopped between reserving and recording an answer: the intent says whether it can have sent a POST. */
 function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
   const { world, plan, round } = inHand;
-  const intent = yield* repeated('read intent', () => world.intents.get(intentKey(plan.id, round)));
+  const intent = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
   const guessed = world.mutation === 'post-again-when-unknown';
   if (intent !== undefined && !guessed) {
     yield* change(inHand, 'lose', { intentAtS: intent.atS });
@@ -133,7 +133,7 @@ function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
 }
 
 function* missingImages({ world, plan }: InHand): Run<readonly number[]> {
-  return yield* repeated('look for originals', () =>
+  return yield* lookRepeatedly('look for originals', () =>
     plan.indices.filter((index) => !world.originals.has(imageKey(plan, index))),
   );
 }
@@ -141,13 +141,13 @@ function* missingImages({ world, plan }: InHand): Run<readonly number[]> {
 /** A person cancelled, the pictures exist by now, or a new day or a higher cap makes room. */
 function* wake(inHand: InHand): Run<void> {
   const { world, plan } = inHand;
-  const word = yield* step('word', () => world.batches.get(plan.batch));
+  const word = yield* look('word', () => world.batches.get(plan.batch));
   if (word === 'cancelled') {
     yield* change(inHand, 'cancel');
     return;
   }
   const missing = yield* missingImages(inHand);
-  const fits = yield* step('caps', () => couldFit(world, plan.id));
+  const fits = yield* look('caps', () => couldFit(world, plan.id));
   // As in `submit`: what is paid for already needs no room.
   if (missing.length === 0) yield* change(inHand, 'adopt');
   else if (fits) yield* change(inHand, 'unhold');

@@ -77,7 +77,8 @@ export interface World {
   listUp: boolean;
   /** How far fal's clock is ahead of ours. */
   readonly falAheadS: number;
-  readonly trace: string[];
+  /** What has happened, for a person to read; written only where somebody will. */
+  readonly trace: string[] | undefined;
   // Redis
   readonly records: Map<string, RequestRecord>;
   readonly batches: Map<string, BatchWord>;
@@ -120,7 +121,7 @@ export interface World {
   readonly ledger: Map<string, LedgerEntry>;
   readonly originals: Map<string, string>;
   // fal
-  readonly submissions: Submission[];
+  readonly submissions: Map<string, Submission>;
   readonly postsByIntent: Map<string, number>;
 }
 
@@ -143,7 +144,9 @@ export interface Scenario {
   readonly forgetful: boolean;
 }
 
-export function openWorld(scenario: Scenario, mutation: Mutation | undefined): World {
+export type Tracing = 'traced' | 'untraced';
+
+export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tracing: Tracing): World {
   const records = scenario.requests.map((plan): [string, RequestRecord] => [plan.id, newRecord(plan)]);
   return {
     mutation,
@@ -152,7 +155,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
     nonces: 0,
     listUp: true,
     falAheadS: scenario.falAheadS,
-    trace: [],
+    trace: tracing === 'traced' ? [] : undefined,
     records: new Map(records),
     batches: new Map(scenario.requests.map((plan) => [plan.batch, 'running'])),
     caps: scenario.caps,
@@ -176,7 +179,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined): W
     results: new Map(),
     ledger: new Map(),
     originals: new Map(),
-    submissions: [],
+    submissions: new Map(),
     postsByIntent: new Map(),
   };
 }

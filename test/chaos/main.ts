@@ -5,18 +5,20 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startRedis } from '../../src/local/redis.ts';
+import { Closers } from '../../src/shared/closers.ts';
 import { runNemesis } from './nemesis.ts';
+import { nameOf } from './plan-crashes.ts';
 import { writeReport } from './report.ts';
 import { runPoints } from './run-points.ts';
 import type { Summary } from './summary.ts';
 
 /** `npm run chaos`; scripts/chaos.mjs starts it. Exit code 1 where a promise was broken. */
 
-const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N] [--commands N] [--pairs N|all] [--concurrency N] [--minutes M]
+const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N] [--commands N] [--pairs N|all] [--jobs N] [--minutes M]
 npm run chaos -- --seed TEXT --minutes M
 npm run chaos -- --report FILE
 --sample and --commands: of the points of workers and producers, and of a person's commands, so many runs; default: all.
-With --points, no run begins after M minutes. The last line on stdout is the summary as JSON; --record FILE appends it there, and --report FILE writes what is recorded
+With --points, no run begins after M minutes, and N are made side by side (6), each on a Redis, a simulator and a store of its own. The last line on stdout is the summary as JSON; --record FILE appends it there, and --report FILE writes what is recorded
 into docs/guarantees.md. Exit code 1 where a promise was broken. CHAOS_LOGS=1 shows the processes' logs then.`;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
@@ -29,7 +31,7 @@ const { values } = parseArgs({
     sample: { type: 'string' },
     commands: { type: 'string' },
     pairs: { type: 'string', default: '0' },
-    concurrency: { type: 'string', default: '6' },
+    jobs: { type: 'string', default: '6' },
     minutes: { type: 'string' },
     record: { type: 'string' },
     report: { type: 'string' },
@@ -56,28 +58,31 @@ if (values.record !== undefined) {
 process.exit(summary.violations.length === 0 ? 0 : 1);
 
 async function points(): Promise<Summary> {
-  const folder = await mkdtemp(join(tmpdir(), 'shotlist-chaos-redis-'));
-  const redis = await startRedis({ folder });
-  try {
-    return await runPoints({
-      redisUrl: redis.url,
-      seed,
-      points: values.sample === undefined ? undefined : Number(values.sample),
-      commands: values.commands === undefined ? undefined : Number(values.commands),
-      ...(values.minutes === undefined ? {} : { limitMs: Number(values.minutes) * 60_000 }),
-      pairs: values.pairs === 'all' ? Number.POSITIVE_INFINITY : Number(values.pairs),
-      concurrency: Number(values.concurrency),
-      onRun: (done, of, { process: who, deaths }, { violations, reached }) => {
-        const what = deaths.map(({ signal, point, nth }) => `${signal} ${point} #${nth}`).join(', ');
-        const word = violations.length > 0 ? 'BROKEN' : reached < deaths.length ? 'ok (not reached)' : 'ok';
-        console.error(`${done}/${of} ${who}: ${what}: ${word}`);
-        for (const violation of violations) console.error(`  ${violation}`);
-      },
-    });
-  } finally {
-    await redis.stop();
-    await rm(folder, { recursive: true, force: true });
+  await using closers = new Closers();
+  const lanes: string[] = [];
+  for (let lane = 0; lane < Number(values.jobs); lane += 1) {
+    const folder = await mkdtemp(join(tmpdir(), 'shotlist-chaos-redis-'));
+    closers.defer(() => rm(folder, { recursive: true, force: true }));
+    lanes.push(closers.use(await startRedis({ folder })).url);
   }
+  const limitMs = values.minutes === undefined ? Number.POSITIVE_INFINITY : Number(values.minutes) * 60_000;
+  const beganMs = performance.now();
+  return await runPoints({
+    lanes,
+    seed,
+    points: values.sample === undefined ? undefined : Number(values.sample),
+    commands: values.commands === undefined ? undefined : Number(values.commands),
+    limitMs,
+    pairs: values.pairs === 'all' ? Number.POSITIVE_INFINITY : Number(values.pairs),
+    onRun: (done, of, crash, { violations, reached }) => {
+      const elapsedMs = performance.now() - beganMs;
+      const leftMs = Math.min((elapsedMs / done) * (of - done), Math.max(0, limitMs - elapsedMs));
+      const word =
+        violations.length > 0 ? 'BROKEN' : reached < crash.deaths.length ? 'ok (not reached)' : 'ok';
+      console.error(`${done}/${of}, ${(leftMs / 60_000).toFixed(1)} min left: ${nameOf(crash)}: ${word}`);
+      for (const violation of violations) console.error(`  ${violation}`);
+    },
+  });
 }
 
 async function nemesis(): Promise<Summary> {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ProcessSpec } from './spec.ts';
@@ -28,9 +29,12 @@ export async function startProcess(
   spec: ProcessSpec,
   logFile: string,
 ): Promise<ChaosProcess> {
-  const main = fileURLToPath(new URL(`./${kind}-main.ts`, import.meta.url));
+  // `npm run chaos` compiles the harness; in a test it is as it was written.
+  const suffix = extname(import.meta.url);
+  const main = fileURLToPath(new URL(`./${kind}-main${suffix}`, import.meta.url));
+  const loader = suffix === '.ts' ? ['--import', 'tsx'] : [];
   const log = await open(logFile, 'a');
-  const child = spawn(process.execPath, ['--import', 'tsx', main, JSON.stringify(spec)], {
+  const child = spawn(process.execPath, [...loader, main, JSON.stringify(spec)], {
     // Where `tsx` is found from.
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     stdio: ['ignore', log.fd, log.fd],

@@ -1,14 +1,15 @@
 import pMap from 'p-map';
-import { type Random, randomOf } from '../../src/local/fal/random.ts';
+import { randomOf } from '../../src/local/fal/random.ts';
 import { type Crash, type CrashOutcome, recordPoints, runCrash } from './crash-points.ts';
 import { PAIRS_LIST, pairsWanted } from './lists.ts';
 import { recordOperation, runOperationCrash } from './operation-crashes.ts';
 import { OPERATIONS, type OperationName } from './operations.ts';
-import { isRendering, killsAt, pairsOf, sample, stopsAt } from './plan-crashes.ts';
+import { type Hits, isRendering, killsAt, pairsOf, sample, stopsAt } from './plan-crashes.ts';
 import { type Summary, summaryOf } from './summary.ts';
 
 export interface PointsOptions {
-  readonly redisUrl: string;
+  /** As many runs side by side, each on the Redis of its lane; one may stand here more than once. */
+  readonly lanes: readonly string[];
   readonly seed: string;
   /** Of the single points of workers and producers, how many; undefined: all. */
   readonly points: number | undefined;
@@ -16,8 +17,6 @@ export interface PointsOptions {
   readonly commands: number | undefined;
   /** Of the ordered pairs, how many. */
   readonly pairs: number;
-  /** Runs at once; each is mostly waiting. */
-  readonly concurrency: number;
   /** No run begins later than this. */
   readonly limitMs?: number;
   readonly onRun?: (done: number, of: number, crash: Crash, outcome: CrashOutcome) => void;
@@ -25,23 +24,18 @@ export interface PointsOptions {
 
 /** Kills and stops real processes at the points of the protocol, and looks at what is left. */
 export async function runPoints(options: PointsOptions): Promise<Summary> {
-  const { redisUrl, seed, concurrency, limitMs = Number.POSITIVE_INFINITY } = options;
+  const { seed, limitMs = Number.POSITIVE_INFINITY } = options;
   const startedMs = performance.now();
-  const random = randomOf(`${seed} points`);
-  const planned = await planRuns(options, random);
+  const planned = await planRuns(options);
   const begun: Crash[] = [];
   const outcomes: CrashOutcome[] = [];
-  await pMap(
-    planned.crashes,
-    async (crash) => {
-      if (performance.now() - startedMs > limitMs) return;
-      begun.push(crash);
-      const outcome = await run(crash, redisUrl);
-      outcomes.push(outcome);
-      options.onRun?.(outcomes.length, planned.crashes.length, crash, outcome);
-    },
-    { concurrency },
-  );
+  await inLanes(options.lanes, planned.crashes, async (crash, redisUrl) => {
+    if (performance.now() - startedMs > limitMs) return;
+    begun.push(crash);
+    const outcome = await run(crash, redisUrl);
+    outcomes.push(outcome);
+    options.onRun?.(outcomes.length, planned.crashes.length, crash, outcome);
+  });
   const faults: Record<string, number> = {};
   for (const { deaths } of begun) for (const { signal } of deaths) faults[signal] = (faults[signal] ?? 0) + 1;
   return summaryOf({
@@ -56,31 +50,69 @@ export async function runPoints(options: PointsOptions): Promise<Summary> {
   });
 }
 
+/** Begun in their order, each on the first lane that is free; answered in their order. */
+async function inLanes<T, R>(
+  lanes: readonly string[],
+  tasks: readonly T[],
+  act: (task: T, redisUrl: string) => Promise<R>,
+): Promise<R[]> {
+  const free = [...lanes];
+  return await pMap(
+    tasks,
+    async (task) => {
+      const redisUrl = free.shift();
+      if (redisUrl === undefined) throw new RangeError('more runs than lanes');
+      try {
+        return await act(task, redisUrl);
+      } finally {
+        free.push(redisUrl);
+      }
+    },
+    { concurrency: lanes.length },
+  );
+}
+
+const NONE: Hits = new Map();
+
 /** `points`: how many were found, those of each command by themselves. */
-async function planRuns(
-  { redisUrl, points, commands, pairs }: PointsOptions,
-  random: Random,
-): Promise<{ readonly crashes: readonly Crash[]; readonly points: number }> {
-  const none = { worker: new Map<string, number>(), producer: new Map<string, number>() };
-  const hits = points === 0 ? none : await recordPoints(redisUrl);
-  const singles = (['worker', 'producer'] as const).flatMap((process) => [
-    ...killsAt(process, hits[process], random),
-    ...stopsAt(process, hits[process], random),
-  ]);
-  const ofCommands: Crash[] = [];
-  let found = new Set([...hits.worker.keys(), ...hits.producer.keys()]).size;
+async function planRuns({
+  lanes,
+  seed,
+  points,
+  commands,
+  pairs,
+}: PointsOptions): Promise<{ readonly crashes: readonly Crash[]; readonly points: number }> {
   // In Object.keys the names are texts.
-  for (const name of commands === 0 ? [] : (Object.keys(OPERATIONS) as OperationName[])) {
-    const its = await recordOperation(name, redisUrl);
-    found += its.size;
-    ofCommands.push(...killsAt(name, its, random), ...stopsAt(name, its, random));
-  }
-  const ordered = pairs === 0 ? [] : pairsOf((await recordPoints(redisUrl, PAIRS_LIST)).worker);
-  const some = (from: readonly Crash[], count: number | undefined) =>
-    count === undefined ? from : sample(from, count, random);
+  const names = commands === 0 ? [] : (Object.keys(OPERATIONS) as OperationName[]);
+  const [single, pair, ...ofOperations] = await inLanes(
+    lanes,
+    [
+      async (url: string) => (points === 0 ? { worker: NONE, producer: NONE } : await recordPoints(url)),
+      async (url: string) =>
+        pairs === 0 ? { worker: NONE, producer: NONE } : await recordPoints(url, PAIRS_LIST),
+      ...names.map((name) => async (url: string) => ({
+        worker: await recordOperation(name, url),
+        producer: NONE,
+      })),
+    ],
+    (record, url) => record(url),
+  );
+  const { worker = NONE, producer = NONE } = single ?? {};
+  const deathsAt = (process: Crash['process'], hits: Hits) => {
+    const random = (point: string) => randomOf(`${seed} ${process} ${point}`);
+    return [...killsAt(process, hits, random), ...stopsAt(process, hits, random)];
+  };
+  const singles = [...deathsAt('worker', worker), ...deathsAt('producer', producer)];
+  const ofCommands = names.flatMap((name, at) => deathsAt(name, ofOperations[at]?.worker ?? NONE));
+  const ordered = pairsOf(pair?.worker ?? NONE);
+  const found = new Set([...worker.keys(), ...producer.keys()]).size;
   return {
-    crashes: [...some(ofCommands, commands), ...some(singles, points), ...some(ordered, pairs)],
-    points: found,
+    crashes: [
+      ...sample(ofCommands, commands, seed),
+      ...sample(singles, points, seed),
+      ...sample(ordered, pairs, seed),
+    ],
+    points: ofOperations.reduce((sum, { worker: hits }) => sum + hits.size, found),
   };
 }
 

@@ -66,9 +66,14 @@ export async function unknownListCommand(
     const limits = { postWindowMs: POST_WINDOW_MS, startTimeoutS, unknownMarginS };
     const found: UnknownRequest[] = [];
     for await (const one of listUnknowns(batch, { ...shop, ...limits, clock: systemClock })) found.push(one);
-    if (args.json === true) printJson(context, found.map(lineOf));
+    const collectors = (await shop.attendance.present()).get('collect') ?? 0;
+    if (args.json === true)
+      printJson(
+        context,
+        found.map((one) => unknownJson(one, { collectors })),
+      );
     else if (found.length === 0) say(context, 'No request is unknown.');
-    else context.stdout.write(`${view(found)}\n`);
+    else context.stdout.write(`${view(found, { collectors })}\n`);
     return EXIT.ok;
   });
 }
@@ -147,9 +152,14 @@ function decideDeps(context: Context, shop: Shop, { secrets }: Stack): DecideDep
   };
 }
 
-function lineOf(one: UnknownRequest) {
+interface Attending {
+  /** How many workers look for lost answers. */
+  readonly collectors: number;
+}
+
+/** A line of `unknown list --json` (docs/json.md). */
+export function unknownJson(one: UnknownRequest, attending: Attending) {
   const { request, batch, shot, sinceMs, reserved, outlook } = one;
-  const timed = outlook.kind === 'waiting' || outlook.kind === 'overdue';
   return {
     request,
     batch,
@@ -157,12 +167,12 @@ function lineOf(one: UnknownRequest) {
     since: sinceMs === undefined ? null : iso(sinceMs),
     reservedUsd: toUsd(reserved),
     outlook: outlook.kind,
-    provenAt: timed ? iso(outlook.provenAtMs) : null,
-    advice: adviceOn(one),
+    provenAt: 'provenAtMs' in outlook ? iso(outlook.provenAtMs) : null,
+    advice: adviceOn(one, attending),
   };
 }
 
-function view(found: readonly UnknownRequest[]): string {
+function view(found: readonly UnknownRequest[], attending: Attending): string {
   const rows = found.map(({ request, shot, sinceMs, reserved, outlook }) => [
     request,
     shot,
@@ -171,7 +181,7 @@ function view(found: readonly UnknownRequest[]): string {
     'provenAtMs' in outlook ? iso(outlook.provenAtMs) : outlook.kind === 'unsent' ? 'soon' : 'never',
   ]);
   const columns = [left('request'), left('shot'), left('since'), right('reserved'), left('found out by')];
-  const advice = new Set(found.map(adviceOn));
+  const advice = new Set(found.map((one) => adviceOn(one, attending)));
   return [
     tableOf(columns, rows),
     '',
@@ -180,12 +190,16 @@ function view(found: readonly UnknownRequest[]): string {
   ].join('\n');
 }
 
-function adviceOn({ request, outlook }: UnknownRequest): string {
+function adviceOn({ request, outlook }: UnknownRequest, { collectors }: Attending): string {
   switch (outlook.kind) {
     case 'waiting':
       return "Nothing to do while a worker runs: it looks in fal's list, and decides at the time given at the latest.";
+    case 'behind':
+      return `${request} waits for another request with the same input, which found an entry of fal's list that may be this one's: nothing to do while a worker runs, which decides at the time given at the latest.`;
     case 'overdue':
-      return `${request} is overdue: start a worker if none runs; if one does, fal's list cannot be read (the worker's log says why). Or decide: shotlist unknown adopt ${request} FAL_ID, or shotlist unknown absent ${request} --yes`;
+      return collectors === 0
+        ? `${request} is overdue, since no worker looks for it: start one with shotlist worker.`
+        : `${request} is overdue: fal's list cannot be read (the worker's log says why), and it is looked at again by itself. Or decide: shotlist unknown adopt ${request} FAL_ID, or shotlist unknown absent ${request} --yes`;
     case 'unsent':
       return `${request} was never sent: a worker plans it again.`;
     case 'unprovable':

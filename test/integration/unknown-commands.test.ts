@@ -4,10 +4,12 @@ import { openHouse } from '../../src/cli/shop-house.ts';
 import {
   unknownAbsentCommand,
   unknownAdoptCommand,
+  unknownJson,
   unknownListCommand,
 } from '../../src/cli/unknown-command.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import { absentUnknown } from '../../src/worker/reconcile/decide.ts';
+import { listUnknowns } from '../../src/worker/reconcile/unknowns-list.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
 import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';
@@ -31,6 +33,12 @@ function decideDeps({ shop }: Workshop) {
   return { ...shop, house, ...more };
 }
 
+async function outlookAt({ shop }: Workshop, nowMs: number) {
+  const limits = { postWindowMs: 30_000, startTimeoutS: 600, unknownMarginS: 300, clock: () => nowMs };
+  for await (const { outlook } of listUnknowns(undefined, { ...shop, ...limits })) return outlook.kind;
+  return undefined;
+}
+
 async function listed(cli: WorkshopCli, batch?: string) {
   const { out } = await cli.run((context) => unknownListCommand(context, batch, { json: true }));
   return JSON.parse(out);
@@ -50,7 +58,7 @@ describe('unknown list', () => {
     expect(out).toContain('Nothing to do while a worker runs');
   });
 
-  it('says what a person must do about a sync_mode request, and about one that is overdue', async () => {
+  it('says what a person must do about a sync_mode request', async () => {
     await using workshop = await openWorkshop({
       settings: { FAL_START_TIMEOUT_S: '1', FAL_UNKNOWN_MARGIN_S: '0' },
     });
@@ -63,6 +71,39 @@ describe('unknown list', () => {
         advice: expect.stringContaining(`unknown adopt ${request} FAL_ID`),
       },
     ]);
+  });
+
+  it('tells of the time of another request that one waits for, as the run in hand noted it, until it is decided', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { request } = await lostAnswer(workshop);
+    const { records } = workshop.shop;
+    const record = await records.read(request);
+    if (record === undefined) throw new Error('the record is gone');
+    const [{ provenAt }] = await listed(cli);
+    const theirsMs = Date.parse(provenAt) + 60_000;
+    await records.noteProof({ ...record, epoch: record.epoch + 1 }, theirsMs);
+    await records.noteProof({ ...record, round: record.round + 1 }, theirsMs);
+    expect(await listed(cli)).toMatchObject([{ outlook: 'waiting', provenAt }]);
+    await records.noteProof(record, theirsMs);
+    expect(await listed(cli)).toMatchObject([
+      {
+        outlook: 'behind',
+        provenAt: new Date(theirsMs).toISOString(),
+        advice: expect.stringContaining('waits for another request with the same input'),
+      },
+    ]);
+    expect(await outlookAt(workshop, theirsMs + 60_000)).toBe('behind');
+    expect(await outlookAt(workshop, theirsMs + 60_001)).toBe('overdue');
+    await absentUnknown(request, decideDeps(workshop));
+    expect(await records.read(request)).toMatchObject({ state: 'planned', provenAtMs: undefined });
+  });
+
+  it('says of an overdue request whether a worker is missing, or fal cannot be read', () => {
+    const one = { request: 'b.0.0', batch: 'b', shot: 'tee', sinceMs: 0, reserved: 20_000 };
+    const overdue = { ...one, outlook: { kind: 'overdue', provenAtMs: 930_000 } } as const;
+    expect(unknownJson(overdue, { collectors: 0 }).advice).toContain('start one with shotlist worker');
+    expect(unknownJson(overdue, { collectors: 2 }).advice).toContain("fal's list cannot be read");
   });
 
   it('has nothing to say where nothing is unknown, and refuses a batch that is not there', async () => {

@@ -3,9 +3,11 @@ import { costsJson } from '../../src/cli/costs.ts';
 import { ledgerLine } from '../../src/cli/ledger-command.ts';
 import { planJson } from '../../src/cli/plan-json.ts';
 import { reconcileJson } from '../../src/cli/reconcile-command.ts';
+import { unknownJson } from '../../src/cli/unknown-command.ts';
 import { manifestLine } from '../../src/shared/manifest/manifest.ts';
 import { batchStatus } from '../../src/shared/status.ts';
-import { jsonUnder, readPage } from '../support/docs.ts';
+import type { Outlook } from '../../src/worker/reconcile/unknowns-list.ts';
+import { jsonUnder, readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/json.md');
 const plan = jsonUnder(page, '`enqueue --json`, `--dry-run --json`');
@@ -13,6 +15,7 @@ const status = jsonUnder(page, '`run --json`, `status BATCH --json`');
 const costs = jsonUnder(page, '`costs --json`');
 const ledger = jsonUnder(page, '`ledger`');
 const manifest = jsonUnder(page, '`export BATCH`');
+const unknown = jsonUnder(page, '`unknown list --json`');
 const reconciled = jsonUnder(page, '`reconcile --json`');
 
 /** The names in a document, in their order, whatever their values. */
@@ -141,6 +144,24 @@ describe('docs/json.md', () => {
       { urlOf: (key) => key, costMicroUsd: 50_000, simulated: false },
     );
     expect(shapeOf(manifest)).toEqual(shapeOf(printed));
+  });
+
+  it('shows an unknown request as it is printed, and its page every outlook', async () => {
+    const sinceMs = Date.UTC(2026, 10, 24, 12, 59, 38, 480);
+    const one = { request: 'catalog-bc6d54ef.7.0', batch: 'catalog-bc6d54ef', shot: 'MUG-001', sinceMs };
+    const outlook = { kind: 'waiting', provenAtMs: sinceMs + 930_000 } as const;
+    const printed = unknownJson({ ...one, reserved: 50_000, outlook }, { collectors: 1 });
+    expect(unknown).toEqual(printed);
+    expect(shapeOf(unknown)).toEqual(shapeOf(printed));
+    const outlooks: Record<Outlook['kind'], true> = {
+      waiting: true,
+      behind: true,
+      overdue: true,
+      unsent: true,
+      unprovable: true,
+    };
+    const told = tableOf(await readPage('docs/unknown.md'), 'outlook').map(([name]) => name);
+    expect(told).toEqual(Object.keys(outlooks));
   });
 
   it('shows what reconcile found as it is printed', () => {

@@ -74,6 +74,7 @@ async function readFrom(answers: readonly Answer[]) {
     booked: undefined,
     failure: undefined,
     withdrawal: undefined,
+    provenAtMs: undefined,
     waitsForProof: false,
   };
   const work = { name, row, planned: request, model: defaultRegistry().get(MODEL) };

@@ -61,7 +61,12 @@ async function look({
   const resolve = createResolveUnknown({
     ...LIMITS,
     house: houseThat(steps, taken),
-    records: { hasLaterRivals: async () => hasLaterRivals },
+    records: {
+      hasLaterRivals: async () => hasLaterRivals,
+      noteProof: async (_, provenAtMs) => {
+        steps.push(`proof ${provenAtMs}`);
+      },
+    },
     journal,
     platform: platformThat(list),
     clock: () => nowMs,
@@ -132,7 +137,8 @@ describe('a submit whose answer was lost', () => {
       owners,
       theirIntentAtMs: foundAtMs,
     });
-    expect(early.steps).toEqual([]);
+    // A person who asks is told so.
+    expect(early.steps).toEqual([`proof ${PROVEN_MS + 60_000}`]);
     expect(early.later).toBeGreaterThan(0);
     const late = await look({
       nowMs: PROVEN_MS + 60_001,
@@ -188,6 +194,7 @@ const RECORD: RequestRecord = {
   booked: undefined,
   failure: undefined,
   withdrawal: undefined,
+  provenAtMs: undefined,
   waitsForProof: false,
 };
 

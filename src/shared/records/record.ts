@@ -26,6 +26,11 @@ export interface RequestRecord {
   readonly failure: string | undefined;
   /** How far the cancelling of its request at fal has come. */
   readonly withdrawal: Withdrawal | undefined;
+  /**
+   * While `unknown`, ms since 1970: when it is found out about at the latest, where another request with the same input
+   * found an entry of fal's list that may be this one's. A person is told so; nothing is decided by it.
+   */
+  readonly provenAtMs: number | undefined;
   /** While `held`: it waits for a person's word on the batch's proof, and not for room on a cap. */
   readonly waitsForProof: boolean;
 }
@@ -55,6 +60,7 @@ const storedRecord = z.object({
   x: z.string().optional(),
   wd: z.union([z.literal('queued'), integer]).optional(),
   p: z.literal('1').optional(),
+  pt: integer.optional(),
 });
 
 /** Throws a MalformedError when what stands in Redis is no record of ours. */
@@ -63,7 +69,7 @@ export function parseRecord(request: string, fields: Record<string, string>): Re
   const parsed = storedRecord.safeParse(fields);
   if (!parsed.success)
     throw new MalformedError(`The record of ${request} in Redis is damaged.`, { cause: parsed.error });
-  const { s, e, n, m, id, at, a, k, b, x, wd, p } = parsed.data;
+  const { s, e, n, m, id, at, a, k, b, x, wd, p, pt } = parsed.data;
   return {
     request,
     name: nameOf(request),
@@ -79,6 +85,7 @@ export function parseRecord(request: string, fields: Record<string, string>): Re
     failure: x,
     withdrawal:
       wd === undefined ? undefined : wd === 'queued' ? { kind: 'queued' } : { kind: 'asked', atMs: wd },
+    provenAtMs: pt,
     waitsForProof: p === '1',
   };
 }

@@ -7,7 +7,7 @@ import type { Redis } from '../redis.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
 import { nameOf, parseRecord, type RequestRecord, type Withdrawal } from './record.ts';
-import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_WITHDRAWAL, RECALL } from './scripts.ts';
+import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_PROOF, NOTE_WITHDRAWAL, RECALL } from './scripts.ts';
 import {
   holdsClaims,
   isAtRest,
@@ -306,6 +306,15 @@ export class Records {
     const { redis, prefix } = this.#deps;
     const text = note === undefined ? '' : note.kind === 'asked' ? String(note.atMs) : note.kind;
     return (await redis.eval(NOTE_WITHDRAWAL, 0, prefix, request, requestId, text)) === 1;
+  }
+
+  /** Notes when an unknown request is found out about at the latest; nothing where a later run took over. */
+  async noteProof(
+    { request, epoch, round }: Pick<RequestRecord, 'request' | 'epoch' | 'round'>,
+    provenAtMs: number,
+  ): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis.eval(NOTE_PROOF, 0, prefix, request, epoch, round, provenAtMs);
   }
 
   /** Brings back the record of a request that failed in that round, where Redis has forgotten it; else does nothing. */

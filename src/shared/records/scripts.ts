@@ -46,6 +46,15 @@ if ARGV[4] == '' then redis.call('HDEL', rec, 'wd') else redis.call('HSET', rec,
 return 1
 `;
 
+/** Notes when an unknown request is found out about at the latest, for its run's epoch and round alone. */
+export const NOTE_PROOF = `
+local rec = ARGV[1] .. ':rec:' .. ARGV[2]
+local fields = redis.call('HMGET', rec, 's', 'e', 'n')
+if fields[1] ~= 'unknown' or fields[2] ~= ARGV[3] or fields[3] ~= ARGV[4] then return 0 end
+redis.call('HSET', rec, 'pt', ARGV[5])
+return 1
+`;
+
 /**
  * Answers the record's fields. In the states that the asking queue works on (the further arguments) it raises the epoch
  * first, so that whoever held the record before is refused from here on. In others it does not: a job too many must not

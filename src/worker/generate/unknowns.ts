@@ -21,7 +21,7 @@ const GIVEN_BACK_MS = 1_000;
 
 export interface UnknownsDeps {
   readonly house: House;
-  readonly records: Pick<Records, 'hasLaterRivals'>;
+  readonly records: Pick<Records, 'hasLaterRivals' | 'noteProof'>;
   readonly journal: Journal;
   readonly platform: FalPlatform;
   readonly startTimeoutS: number;
@@ -126,6 +126,7 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     if (isProof) {
       const notBeforeMs = await provenForAll(intent.at, owned, deps, signal);
       if (askedAtMs <= notBeforeMs) {
+        await deps.records.noteProof(record, notBeforeMs);
         throw new Later(
           Math.max(200, Math.min(60_000, notBeforeMs - askedAtMs + 1)),
           'another request found an entry that may be ours, and its own may still come',

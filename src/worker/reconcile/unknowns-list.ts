@@ -1,6 +1,7 @@
 import type { Journal } from '../../shared/journal.ts';
 import type { MicroUsd } from '../../shared/money.ts';
 import type { Batches } from '../../shared/records/batches.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import { provenFrom } from '../generate/absence.ts';
@@ -27,11 +28,12 @@ export interface UnknownRequest {
 }
 
 /**
- * `waiting`: found, or proven absent at `provenAtMs`, by a worker. `overdue`: that time is past, so fal's list cannot be
- * read, or no worker runs. `unsent`: a worker plans it again. `unprovable`: `sync_mode`, which fal's list leaves out.
+ * `waiting`: found, or proven absent at `provenAtMs`, by a worker; `behind`: that is the time of another request with
+ * the same input, which found an entry of fal's list that may be this one's. `overdue`: that time is past, so fal's list
+ * cannot be read, or no worker runs. `unsent`: a worker plans it again. `unprovable`: `sync_mode`, which fal's list leaves out.
  */
 export type Outlook =
-  | { readonly kind: 'waiting' | 'overdue'; readonly provenAtMs: number }
+  | { readonly kind: 'waiting' | 'behind' | 'overdue'; readonly provenAtMs: number }
   | { readonly kind: 'unsent' | 'unprovable' };
 
 /** Of one batch, or of all. */
@@ -39,13 +41,14 @@ export async function* listUnknowns(
   batch: string | undefined,
   deps: UnknownsListDeps,
 ): AsyncGenerator<UnknownRequest> {
-  const { batches, records, journal, clock } = deps;
+  const { batches, records, journal } = deps;
   for (const one of batch === undefined ? await batches.list() : [batch]) {
     const view = await batches.read(one);
     if (view === undefined || view.counts.unknown === 0) continue;
     for await (const chunk of records.open(one)) {
-      for (const { request, name, state, round, reserved } of chunk) {
-        if (state !== 'unknown') continue;
+      for (const record of chunk) {
+        const { request, name, round, reserved } = record;
+        if (record.state !== 'unknown') continue;
         const { row } = await journal.planned(name);
         const intent = await journal.readIntent(name, round);
         yield {
@@ -54,7 +57,7 @@ export async function* listUnknowns(
           shot: row.shot,
           sinceMs: intent?.at,
           reserved: reserved ?? 0,
-          outlook: outlookOf(intent?.at, row.input['sync_mode'] === true, deps, clock()),
+          outlook: outlookOf(record, intent?.at, row.input['sync_mode'] === true, deps),
         };
       }
     }
@@ -62,14 +65,16 @@ export async function* listUnknowns(
 }
 
 function outlookOf(
+  { provenAtMs: noted }: Pick<RequestRecord, 'provenAtMs'>,
   intentAtMs: number | undefined,
   syncMode: boolean,
-  limits: UnknownsListDeps,
-  nowMs: number,
+  deps: UnknownsListDeps,
 ): Outlook {
   if (intentAtMs === undefined) return { kind: 'unsent' };
   if (syncMode) return { kind: 'unprovable' };
-  const provenAtMs = provenFrom(intentAtMs, limits);
+  const ownMs = provenFrom(intentAtMs, deps);
+  const provenAtMs = Math.max(ownMs, noted ?? 0);
   // A look may come up to a minute after the time.
-  return { kind: nowMs > provenAtMs + 60_000 ? 'overdue' : 'waiting', provenAtMs };
+  if (deps.clock() > provenAtMs + 60_000) return { kind: 'overdue', provenAtMs };
+  return { kind: provenAtMs > ownMs ? 'behind' : 'waiting', provenAtMs };
 }

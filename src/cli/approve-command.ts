@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { type Approval, approveBatch } from '../producer/approve.ts';
 import { forecastOf } from '../shared/forecast.ts';
+import { readStatus } from '../shared/read-status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { patientCatchUp } from './patience.ts';
-import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import { restSentence } from './proof-words.ts';
 import { hadEnded } from './resume-command.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type CancelDeps, cancelBatch } from '../producer/cancel.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
+import { readStatus } from '../shared/read-status.ts';
 import { systemClock } from '../shared/time.ts';
 import { createFalQueue } from '../worker/generate/fal.ts';
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
@@ -8,7 +9,6 @@ import { withdrawQueued } from '../worker/generate/withdraw.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { behindSentence, patientCatchUp } from './patience.ts';
-import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import { hadEnded } from './resume-command.ts';
 import type { Shop } from './shop.ts';

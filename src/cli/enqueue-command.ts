@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { finishBy } from './finish-by.ts';
+import { followWhole } from './follow-whole.ts';
 import { openLearned } from './learned-latency.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { fittedCommand } from './list-command.ts';
@@ -14,7 +15,8 @@ import { queueList, refuseDryRunOptions } from './queue-list.ts';
 import { sheetAtHold } from './sheet/at-hold.ts';
 import { openShop } from './shop.ts';
 import { openStack, openStore } from './stack.ts';
-import { endSentence, followBatch } from './watch.ts';
+import { statusJson } from './status-command.ts';
+import { endSentence } from './watch.ts';
 
 /** `enqueue LIST`: plans and queues; workers do the rest. */
 export async function enqueueCommand(
@@ -32,10 +34,10 @@ export async function enqueueCommand(
   if (args.json === true) printJson(context, planJson(batch, totals, facts));
   else if (outcome !== 'ended') say(context, QUEUED[outcome](batch));
   if (args.watch !== true) return EXIT.ok;
-  const { status, exit } = await followBatch(context, shop, batch);
+  const { status, exit, regenerated } = await followWhole(context, shop, batch);
   await sheetAtHold(context, shop, status);
-  if (args.json === true) printJson(context, status);
-  else say(context, endSentence(status, exit));
+  if (args.json === true) printJson(context, statusJson({ status, regenerated }));
+  else say(context, endSentence(status, exit, regenerated));
   return exit;
 }
 

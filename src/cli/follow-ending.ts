@@ -1,12 +1,15 @@
 import type { EndingStanding } from '../shared/endings.ts';
+import type { Journal } from '../shared/journal.ts';
 import type { Queues } from '../shared/queues.ts';
 import type { Batches } from '../shared/records/batches.ts';
+import { regenerationsOf } from '../shared/regenerated.ts';
 import { sleep } from '../shared/time.ts';
 import { unlessLost } from './watch.ts';
 
 export interface FollowEndingDeps {
   readonly batches: Pick<Batches, 'read'>;
   readonly queues: Pick<Queues, 'endingOf'>;
+  readonly journal: Pick<Journal, 'readHead'>;
 }
 
 const LOOK_MS = 50;
@@ -28,16 +31,28 @@ export async function followEnding(
   }
 }
 
-/** `to-come`: the batch has ended a moment ago, and what follows has no job yet. */
+/**
+ * `to-come`: the batch has ended a moment ago, and what follows has no job yet. With `--regenerate`, its webhook tells the
+ * end of the last batch that made its pictures again.
+ */
 export async function leftOfEnding(
-  { batches, queues }: FollowEndingDeps,
+  { batches, queues, journal }: FollowEndingDeps,
   batch: string,
 ): Promise<EndingStanding | 'to-come' | undefined> {
   const view = await batches.read(batch);
   if (view?.doneAtMs === undefined) return undefined;
   const { doneAtMs, summarized } = view;
   // The job is there before the batch says that it was summed up.
-  return (await queues.endingOf(batch, doneAtMs)) ?? (summarized ? undefined : 'to-come');
+  const own = (await queues.endingOf(batch, doneAtMs)) ?? (summarized ? undefined : 'to-come');
+  if (own !== undefined) return own;
+  const head = await journal.readHead(batch);
+  if (head?.onDone === undefined) return undefined;
+  for (const id of await regenerationsOf(journal, head)) {
+    const again = await batches.read(id);
+    const told = again?.doneAtMs === undefined ? undefined : await queues.endingOf(batch, again.doneAtMs);
+    if (told !== undefined) return told;
+  }
+  return undefined;
 }
 
 /** A person who waits for `run` need not wait for a receiver that is away, which may be for a day. */

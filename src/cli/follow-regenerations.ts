@@ -1,34 +1,17 @@
 import { batchManifest } from '../shared/manifest/batch-manifest.ts';
-import { CHECK_FAILURES, regenerationIds } from '../shared/regeneration.ts';
-import type { BatchStatus } from '../shared/status.ts';
+import { readStatus } from '../shared/read-status.ts';
+import { type Regenerated, readRegenerated, regenerationsOf } from '../shared/regenerated.ts';
+import { CHECK_FAILURES } from '../shared/regeneration.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, say } from './context.ts';
 import { leftOfEnding } from './follow-ending.ts';
-import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 
-/** What was made anew for a batch, since its pictures failed a check. */
-export interface Regenerated {
-  readonly batches: readonly BatchStatus[];
-  /** By the shot: what is not delivered in the end, and why. */
-  readonly failing: ReadonlyMap<string, string>;
-}
-
-/** The batches that make failed pictures of this one anew, as many as were begun; first round first. */
-export async function regenerationsOf({ journal }: Pick<Shop, 'journal'>, batch: string): Promise<string[]> {
-  const head = await journal.readHead(batch);
-  const begun: string[] = [];
-  for (const id of head === undefined ? [] : regenerationIds(head)) {
-    if ((await journal.readHead(id)) === undefined) break;
-    begun.push(id);
-  }
-  return begun;
-}
-
 /** Whether one of them has something left to do. */
-export async function isRegenerating(shop: Shop, batch: string): Promise<boolean> {
-  for (const id of await regenerationsOf(shop, batch)) {
+export async function isRegenerating({ signal }: Context, shop: Shop, batch: string): Promise<boolean> {
+  const head = await shop.journal.readHead(batch, signal);
+  for (const id of head === undefined ? [] : await regenerationsOf(shop.journal, head, signal)) {
     const status = await readStatus(shop, id);
     if (status?.state !== 'done' && status?.state !== 'cancelled') return true;
     if ((await leftOfEnding(shop, id)) !== undefined) return true;
@@ -42,49 +25,54 @@ export async function isRegenerating(shop: Shop, batch: string): Promise<boolean
  */
 export async function followRegenerations(
   context: Context,
-  shop: Shop,
+  { journal }: Pick<Shop, 'journal'>,
   batch: string,
   follow: (batch: string) => Promise<{ readonly exit: Exit }>,
 ): Promise<Exit | undefined> {
-  const most = (await shop.journal.readHead(batch))?.regenerate ?? 0;
+  const head = await journal.readHead(batch);
   const followed = new Set<string>();
   for (;;) {
-    const next = (await regenerationsOf(shop, batch)).find((id) => !followed.has(id));
+    const begun = head === undefined ? [] : await regenerationsOf(journal, head);
+    const next = begun.find((id) => !followed.has(id));
     if (next === undefined) return undefined;
     followed.add(next);
-    const images = (await shop.journal.readHead(next))?.images ?? 0;
+    const images = (await journal.readHead(next))?.images ?? 0;
     say(
       context,
-      `${count(images, 'picture')} did not pass the checks: made again as ${next} (take ${followed.size} of at most ${most})`,
+      `${count(images, 'picture')} did not pass the checks: made again as ${next} (take ${followed.size} of at most ${head?.regenerate ?? 0})`,
     );
     const { exit } = await follow(next);
     if (exit === EXIT.held || exit === EXIT.interrupted) return exit;
   }
 }
 
-/** undefined where nothing was made anew. Reads the batch's manifest from the store. */
-export async function regenerated(
+/** undefined where nothing was made again, or nobody asked for that. */
+export async function regeneratedOf(
   { signal }: Context,
   shop: Shop,
   batch: string,
 ): Promise<Regenerated | undefined> {
+  // A person who interrupts is still told how things stand.
+  const head = await shop.journal.readHead(batch);
+  if (head?.regenerate === undefined || signal.aborted) return undefined;
+  return await readRegenerated(head, shop, signal);
+}
+
+/** By the shot: what is not delivered in the end, and why. Reads the batch's manifest from the store. */
+export async function failingShots(
+  { signal }: Context,
+  shop: Shop,
+  batch: string,
+): Promise<ReadonlyMap<string, string>> {
   const { store, journal, batches, records } = shop;
-  const head = await journal.readHead(batch, signal);
-  const begun = await regenerationsOf(shop, batch);
-  if (head === undefined || begun.length === 0) return undefined;
-  const statuses = await Promise.all(begun.map((id) => readStatus(shop, id)));
-  const live = async () => ({ view: await batches.read(batch), records });
   const failing = new Map<string, string>();
-  for await (const { shot, status, error } of await batchManifest(head, {
-    store,
-    journal,
-    live,
-    clock: systemClock,
-    signal,
-  })) {
+  const head = await journal.readHead(batch, signal);
+  if (head === undefined) return failing;
+  const live = async () => ({ view: await batches.read(batch), records });
+  const deps = { store, journal, live, clock: systemClock, signal };
+  for await (const { shot, status, error } of await batchManifest(head, deps))
     if (status === 'failed') failing.set(shot, error ?? status);
-  }
-  return { batches: statuses.filter((status) => status !== undefined), failing };
+  return failing;
 }
 
 /** For a person, where pictures that failed a check are not made again though a time was left; undefined elsewhere. */
@@ -94,8 +82,9 @@ export async function noRoomSentence(
   batch: string,
 ): Promise<string | undefined> {
   const head = await journal.readHead(batch, signal);
-  const begun = await regenerationsOf({ journal }, batch);
-  if (head?.cap === undefined || begun.length >= (head.regenerate ?? 0)) return undefined;
+  if (head?.cap === undefined) return undefined;
+  const begun = await regenerationsOf(journal, head, signal);
+  if (begun.length >= (head.regenerate ?? 0)) return undefined;
   const last = begun.at(-1) ?? batch;
   const delivered = await journal.deliveredNames(last, signal);
   const failed = [...(await journal.failures(last, signal))].filter(

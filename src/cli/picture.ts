@@ -1,25 +1,11 @@
 import type { Attendance } from '../shared/attendance.ts';
 import { forecastOf } from '../shared/forecast.ts';
 import { heldBackBy, type Surroundings } from '../shared/hold-back.ts';
-import type { Journal } from '../shared/journal.ts';
 import type { Queues } from '../shared/queues.ts';
-import type { Batches } from '../shared/records/batches.ts';
-import { type BatchStatus, batchStatus, statusOf } from '../shared/status.ts';
+import { readStatus, type StatusDeps } from '../shared/read-status.ts';
+import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import type { Picture } from './progress.ts';
-
-export interface StatusDeps {
-  readonly batches: Pick<Batches, 'read' | 'stopped'>;
-  readonly journal: Pick<Journal, 'readSummary'>;
-}
-
-/** The batch's present status: from Redis, or from the store once Redis has forgotten it. */
-export async function readStatus(deps: StatusDeps, batch: string): Promise<BatchStatus | undefined> {
-  const view = await deps.batches.read(batch);
-  if (view !== undefined) return statusOf(view, await deps.batches.stopped(), systemClock());
-  const summary = batchStatus.safeParse(await deps.journal.readSummary(batch));
-  return summary.success ? summary.data : undefined;
-}
 
 export interface PictureDeps extends StatusDeps {
   readonly queues: Pick<Queues, 'load'>;

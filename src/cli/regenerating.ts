@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { type RegenerateDeps, regenerate } from '../producer/regenerate.ts';
 import type { Logger } from '../shared/log.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
+import { readStatus } from '../shared/read-status.ts';
+import { regenerationsOf } from '../shared/regenerated.ts';
 import { systemClock } from '../shared/time.ts';
 import type { EndingDeps } from '../worker/endings/ending.ts';
 import type { Context } from './context.ts';
-import { regenerationsOf } from './follow-regenerations.ts';
-import { readStatus } from './picture.ts';
 import { hashOfImage } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 
@@ -33,8 +33,11 @@ export async function beginRegenerations(
   log: Logger,
 ): Promise<void> {
   const step = createRegenerate(shop, defaultRegistry(), log);
-  for (const id of [batch, ...(await regenerationsOf(shop, batch))]) {
-    const head = await shop.journal.readHead(id, signal);
+  const { journal } = shop;
+  const root = await journal.readHead(batch, signal);
+  if (root === undefined) return;
+  for (const id of [batch, ...(await regenerationsOf(journal, root, signal))]) {
+    const head = await journal.readHead(id, signal);
     if (head !== undefined) await step(head, signal);
   }
 }

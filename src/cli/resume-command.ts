@@ -9,11 +9,11 @@ import {
 } from '../producer/batches.ts';
 import { UserError } from '../shared/errors.ts';
 import { formatUsd, type MicroUsd } from '../shared/money.ts';
+import { readStatus } from '../shared/read-status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
 import { behindSentence, patientCatchUp } from './patience.ts';
-import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
 

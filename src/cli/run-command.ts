@@ -6,19 +6,15 @@ import type { Head } from '../shared/journal-objects.ts';
 import { encodeSegment } from '../shared/keys.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
+import type { Regenerated } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { assertUsable } from '../worker/preflight.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
-import { endingSentence, followEnding, leftOfEnding } from './follow-ending.ts';
-import {
-  followRegenerations,
-  isRegenerating,
-  noRoomSentence,
-  type Regenerated,
-  regenerated,
-} from './follow-regenerations.ts';
+import { endingSentence, leftOfEnding } from './follow-ending.ts';
+import { failingShots, isRegenerating, noRoomSentence } from './follow-regenerations.ts';
+import { followEndingUntilStopped, followWhole, type Whole, wholeOf } from './follow-whole.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { stackOptions } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -27,6 +23,7 @@ import { beginRegenerations } from './regenerating.ts';
 import { sheetAtHold } from './sheet/at-hold.ts';
 import { openShop, type Shop } from './shop.ts';
 import { openStack, type Stack } from './stack.ts';
+import { statusJson } from './status-command.ts';
 import { endSentence, followBatch } from './watch.ts';
 import { RUN_ROLES, startWork } from './work.ts';
 
@@ -56,28 +53,26 @@ export async function runCommand(
   const over =
     outcome === 'ended' &&
     (await leftOfEnding(shop, batch)) === undefined &&
-    !(await isRegenerating(shop, batch));
+    !(await isRegenerating(context, shop, batch));
   const ended = over
-    ? { ...(await followBatch(context, shop, batch)), left: undefined }
+    ? { ...(await wholeOf(context, shop, await followBatch(context, shop, batch))), left: undefined }
     : await workUntilItEnds(context, { shop, stack, config, log }, batch);
-  const { status, left } = ended;
-  const again = ended.exit === EXIT.someFailed ? await regenerated(context, shop, batch) : undefined;
-  const exit = ended.exit === EXIT.someFailed && again?.failing.size === 0 ? EXIT.ok : ended.exit;
+  const { status, exit, left, regenerated } = ended;
   const untold = endingSentence(batch, left);
   if (untold !== undefined) say(context, untold);
   await sheetAtHold(context, shop, status);
   if (args.json === true) {
-    printJson(context, status);
+    printJson(context, statusJson(ended));
     return exit;
   }
   const head = await shop.journal.readHead(batch);
   say(context, '');
-  if (head !== undefined) say(context, summaryTable(status, head, stack, again));
-  if (again === undefined) await sayFailures(context, shop, batch, status);
-  else sayFailing(context, batch, again);
+  if (head !== undefined) say(context, summaryTable(status, head, stack, regenerated));
+  if (regenerated === undefined) await sayFailures(context, shop, batch, status);
+  else await sayFailing(context, shop, batch);
   const noRoom = exit === EXIT.someFailed ? await noRoomSentence(context, shop, batch) : undefined;
   if (noRoom !== undefined) say(context, noRoom);
-  say(context, endSentence(status, exit));
+  say(context, endSentence(status, exit, regenerated));
   return exit;
 }
 
@@ -99,7 +94,7 @@ export async function workUntilItEnds(
   context: Context,
   { shop, stack, config, log }: Pick<Parameters<typeof startWork>[0], 'shop' | 'stack' | 'config' | 'log'>,
   batch: string,
-): Promise<{ status: BatchStatus; exit: Exit; left: EndingStanding | undefined }> {
+): Promise<Whole & { readonly left: EndingStanding | undefined }> {
   await using _work = await startWork({
     shop,
     stack,
@@ -108,24 +103,8 @@ export async function workUntilItEnds(
     environment: context.environment,
     log,
   });
-  const followed = await followBatch(context, shop, batch, stack.lost);
-  const left = await endOf(batch);
-  // Held or interrupted there: that is how this one ends, too.
-  const exit = await followRegenerations(context, shop, batch, async (id) => {
-    const again = await followBatch(context, shop, id, stack.lost);
-    await endOf(id);
-    return again;
-  });
-  return { ...followed, exit: exit ?? followed.exit, left };
-
-  async function endOf(of: string): Promise<EndingStanding | undefined> {
-    if (context.signal.aborted) return undefined;
-    return await followEnding(shop, of, context.signal, stack.lost).catch((error: unknown) => {
-      // Told to stop meanwhile: the next worker does the rest.
-      if (context.signal.aborted) return undefined;
-      throw error;
-    });
-  }
+  const whole = await followWhole(context, shop, batch, stack.lost);
+  return { ...whole, left: await followEndingUntilStopped(context, shop, batch, stack.lost) };
 }
 
 function summaryTable(
@@ -134,14 +113,15 @@ function summaryTable(
   stack: Stack,
   again: Regenerated | undefined,
 ): string {
+  const { delivered = 0 } = again ?? {};
   const table = new Table({ style: { head: [], border: [] } });
   const where =
     stack.store.kind === 'folder'
       ? join(stack.store.folder, encodeSegment(batch))
       : `s3://${stack.store.config.bucket}`;
   table.push(
-    ['delivered', count(counts.delivered, 'request')],
-    ['failed', count(counts.failed, 'request')],
+    ['delivered', count(counts.delivered + delivered, 'request')],
+    ['failed', count(counts.failed - delivered, 'request')],
     ['images wanted', `${head.images}`],
     ['paid', `${formatUsd(fromUsd(money.spentUsd))}${stack.simulated ? ' (simulated)' : ''}`],
     ...(again?.batches ?? []).map((one) => [
@@ -178,7 +158,8 @@ async function sayFailures(
 }
 
 /** What is not delivered after all. */
-function sayFailing(context: Context, batch: string, { failing }: Regenerated): void {
+async function sayFailing(context: Context, shop: Shop, batch: string): Promise<void> {
+  const failing = await failingShots(context, shop, batch);
   if (failing.size === 0) {
     say(context, 'What did not pass the checks was made again and is delivered.');
     return;

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { Head } from '../shared/journal-objects.ts';
+import { readStatus } from '../shared/read-status.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
-import { readStatus } from './picture.ts';
 import { count } from './plan-list.ts';
 import { sheetName } from './sheet/at-hold.ts';
 import { writePngSheet } from './sheet/write-png.ts';

@@ -1,15 +1,17 @@
 import pMap from 'p-map';
 import { UserError } from '../shared/errors.ts';
+import { regeneratedJson } from '../shared/regenerated.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
 import { endingSentence, leftOfEnding } from './follow-ending.ts';
-import { regenerationsOf } from './follow-regenerations.ts';
+import { regeneratedOf } from './follow-regenerations.ts';
+import { followWhole, type Whole } from './follow-whole.ts';
 import { type OperatorArguments, simulatedElsewhere, unknownBatch, withShop } from './operator.ts';
 import { createLook } from './picture.ts';
 import type { Shop } from './shop.ts';
 import { statusTable, statusView } from './status-view.ts';
-import { endSentence, followBatch } from './watch.ts';
+import { endSentence } from './watch.ts';
 
 export interface StatusArguments extends OperatorArguments {
   readonly watch?: true;
@@ -31,21 +33,25 @@ export async function statusCommand(
     if (picture === undefined)
       throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
     if (args.watch !== true) {
-      if (args.json === true) printJson(context, picture.status);
+      const regenerated = await regeneratedOf(context, shop, batch);
+      if (args.json === true) printJson(context, statusJson({ status: picture.status, regenerated }));
       else {
         const untold = endingSentence(batch, await leftOfEnding(shop, batch));
-        context.stdout.write(`${statusView(picture)}\n`);
+        context.stdout.write(`${statusView(picture, regenerated)}\n`);
         if (untold !== undefined) context.stdout.write(`\n${untold}\n`);
-        for (const again of await regenerationsOf(shop, batch))
-          context.stdout.write(`\nWhat failed a check was made again: shotlist status ${again}\n`);
       }
       return EXIT.ok;
     }
-    const followed = await followBatch(context, shop, batch, stack.lost);
-    if (args.json === true) printJson(context, followed.status);
-    else say(context, endSentence(followed.status, followed.exit));
-    return followed.exit;
+    const whole = await followWhole(context, shop, batch, stack.lost);
+    if (args.json === true) printJson(context, statusJson(whole));
+    else say(context, endSentence(whole.status, whole.exit, whole.regenerated));
+    return whole.exit;
   });
+}
+
+/** What `run --json` and `status BATCH --json` print; see docs/json.md. */
+export function statusJson({ status, regenerated }: Pick<Whole, 'status' | 'regenerated'>) {
+  return { ...status, ...(regenerated === undefined ? {} : { regenerated: regeneratedJson(regenerated) }) };
 }
 
 /** Newest first. */

@@ -2,6 +2,7 @@ import type { Forecast } from '../shared/forecast.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import { STATES } from '../shared/records/states.ts';
+import type { Regenerated } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { duration, type Picture } from './progress.ts';
 import { MEANINGS } from './state-words.ts';
@@ -23,7 +24,7 @@ export function statusTable(statuses: readonly BatchStatus[]): string {
 }
 
 /** One batch in full: its states, its money, when it will be done, what holds it back, and what a person must do. */
-export function statusView({ status, forecast, heldBack }: Picture): string {
+export function statusView({ status, forecast, heldBack }: Picture, regenerated?: Regenerated): string {
   const { batch, state, counts, money } = status;
   const usd = (amount: number) => formatUsd(fromUsd(amount));
   const states = STATES.filter((one) => counts[one] > 0).map((one) => [
@@ -39,12 +40,15 @@ export function statusView({ status, forecast, heldBack }: Picture): string {
     ['cap', money.capUsd === null ? 'none' : usd(money.capUsd)],
   ];
   return [
-    `${batch}: ${state}, ${counts.delivered} of ${totalOf(status)} requests delivered`,
+    `${batch}: ${state}, ${counts.delivered} of ${totalOf(status)} requests delivered${againOf(regenerated)}`,
     '',
     tableOf([left('state'), right('requests'), left('')], states),
     '',
     tableOf([left('money'), left('')], sums),
-    ...advice(status, heldBack).flatMap((line) => ['', line]),
+    ...[...advice(status, heldBack, regenerated), ...regeneratedLines(regenerated)].flatMap((line) => [
+      '',
+      line,
+    ]),
   ].join('\n');
 }
 
@@ -65,12 +69,12 @@ function forecastRows(forecast: Forecast | undefined): string[][] {
 function advice(
   { batch, state, counts, etaSeconds, heldReason }: BatchStatus,
   heldBack: string | undefined,
+  regenerated: Regenerated | undefined,
 ): string[] {
+  const failed = counts.failed - (regenerated?.delivered ?? 0);
   const back = heldBack === undefined ? [] : [`Held back by: ${heldBack}`];
   const notes = [
-    ...(counts.failed > 0
-      ? [`Why ${counts.failed} failed: shotlist export ${batch} names it for each shot.`]
-      : []),
+    ...(failed > 0 ? [`Why ${failed} failed: shotlist export ${batch} names it for each shot.`] : []),
     ...(counts.unknown > 0
       ? [
           `${counts.unknown} unknown: fal's answer was lost. When each is found out, and what to do: shotlist unknown list ${batch}`,
@@ -98,6 +102,29 @@ function advice(
         ...notes,
       ];
   }
+}
+
+function againOf(regenerated: Regenerated | undefined): string {
+  const { delivered = 0 } = regenerated ?? {};
+  return delivered === 0 ? '' : `, ${delivered} more made again and delivered`;
+}
+
+/** What came of the pictures that failed a check, and which batches made them again. */
+function regeneratedLines(regenerated: Regenerated | undefined): string[] {
+  if (regenerated === undefined) return [];
+  const { requests, delivered, failed, open, batches } = regenerated;
+  const ends = [
+    `${delivered} delivered`,
+    ...(failed === 0 ? [] : [`${failed} failed once more`]),
+    ...(open === 0 ? [] : [`${open} under way or waiting`]),
+  ];
+  return [
+    `Of the failed requests ${requests} ${requests === 1 ? 'was' : 'were'} made again: ${ends.join(', ')}.`,
+    ...batches.map(
+      ({ batch, state, money }) =>
+        `What failed a check was made again: shotlist status ${batch} (${state}, ${formatUsd(fromUsd(money.spentUsd))} spent)`,
+    ),
+  ];
 }
 
 function totalOf({ counts }: BatchStatus): number {

@@ -1,6 +1,7 @@
 import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import { unfinished } from '../shared/records/batches.ts';
+import type { Regenerated } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { sleep, systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit } from './context.ts';
@@ -77,10 +78,19 @@ function exitOf({ state, counts }: BatchStatus): Exit | undefined {
   return state === 'held' && moving === 0 ? EXIT.held : undefined;
 }
 
-export function endSentence({ batch, state, counts, heldReason }: BatchStatus, exit: Exit): string {
+/** The last line of a command. `regenerated`: of what was made again by itself, which counts as the batch's own. */
+export function endSentence(
+  { batch, state, counts, heldReason }: BatchStatus,
+  exit: Exit,
+  regenerated?: Regenerated,
+): string {
   if (exit === EXIT.interrupted)
     return `Interrupted. What is at fal goes on there and is paid once: the same command takes up ${batch} where it stands.`;
   if (state === 'held') return `${batch} is held: ${heldReason ?? ''}`;
-  const failed = counts.failed === 0 ? '' : `, ${counts.failed} failed`;
-  return `${batch} is ${state}: ${counts.delivered} requests delivered${failed}.`;
+  const { delivered: again = 0, batches = [] } = regenerated ?? {};
+  const held = batches.find((one) => one.state === 'held');
+  if (exit === EXIT.held && held !== undefined) return `${held.batch} is held: ${held.heldReason ?? ''}`;
+  const failed = counts.failed > again ? `, ${counts.failed - again} failed` : '';
+  const anew = again === 0 ? '' : ` (${again} of them made again)`;
+  return `${batch} is ${state}: ${counts.delivered + again} requests delivered${anew}${failed}.`;
 }

@@ -27,6 +27,7 @@ describe('run --regenerate', () => {
       '1 picture did not pass the checks: made again as mugs.again1 (take 1 of at most 2)',
     );
     expect(first.stderr).toContain('What did not pass the checks was made again and is delivered.');
+    expect(first.stderr).toContain('mugs is done: 3 requests delivered (1 of them made again).\n');
     expect(fal.book.totalMicroUsd()).toBe(40_000);
 
     const lines = jsonOf<ManifestLine[]>(await program(['export', 'mugs', '--json'], options));

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
+import { EXIT } from '../../src/cli/context.ts';
 import { exportCommand } from '../../src/cli/export-command.ts';
 import { leftOfEnding } from '../../src/cli/follow-ending.ts';
-import { regenerationsOf } from '../../src/cli/follow-regenerations.ts';
 import { ledgerCommand } from '../../src/cli/ledger-command.ts';
 import { createRegenerate } from '../../src/cli/regenerating.ts';
 import { retryCommand } from '../../src/cli/retry-command.ts';
@@ -12,8 +12,10 @@ import { objectKeys } from '../../src/shared/keys.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import type { ManifestLine } from '../../src/shared/manifest/manifest.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { regenerationsOf } from '../../src/shared/regenerated.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
+import { openReceiver } from '../support/receiver.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
 import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';
 
@@ -37,6 +39,12 @@ async function untilOver({ shop, untilEnded }: Workshop, batch: string): Promise
     if (performance.now() > giveUpAt) throw new Error(`what follows the end of ${batch} never ended`);
     await delay(15);
   }
+}
+
+async function begunOf({ shop }: Workshop, batch: string): Promise<string[]> {
+  const head = await shop.journal.readHead(batch);
+  if (head === undefined) throw new Error(`${batch} is not there`);
+  return await regenerationsOf(shop.journal, head);
 }
 
 async function exported(cli: WorkshopCli, batch: string): Promise<ManifestLine[]> {
@@ -72,7 +80,7 @@ describe('--regenerate', () => {
     expect(await workshop.status('spring')).toMatchObject({ counts: { delivered: 1, failed: 1 } });
     await untilOver(workshop, 'spring.again1');
 
-    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual(['spring.again1']);
+    expect(await begunOf(workshop, 'spring')).toEqual(['spring.again1']);
     expect(await workshop.shop.journal.readHead('spring.again1')).toMatchObject({
       redoOf: 'spring',
       regenerate: 2,
@@ -88,10 +96,58 @@ describe('--regenerate', () => {
     ]);
     for (const entry of await ledgerOf(cli, 'spring')) expect(entry).not.toHaveProperty('why');
     const { out } = await cli.run((context) => statusCommand(context, 'spring', {}));
-    expect(out).toContain('made again: shotlist status spring.again1');
+    expect(out).toContain('spring: done, 1 of 2 requests delivered, 1 more made again and delivered\n');
+    expect(out).toContain('Of the failed requests 1 was made again: 1 delivered.\n');
+    expect(out).toContain('made again: shotlist status spring.again1 (done, $0.02 spent)');
+    expect(out).not.toContain('Why 1 failed');
+    const json = await cli.run((context) => statusCommand(context, 'spring', { json: true }));
+    expect(JSON.parse(json.out)).toMatchObject({
+      counts: { delivered: 1, failed: 1 },
+      regenerated: {
+        requests: 1,
+        delivered: 1,
+        failed: 0,
+        open: 0,
+        spentUsd: 0.02,
+        batches: [{ batch: 'spring.again1', state: 'done', spentUsd: 0.02, heldReason: null }],
+      },
+    });
+    const watched = await cli.run((context) => statusCommand(context, 'spring', { watch: true }));
+    expect(watched.result).toBe(EXIT.ok);
+    expect(watched.err).toContain('spring is done: 2 requests delivered (1 of them made again).\n');
     expect(charged(workshop).sort()).toEqual([20_000, 20_000, 30_000]);
     await expectLedgerIsBook(workshop);
     await expectMoneyAtRest(workshop, 'spring', 'spring.again1');
+  });
+
+  it('is told and watched as one: the webhook comes once, when the last of it has ended', async () => {
+    await using workshop = await openWorkshop({ settings: { WEBHOOK_SECRET: 'a secret of the test' } });
+    await using cli = await workshopCli(workshop);
+    await using receiver = await openReceiver();
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', times: 2, ...of('a tee') });
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 2, onDone: receiver.url });
+    const watching = cli.run((context) => statusCommand(context, 'spring', { watch: true }));
+    await workshop.startWorker();
+    const [hook] = await receiver.until(1);
+    const told = JSON.parse(hook?.body ?? '');
+    expect(told).toMatchObject({
+      batch: 'spring',
+      status: { batch: 'spring', counts: { failed: 1 } },
+      regenerated: {
+        requests: 1,
+        delivered: 1,
+        spentUsd: 0.04,
+        batches: [{ batch: 'spring.again1' }, { batch: 'spring.again2', state: 'done' }],
+      },
+    });
+    const last = await workshop.shop.batches.read('spring.again2');
+    expect(told.id).toBe(`spring-${last?.doneAtMs}`);
+    const { result, err } = await watching;
+    expect({ result, err }).toMatchObject({ result: EXIT.ok });
+    expect(err).toContain('spring is done: 2 requests delivered (1 of them made again).\n');
+    for (const batch of ['spring', 'spring.again1', 'spring.again2']) await untilOver(workshop, batch);
+    expect(receiver.received).toHaveLength(1);
+    expect((await inBucket(workshop, 'spring'))[1]).toMatchObject({ images: [{ take: 2 }] });
   });
 
   it('goes on round by round, at most so often, and leaves failed what fails still', async () => {
@@ -101,7 +157,7 @@ describe('--regenerate', () => {
     await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 2 });
     await workshop.startWorker();
     for (const batch of ['spring', 'spring.again1', 'spring.again2']) await untilOver(workshop, batch);
-    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual(['spring.again1', 'spring.again2']);
+    expect(await begunOf(workshop, 'spring')).toEqual(['spring.again1', 'spring.again2']);
     expect(await workshop.shop.journal.readHead('spring.again3')).toBeUndefined();
     expect((await exported(cli, 'spring'))[1]).toMatchObject({
       status: 'failed',
@@ -109,6 +165,16 @@ describe('--regenerate', () => {
       images: [],
     });
     expect(charged(workshop)).toHaveLength(4);
+    const { err, out, result } = await cli.run((context) =>
+      statusCommand(context, 'spring', { watch: true, json: true }),
+    );
+    expect(JSON.parse(out)).toMatchObject({
+      regenerated: { requests: 1, delivered: 0, failed: 1, spentUsd: 0.04 },
+    });
+    expect({ err, result }).toMatchObject({ result: EXIT.someFailed });
+    const words = await cli.run((context) => statusCommand(context, 'spring', {}));
+    expect(words.out).toContain('Of the failed requests 1 was made again: 0 delivered, 1 failed once more.');
+    expect(words.out).toContain('Why 1 failed');
     await expectLedgerIsBook(workshop);
     await expectMoneyAtRest(workshop, 'spring', 'spring.again1', 'spring.again2');
   });
@@ -123,7 +189,7 @@ describe('--regenerate', () => {
     await workshop.startWorker();
     await untilOver(workshop, 'spring');
     await untilOver(workshop, 'spring.again1');
-    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual(['spring.again1']);
+    expect(await begunOf(workshop, 'spring')).toEqual(['spring.again1']);
     expect(await workshop.status('spring.again1')).toMatchObject({
       state: 'done',
       counts: { failed: 2, held: 0 },
@@ -146,7 +212,7 @@ describe('--regenerate', () => {
     await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 2, cap: 60_000 });
     await workshop.startWorker();
     await untilOver(workshop, 'spring');
-    expect(await regenerationsOf(workshop.shop, 'spring')).toEqual([]);
+    expect(await begunOf(workshop, 'spring')).toEqual([]);
     expect(await workshop.status('spring')).toMatchObject({ state: 'done', counts: { failed: 1, held: 0 } });
   });
 

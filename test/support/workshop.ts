@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { readStatus } from '../../src/cli/picture.ts';
 import { rowsOfProof } from '../../src/cli/proof-words.ts';
 import { openShop, type Shop } from '../../src/cli/shop.ts';
 import type { Stack } from '../../src/cli/stack.ts';
@@ -17,6 +16,7 @@ import { type Config, type Environment, readConfig } from '../../src/shared/conf
 import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
 import { createLogger, type Logger, silentLogger } from '../../src/shared/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { readStatus } from '../../src/shared/read-status.ts';
 import type { BatchStatus } from '../../src/shared/status.ts';
 import { createTakesOfPlan, Takes } from '../../src/shared/takes.ts';
 import { systemClock } from '../../src/shared/time.ts';

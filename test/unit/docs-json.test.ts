@@ -3,6 +3,7 @@ import { costsJson } from '../../src/cli/costs.ts';
 import { ledgerLine } from '../../src/cli/ledger-command.ts';
 import { planJson } from '../../src/cli/plan-json.ts';
 import { reconcileJson } from '../../src/cli/reconcile-command.ts';
+import { statusJson } from '../../src/cli/status-command.ts';
 import { unknownJson } from '../../src/cli/unknown-command.ts';
 import { manifestLine } from '../../src/shared/manifest/manifest.ts';
 import { batchStatus } from '../../src/shared/status.ts';
@@ -12,6 +13,7 @@ import { jsonUnder, readPage, tableOf } from '../support/docs.ts';
 const page = await readPage('docs/json.md');
 const plan = jsonUnder(page, '`enqueue --json`, `--dry-run --json`');
 const status = jsonUnder(page, '`run --json`, `status BATCH --json`');
+const regenerated = jsonUnder(page, 'What was made again');
 const costs = jsonUnder(page, '`costs --json`');
 const ledger = jsonUnder(page, '`ledger`');
 const manifest = jsonUnder(page, '`export BATCH`');
@@ -77,6 +79,25 @@ describe('docs/json.md', () => {
   it('shows a status that the contract takes, with nothing left out or added', () => {
     expect(batchStatus.strict().parse(status)).toEqual(status);
     expect(Object.keys(status as object)).toEqual(Object.keys(batchStatus.shape));
+  });
+
+  it('shows what was made again as `status --json` prints it', () => {
+    const whole = batchStatus.parse(status);
+    const again = {
+      ...whole,
+      batch: 'catalog-bc6d54ef.again1',
+      state: 'done' as const,
+      money: { ...whole.money, spentUsd: 0.06 },
+      heldReason: null,
+    };
+    const counts = { requests: 3, delivered: 2, failed: 1, open: 0 };
+    const { regenerated: printed } = statusJson({
+      status: whole,
+      regenerated: { ...counts, batches: [again] },
+    });
+    expect(regenerated).toEqual({ regenerated: printed });
+    expect(shapeOf(regenerated)).toEqual(shapeOf({ regenerated: printed }));
+    expect(statusJson({ status: whole, regenerated: undefined })).toEqual(whole);
   });
 
   it('shows costs as they are printed', () => {

@@ -22,6 +22,7 @@ describe('docs/webhooks.md', () => {
       { batch, endedAtMs: NOW },
       {
         status: batchStatus.strict().parse(status),
+        regenerated: undefined,
         simulated: false,
         urlOf: (key) => `https://pictures.example.com/${key}`,
       },

@@ -6,12 +6,14 @@ import type { Logger } from '../../shared/log.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
 import type { Batches } from '../../shared/records/batches.ts';
 import type { Records } from '../../shared/records/records.ts';
+import { type Regenerated, readRegenerated, regeneratedJson } from '../../shared/regenerated.ts';
 import { type BatchStatus, batchStatus } from '../../shared/status.ts';
 import type { Clock } from '../../shared/time.ts';
 import { webhookOrigin, webhookUrlFault } from '../../shared/webhook-url.ts';
 import { Later } from '../later.ts';
 import { writeBucketManifest } from './bucket-manifest.ts';
 import { type PostWebhook, WebhookError } from './webhook.ts';
+import { endOfWhole } from './whole-end.ts';
 
 export interface EndingDeps {
   readonly store: ObjectStore;
@@ -52,7 +54,9 @@ export function createEnding(deps: EndingDeps): EndingStep {
         await writeManifest(head, signal);
         if (kind === 'manifest' && head.redoOf !== undefined) await renewRedone(head.redoOf, signal);
         if (kind === 'manifest') await deps.regenerate(head, signal);
-        if (kind === 'manifest' && head.onDone !== undefined) await deps.add({ ...ending, kind: 'tell' });
+        const told =
+          kind === 'manifest' ? await endOfWhole(head, ending, { journal, batches }, signal) : undefined;
+        if (told !== undefined) await deps.add({ ...told, kind: 'tell' });
         return;
       }
       case 'tell':
@@ -88,8 +92,10 @@ export function createEnding(deps: EndingDeps): EndingStep {
     // Written before the job; only a person can have removed it.
     if (!status.success)
       throw new WebhookError('the summary of the batch is not in the store', { final: false });
+    const regenerated = await readRegenerated(head, { store, journal, batches }, signal);
     const body = webhookBody(ending, {
       status: status.data,
+      regenerated,
       simulated: head.simulated,
       urlOf: (key) => store.urlOf(key),
     });
@@ -103,9 +109,15 @@ export function webhookBody(
   ending: Pick<Ending, 'batch' | 'endedAtMs'>,
   {
     status,
+    regenerated,
     simulated,
     urlOf,
-  }: { readonly status: BatchStatus; readonly simulated: boolean; readonly urlOf: (key: string) => string },
+  }: {
+    readonly status: BatchStatus;
+    readonly regenerated: Regenerated | undefined;
+    readonly simulated: boolean;
+    readonly urlOf: (key: string) => string;
+  },
 ) {
   const { batch, endedAtMs } = ending;
   const manifest = (format: 'jsonl' | 'csv') => {
@@ -118,6 +130,7 @@ export function webhookBody(
     batch,
     endedAt: new Date(endedAtMs).toISOString(),
     status,
+    ...(regenerated === undefined ? {} : { regenerated: regeneratedJson(regenerated) }),
     manifest: { jsonl: manifest('jsonl'), csv: manifest('csv') },
     simulated,
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { pauseAll, pauseBatch, resumeBatch } from '../../src/producer/batches.ts';
+import { jobIdOf, requestKeyOf } from '../../src/shared/keys.ts';
 import type { Rebuilt } from '../../src/shared/rebuild/rebuild.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, failuresOf } from '../support/accounts.ts';
 import { until } from '../support/fal.ts';
@@ -132,4 +133,41 @@ describe('a rebuild of Redis from the store alone', () => {
     await expectLedgerIsBook(workshop);
     await expectMoneyAtRest(workshop, batch);
   }, 60_000);
+
+  it('keeps a job that comes while it runs, since it would give no other where that one is there', async () => {
+    await using workshop = await openWorkshop({ ...QUICK, fal: { seed: 'midst' } });
+    const { queues, batches } = workshop.shop;
+    workshop.fal.faults.add({ on: 'result', kind: 'status', status: 500 });
+    const batch = await workshop.enqueueRows(shots(1));
+    await workshop.startWorker();
+    await workshop.untilStatus(batch, ({ counts }) => counts.submitted === 1);
+    await flush(workshop.redis);
+    await until(
+      async () => await batches.stopped(),
+      (stop) => stop?.code === 'redis_lost',
+      20_000,
+    );
+    workshop.fal.faults.clear();
+    // As a run does that waited for fal all the time: it hands over to `collect`, whatever Redis knows.
+    const call = { request: requestKeyOf({ batch, row: 0, part: 0 }), round: 0, priority: 1 };
+    const jobComes = async () => {
+      await queues.hurry('collect', call);
+      await until(
+        () => queues.queue('collect').getJobState(jobIdOf(call.request, call.round)),
+        (state) => state === 'delayed',
+        20_000,
+      );
+    };
+
+    await rebuild(workshop, {
+      // There is no record yet, and then one whose steps are refused.
+      records: jobComes,
+      begin: jobComes,
+    });
+
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    await expectPaidOnce(workshop, batch);
+    await expectLedgerIsBook(workshop);
+    await expectMoneyAtRest(workshop, batch);
+  }, 120_000);
 });

@@ -7,6 +7,7 @@ export async function tempFolder(): Promise<{ readonly path: string } & AsyncDis
   const path = await mkdtemp(join(tmpdir(), 'shotlist-test-'));
   return {
     path,
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+    // A worker whose last word to the store came late (its shutdown has a limit) may be writing still.
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 10 }),
   };
 }

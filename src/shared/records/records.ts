@@ -7,7 +7,16 @@ import type { Redis } from '../redis.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
 import { nameOf, parseRecord, type RequestRecord, type Withdrawal } from './record.ts';
-import { ACTIVATE, CANCEL, CREATE, JOBLESS, NOTE_PROOF, NOTE_WITHDRAWAL, RECALL } from './scripts.ts';
+import {
+  ACTIVATE,
+  CANCEL,
+  CREATE,
+  JOBLESS,
+  NEEDS_HAND,
+  NOTE_PROOF,
+  NOTE_WITHDRAWAL,
+  RECALL,
+} from './scripts.ts';
 import {
   holdsClaims,
   isAtRest,
@@ -216,6 +225,16 @@ export class Records {
     const fields: Record<string, string> = {};
     for (let at = 0; at + 1 < answer.length; at += 2) fields[answer[at] ?? ''] = answer[at + 1] ?? '';
     return parseRecord(request, fields);
+  }
+
+  /**
+   * Whether the record stands where that queue works on it, or is about to be restored. Asked at the end of a job: no other
+   * is given while that one is there.
+   */
+  async needsHand(request: string, queue: keyof typeof WORKED_ON): Promise<boolean> {
+    const { redis, prefix } = this.#deps;
+    const { batch } = nameOf(request);
+    return (await redis.eval(NEEDS_HAND, 0, prefix, request, batch, ...WORKED_ON[queue])) === 1;
   }
 
   /**

@@ -69,6 +69,21 @@ return redis.call('HGETALL', rec)
 `;
 
 /**
+ * Whether a record stands where the asking queue works on it (the further arguments). One that is not there counts too while
+ * a rebuild of Redis is under way, which may be about to write it.
+ */
+export const NEEDS_HAND = `
+local P, request, batch = ARGV[1], ARGV[2], ARGV[3]
+local state = redis.call('HGET', P .. ':rec:' .. request, 's')
+if not state then
+  local rebuild = P .. ':rebuild'
+  return math.max(redis.call('HEXISTS', rebuild, '*'), redis.call('HEXISTS', rebuild, 'batch:' .. batch))
+end
+for i = 4, #ARGV do if ARGV[i] == state then return 1 end end
+return 0
+`;
+
+/**
  * Creates the records of a chunk where there are none, in the state that `a.items` gives each. Answers those
  * that stand otherwise (held for a proof, or there before) with their state and round, so that the caller can give each
  * its job. Refuses (`absent`) when the batch is not there. Two calls a record: this is half of what a list costs Redis.

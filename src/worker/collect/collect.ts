@@ -36,14 +36,25 @@ export interface CollectDeps {
 const MEDIA_PATIENCE_MS = 120_000;
 const MEDIA_AGAIN_MS = 5_000;
 
+/** Redis is being rebuilt, or its steps are refused until it is. */
+const LEFT_MS = 5_000;
+
 /**
  * Takes a request whose id is known (or an unknown one) to its stored originals: result, book, fetch, store. Each part
- * is safe to repeat; a crash anywhere costs a read. Throws `Later` where fal is not done or a read failed.
+ * is safe to repeat; a crash anywhere costs a read. Throws `Later` where fal is not done, a read failed, or Redis refused
+ * a step and nobody else has the request in hand.
  */
 export function createCollect(deps: CollectDeps): (request: string, signal: AbortSignal) => Promise<void> {
   const { house, records, journal, store, clock } = deps;
 
   return async (request, signal) => {
+    await collect(request, signal);
+    // A job that comes while Redis is rebuilt finds no record yet, or steps that are refused. Whoever gives jobs at the end
+    // of the rebuild may see it still, and give none.
+    if (await records.needsHand(request, 'collect')) throw new Later(LEFT_MS, 'left where it was');
+  };
+
+  async function collect(request: string, signal: AbortSignal): Promise<void> {
     const record = await records.activate(request, 'collect');
     if (record === undefined) return;
     if (record.state === 'generated' || record.state === 'rendering') {
@@ -59,7 +70,7 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
       return;
     }
     await settle(record, work, requestId, signal);
-  };
+  }
 
   async function settle(
     record: RequestRecord,

@@ -29,7 +29,24 @@ async function oneRunning(workshop: Workshop, count: number) {
   return batch;
 }
 
-const ONE_SLOT = { fal: { slots: 1, latencyMs: 1_500 }, settings: { FAL_CONCURRENCY: '3' } } as const;
+/** Shorter than the start timeout of those that wait behind it. */
+const LONG_RUN_MS = 300_000;
+
+/** The run in fal's one slot lasts until it is let go: no time is long enough to act within it on a busy machine. */
+function oneSlot() {
+  let aheadMs = 0;
+  let latencyMs = LONG_RUN_MS;
+  return {
+    options: {
+      fal: { slots: 1, latencyMs: () => latencyMs, clock: () => Date.now() + aheadMs },
+      settings: { FAL_CONCURRENCY: '3' },
+    },
+    letGo() {
+      latencyMs = 30;
+      aheadMs = LONG_RUN_MS;
+    },
+  };
+}
 
 describe('cancel', () => {
   it('ends a batch of which nothing was sent, at once and without a worker, and is safe to repeat', async () => {
@@ -60,10 +77,12 @@ describe('cancel', () => {
   });
 
   it("drops what waits, takes back what waits in fal's queue, and keeps what runs there", async () => {
-    await using workshop = await openWorkshop(ONE_SLOT);
+    const slot = oneSlot();
+    await using workshop = await openWorkshop(slot.options);
     await using cli = await workshopCli(workshop);
     const batch = await oneRunning(workshop, 10);
     const { err } = await cli.run((context) => cancelCommand(context, batch, {}));
+    slot.letGo();
     expect(err).toContain("7 waiting requests dropped and 2 requests taken out of fal's queue");
     expect(await untilAtRest(workshop, batch)).toMatchObject({
       state: 'cancelled',
@@ -83,11 +102,13 @@ describe('cancel', () => {
     ] as const satisfies readonly Fault[];
     await Promise.all(
       faults.map(async (fault) => {
-        await using workshop = await openWorkshop(ONE_SLOT);
+        const slot = oneSlot();
+        await using workshop = await openWorkshop(slot.options);
         await using cli = await workshopCli(workshop);
         workshop.fal.faults.add(fault);
         const batch = await oneRunning(workshop, 5);
         await cli.run((context) => cancelCommand(context, batch, {}));
+        slot.letGo();
         expect(await untilAtRest(workshop, batch)).toMatchObject({ counts: { delivered: 3, cancelled: 2 } });
         await expectLedgerIsBook(workshop);
         await expectMoneyAtRest(workshop, batch);
@@ -96,7 +117,8 @@ describe('cancel', () => {
   });
 
   it('takes a request that somebody else cancelled at fal for one that may be charged', async () => {
-    await using workshop = await openWorkshop(ONE_SLOT);
+    const slot = oneSlot();
+    await using workshop = await openWorkshop(slot.options);
     const batch = await oneRunning(workshop, 3);
     const waiting = workshop.fal.book.entries().map(({ requestId }) => requestId);
     const put = async (id: string) =>
@@ -106,6 +128,7 @@ describe('cancel', () => {
       });
     const answers = await Promise.all(waiting.map(async (id) => (await put(id)).status));
     expect(answers.filter((status) => status === 200)).toHaveLength(2);
+    slot.letGo();
     const { counts, money } = await workshop.untilEnded(batch);
     expect(counts).toMatchObject({ failed: 2, cancelled: 0 });
     expect(money.spentUsd).toBe(0.06);

@@ -20,6 +20,8 @@ export interface RetryChoice {
 /** A failure, and what to try it again may cost. */
 export interface Retryable {
   readonly failure: Failure;
+  /** The round that its record is in: one that failed anew by the time of the step is not what was chosen. */
+  readonly round: number;
   /** Nothing is asked of fal: its originals exist. */
   readonly way: 'retry' | 'rerender';
   readonly minMicroUsd: MicroUsd;
@@ -56,12 +58,14 @@ export async function findRetryable(
       const { row, request } = await journal.planned(failure, signal);
       if (shots !== undefined && !shots.has(row.shot)) return undefined;
       // A failure may be on its way into the record, or be tried again already.
-      const state = (await records.read(requestKeyOf(failure)))?.state;
-      if (state !== undefined && state !== 'failed') return undefined;
+      const record = await records.read(requestKeyOf(failure));
+      if (record !== undefined && record.state !== 'failed') return undefined;
+      const { round } = record ?? failure;
       const stored = await made(row, signal);
       const missing = request.indices.filter((index) => !stored.has(index)).length;
-      if (missing === 0) return { failure, way: 'rerender', minMicroUsd: 0, maxMicroUsd: 0 };
-      return { failure, way: 'retry', ...priceOf(registry.get(row.model), row.input, row.prompt, missing) };
+      if (missing === 0) return { failure, round, way: 'rerender', minMicroUsd: 0, maxMicroUsd: 0 };
+      const price = priceOf(registry.get(row.model), row.input, row.prompt, missing);
+      return { failure, round, way: 'retry', ...price };
     },
     { concurrency: AT_ONCE, signal },
   );
@@ -86,8 +90,9 @@ const CHUNK = 500;
 
 /**
  * Tries failures of a batch again: each in a new round, and the batch is under way again, also where it had ended. The
- * store learns of it first. Resolves to how many; fewer than asked for where somebody was faster. Safe to repeat, also
- * where it broke off: what was not reached is still failed.
+ * store learns of it first. Resolves to how many; fewer than asked for where somebody was faster, or Redis was rebuilt
+ * meanwhile: a command that was stopped for long does not try a later failure again. Safe to repeat, also where it broke
+ * off: what was not reached is still failed.
  */
 export async function retryFailures(
   batch: string,
@@ -136,10 +141,10 @@ async function retryChunk(
   const calls: Record<'retry' | 'rerender', JobCall[]> = { retry: [], rerender: [] };
   await pMap(
     chunk,
-    async ({ failure, way }) => {
+    async ({ failure, round, way }) => {
       const request = requestKeyOf(failure);
-      await records.recallFailed(request, failure.round);
-      const outcome = await records.transition(way, { request });
+      await records.recallFailed(request, round);
+      const outcome = await records.transition(way, { request, round });
       if (outcome.code === 'ok') calls[way].push({ request, round: outcome.round, priority });
     },
     { concurrency: AT_ONCE },

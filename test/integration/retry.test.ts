@@ -3,6 +3,8 @@ import { cancelCommand } from '../../src/cli/cancel-command.ts';
 import { exportCommand } from '../../src/cli/export-command.ts';
 import { type RetryArguments, retryCommand } from '../../src/cli/retry-command.ts';
 import { pauseBatch } from '../../src/producer/batches.ts';
+import { findRetryable, retryFailures } from '../../src/producer/retry.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, failuresOf } from '../support/accounts.ts';
 import { openDesk } from '../support/desk.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
@@ -53,6 +55,32 @@ describe('retry', () => {
     const again = await retry(cli, batch);
     expect(again).toMatchObject({ result: 0, out: '' });
     expect(again.err).toContain(`${batch} has no failed request`);
+  });
+
+  it('that was stopped for long does not try a later failure of the same request again', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { batch, work } = await refused(workshop, 1, 2);
+    const { shop } = workshop;
+    const chosen = await findRetryable(
+      batch,
+      { code: undefined, shots: undefined },
+      { ...shop, made: async () => new Set(), registry: defaultRegistry() },
+      AbortSignal.timeout(10_000),
+    );
+    expect(chosen).toHaveLength(1);
+    await retry(cli, batch);
+    await workshop.untilEnded(batch);
+    await work[Symbol.asyncDispose]();
+    const add = shop.queues.add.bind(shop.queues);
+    const deps = { ...shop, add, restore: never, eventId: () => 'late', clock: Date.now };
+    expect(await retryFailures(batch, chosen, deps)).toBe(0);
+    expect(await workshop.status(batch)).toMatchObject({ state: 'done', counts: { failed: 1, planned: 0 } });
+    // A person who asks anew is heard, and a rebuild does not take the late word for one on the later failure.
+    await flush(workshop.redis);
+    await rebuild(workshop);
+    expect(await workshop.status(batch)).toMatchObject({ counts: { failed: 1, planned: 0 } });
+    expect(JSON.parse((await retry(cli, batch, { json: true })).out)).toMatchObject({ retried: 1 });
   });
 
   it('is pending in the export until it is known what came of it, and failed where it failed again', async () => {

@@ -1,20 +1,21 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Corrections } from '../shared/corrections.ts';
 import { UserError } from '../shared/errors.ts';
+import type { Logger } from '../shared/log.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import { madeOf } from '../shared/originals.ts';
 import { Settlements } from '../shared/records/settlements.ts';
 import { systemClock } from '../shared/time.ts';
-import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
+import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createAttach } from '../worker/reconcile/attach.ts';
 import { BILLING_DAYS, createBilling } from '../worker/reconcile/billing.ts';
 import { createCorrect } from '../worker/reconcile/correct.ts';
 import { createExplain } from '../worker/reconcile/explain.ts';
-import { createReconcile, type Reconciled } from '../worker/reconcile/reconcile.ts';
-import { settleCorrections } from '../worker/reconcile/settle.ts';
+import { createReconcile, type ReconcileDeps, type Reconciled } from '../worker/reconcile/reconcile.ts';
+import { type SettleDeps, settleCorrections } from '../worker/reconcile/settle.ts';
 import { type Context, cleaned, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { day } from './days.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
@@ -89,7 +90,14 @@ export async function reconcileCommand(context: Context, args: ReconcileArgument
     await shop.memory.open(context.signal);
     const agent = openFalSockets();
     try {
-      const reconciled = await reconcileOf(context, shop, stack, agent)(sinceMs, context.signal);
+      const log = openLog(context, configOf(context), { detail: 'quiet', secrets: stack.secrets });
+      const deps = reconcileDepsOf(shop, stack, {
+        http: createFalHttp({ agent, clock: systemClock }),
+        settlements: new Settlements({ redis: shop.redis, prefix: stack.prefix }),
+        clean: (text) => cleaned(context, text),
+        log,
+      });
+      const reconciled = await createReconcile(deps)(sinceMs, context.signal);
       const { ignored, undecided } = reconciled;
       if (ignored > 0)
         say(context, `note: ${count(ignored, 'charge')} of endpoints that no model here uses left out`);
@@ -107,21 +115,28 @@ export async function reconcileCommand(context: Context, args: ReconcileArgument
   });
 }
 
-function reconcileOf(context: Context, shop: Shop, stack: Stack, agent: ReturnType<typeof openFalSockets>) {
-  const { store, journal, records, batches, queues, redis } = shop;
-  const { fal, prefix, simulated } = stack;
+/** What a reconcile acts on, over an opened shop. */
+export function reconcileDepsOf(
+  shop: Shop,
+  { fal, simulated }: Pick<Stack, 'fal' | 'simulated'>,
+  by: {
+    readonly http: FalHttp;
+    readonly settlements: SettleDeps['settlements'];
+    readonly clean: (text: string) => string;
+    readonly log: Logger;
+  },
+): ReconcileDeps {
+  const { store, journal, records, batches, queues } = shop;
   if (fal.adminKey === undefined) throw noAdminKey();
   const clock = systemClock;
-  const log = openLog(context, configOf(context), { detail: 'quiet', secrets: stack.secrets });
-  const http = createFalHttp({ agent, clock });
   const registry = defaultRegistry();
-  const at = { http, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS };
-  const house = openHouse(shop, { clean: (text) => cleaned(context, text), log });
+  const at = { http: by.http, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS };
+  const house = openHouse(shop, by);
   const corrections = new Corrections({ store });
-  const settlements = new Settlements({ redis, prefix });
+  const { settlements } = by;
   const correct = createCorrect({ journal, corrections, house, simulated });
   const limits = { ...fal, postWindowMs: POST_WINDOW_MS };
-  return createReconcile({
+  return {
     // An admin key may read the history as well.
     billing: createBilling({ ...at, adminKey: fal.adminKey }),
     journal,
@@ -149,7 +164,7 @@ function reconcileOf(context: Context, shop: Shop, stack: Stack, agent: ReturnTy
       if ((await batches.read(batch))?.doneAtMs !== undefined) await shop.ended(batch);
     },
     clock,
-  });
+  };
 }
 
 function noAdminKey(): UserError {

@@ -140,8 +140,13 @@ function told(
 
 function decideDeps(context: Context, shop: Shop, { secrets }: Stack): DecideDeps {
   const log = openLog(context, configOf(context), { detail: 'quiet', secrets });
+  return decideDepsOf(shop, { clean: (text) => cleaned(context, text), log });
+}
+
+/** What a person's decision acts on, over an opened shop. */
+export function decideDepsOf(shop: Shop, by: Parameters<typeof openHouse>[1]): DecideDeps {
   return {
-    house: openHouse(shop, { clean: (text) => cleaned(context, text), log }),
+    house: openHouse(shop, by),
     records: shop.records,
     journal: shop.journal,
     queues: shop.queues,

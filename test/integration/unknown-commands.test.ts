@@ -238,3 +238,37 @@ describe('unknown absent', () => {
     await expectMoneyAtRest(workshop, batch);
   });
 });
+
+it('unknown absent that froze in the middle is no word on the next round, which did arrive', async () => {
+  await using workshop = await openWorkshop();
+  const { faults, book } = workshop.fal;
+  faults.add({ on: 'submit', kind: 'reset', times: 1 });
+  faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 1 });
+  faults.add({ on: 'list', kind: 'status', status: 500 });
+  const batch = await workshop.enqueueRows([{ id: 'tee', prompt: 'a tee' }]);
+  const request = `${batch}.0.0`;
+  await workshop.startWorker();
+  await workshop.untilStatus(batch, ({ counts }) => counts.unknown === 1);
+  const deps = decideDeps(workshop);
+  const { journal } = deps;
+  const frozen = {
+    ...deps,
+    eventId: () => 'frozen',
+    journal: {
+      readId: journal.readId.bind(journal),
+      readIntent: journal.readIntent.bind(journal),
+      outcomeOfRound: journal.outcomeOfRound.bind(journal),
+      async writeEvent(...args: Parameters<typeof journal.writeEvent>) {
+        await journal.writeEvent(...args);
+        expect(await absentUnknown(request, deps)).toMatchObject({ outcome: 'done' });
+        await workshop.untilStatus(
+          batch,
+          ({ counts }) => counts.unknown === 1 && book.entries().length === 1,
+        );
+      },
+    },
+  };
+
+  expect(await absentUnknown(request, frozen)).toEqual({ outcome: 'already', state: 'unknown' });
+  expect(book.entries()).toHaveLength(1);
+}, 60_000);

@@ -48,7 +48,7 @@ export async function adoptUnknown(request: string, requestId: string, deps: Dec
   if (owner !== undefined && !isSameRound(owner, { ...name, round })) throw taken(requestId);
   const event = { at: clock(), row: name.row, part: name.part, round };
   await journal.writeEvent(name.batch, { kind: 'adopt', ...event, requestId }, `1-${deps.eventId()}`);
-  const accepted = await house.step('accept', { request, takeId: requestId });
+  const accepted = await house.step('accept', { request, round, takeId: requestId });
   if (accepted.code === 'taken') throw taken(requestId);
   if (accepted.code !== 'ok') throw nothingToDecide(await recordOf(request, deps));
   await collect();
@@ -77,7 +77,8 @@ export async function absentUnknown(request: string, deps: DecideDeps): Promise<
   }
   const event = { at: clock(), row: name.row, part: name.part, round };
   await journal.writeEvent(name.batch, { kind: 'absent', ...event }, `1-${deps.eventId()}`);
-  const absent = await house.step('absent', { request });
+  // A command that was frozen here could meet a later round, whose own submit was lost and did arrive.
+  const absent = await house.step('absent', { request, round });
   if (absent.code === 'ok') {
     await house.give('generate', request, absent.round);
     return { outcome: 'done', state: 'planned' };

@@ -30,7 +30,10 @@ export async function pickCommand(
     const shots = await findShots(head, choice, { journal }, signal);
     const takes = await Takes.load({ store, journal, signal });
     const eventId = () => randomBytes(6).toString('hex');
-    const picked = await pickTake({ shots, take }, { store, takes, eventId, clock: systemClock, signal });
+    const picked = await pickTake(
+      { batch, shots, take },
+      { store, takes, journal, eventId, clock: systemClock, signal },
+    );
     for (const { shot, indices } of picked) {
       const what =
         indices.length === 0

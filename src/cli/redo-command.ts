@@ -106,9 +106,9 @@ async function newTake(
   const { store, journal } = shop;
   const head = await headToRedo(context, batch, choice.ids, args, shop);
   const found = await findShots(head, choice, { journal }, signal);
-  const shots = await deliveredShots(batch, found, { journal }, signal);
-  const ask: DeliveredAsk = { batch, shots, prompt: args.prompt };
   const takes = await Takes.load({ store, journal, signal });
+  const shots = await deliveredShots(head, found, { journal, takes }, signal);
+  const ask: DeliveredAsk = { batch, shots, prompt: args.prompt };
   await shop.memory.open(signal);
   const redo = await prepareRedo(ask, {
     ...shop,

@@ -1,6 +1,7 @@
 import { UserError } from '../shared/errors.ts';
+import type { Journal } from '../shared/journal.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
-import { type TakeRecord, type Takes, writeTake } from '../shared/takes.ts';
+import { isOfTake, type TakeRecord, type Takes, writeTake } from '../shared/takes.ts';
 import type { Clock } from '../shared/time.ts';
 import { laterThan } from './redo.ts';
 import type { ChosenShot } from './redo-shots.ts';
@@ -8,9 +9,17 @@ import type { ChosenShot } from './redo-shots.ts';
 export interface PickDeps {
   readonly store: Pick<ObjectStore, 'putOnce'>;
   readonly takes: Pick<Takes, 'recordsOf' | 'deliveredOf'>;
+  readonly journal: Pick<Journal, 'readDelivery'>;
   readonly eventId: () => string;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+}
+
+export interface PickAsk {
+  /** Whose shots they are. */
+  readonly batch: string;
+  readonly shots: readonly ChosenShot[];
+  readonly take: number;
 }
 
 /** Variants of a shot for which the take was picked; none where it counted already. */
@@ -28,12 +37,9 @@ interface Choice {
  * Makes a take that exists count again, at no cost. Without an index it speaks of all pictures of a shot that have
  * such a take. Rejects with a `UserError`, before anything is written, where a shot has no such take that is delivered.
  */
-export async function pickTake(
-  { shots, take }: { readonly shots: readonly ChosenShot[]; readonly take: number },
-  deps: PickDeps,
-): Promise<readonly Picked[]> {
+export async function pickTake({ batch, shots, take }: PickAsk, deps: PickDeps): Promise<readonly Picked[]> {
   const choices: Choice[] = [];
-  for (const shot of shots) choices.push(await chooseOf(shot, take, deps));
+  for (const shot of shots) choices.push(await chooseOf(batch, shot, take, deps));
   for (const { words } of choices) {
     for (const word of words) await writeTake(deps.store, word, deps.eventId(), deps.signal);
   }
@@ -43,7 +49,8 @@ export async function pickTake(
   }));
 }
 
-async function chooseOf(shot: ChosenShot, take: number, { takes, clock }: PickDeps): Promise<Choice> {
+async function chooseOf(batch: string, shot: ChosenShot, take: number, deps: PickDeps): Promise<Choice> {
+  const { takes, clock } = deps;
   const records = await takes.recordsOf(shot.row.shotKey);
   const at = laterThan(records, clock());
   const words: TakeRecord[] = [];
@@ -62,8 +69,32 @@ async function chooseOf(shot: ChosenShot, take: number, { takes, clock }: PickDe
     const changed = indices.filter((index) => newestOf(records, index)?.take !== take);
     if (changed.length > 0) words.push({ ...record, indices: changed, at });
   }
+  if (take === 0 && open.size > 0) {
+    const { shot: id, shotKey, recipe, row } = shot.row;
+    const indices = (await ownDelivered(batch, shot, deps)).filter((index) => open.has(index));
+    for (const index of indices) found.add(index);
+    if (indices.length > 0)
+      words.push({ shot: id, shotKey, recipe, indices, take, batch, row, takeKey: shotKey, at });
+  }
   if (found.size === 0) throw noSuchTake(shot, take, records);
   return { shot, words };
+}
+
+/**
+ * Of a take 0 that nothing is said of though another one was made: it failed its check, was made again, and then a person
+ * had it rendered again after all.
+ */
+async function ownDelivered(
+  batch: string,
+  { row }: ChosenShot,
+  { journal, signal }: PickDeps,
+): Promise<number[]> {
+  const indices: number[] = [];
+  for (const { part } of row.requests) {
+    const delivery = await journal.readDelivery({ batch, row: row.row, part }, signal);
+    for (const image of delivery?.images ?? []) if (isOfTake(image, row.shotKey)) indices.push(image.index);
+  }
+  return indices;
 }
 
 function newestOf(records: readonly TakeRecord[], index: number): TakeRecord | undefined {
@@ -79,7 +110,16 @@ function noSuchTake({ row, indices }: ChosenShot, take: number, records: readonl
       `Take ${take} of ${row.shot} is not delivered: see shotlist status ${batch}.`,
     );
   }
-  const known = [...new Set([0, ...of.map((record) => record.take)])].sort((a, b) => a - b);
-  const has = known.length === 1 ? 'it has only take 0' : `it has the takes ${known.join(', ')}`;
+  if (take === 0) {
+    return new UserError(
+      'take_not_delivered',
+      `Take 0 of ${row.shot} is not delivered: it failed its check, and another one was made.`,
+    );
+  }
+  const untouched = indices.some((index) => newestOf(records, index) === undefined);
+  const known = [...new Set([...(untouched ? [0] : []), ...of.map((record) => record.take)])].sort(
+    (a, b) => a - b,
+  );
+  const has = known.length === 1 ? `it has only take ${known[0]}` : `it has the takes ${known.join(', ')}`;
   return new UserError('no_such_take', `There is no take ${take} of ${row.shot}: ${has}.`);
 }

@@ -2,9 +2,12 @@ import { pMapIterable } from 'p-map';
 import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Head } from '../shared/journal-objects.ts';
+import { madeAnew } from '../shared/manifest/manifest-takes.ts';
 import type { DeliveredImage } from '../shared/media.ts';
 import { nearest } from '../shared/nearest.ts';
 import type { PlanRow } from '../shared/plan-row.ts';
+import { isMadeAgain } from '../shared/regeneration.ts';
+import type { Takes } from '../shared/takes.ts';
 
 /** Pictures of one shot that a person speaks of, or that failed a check. */
 export interface ChosenShot {
@@ -73,20 +76,35 @@ function unknownShots(batch: string, missing: readonly string[], others: readonl
   return new UserError('unknown_shot', `Batch ${batch} has no shot ${missing.join(', ')}: ${hint}`);
 }
 
-/** Rejects with a `UserError` where one of the pictures is not delivered. */
+export interface DeliveredDeps {
+  readonly journal: Pick<Journal, 'readDelivery' | 'failures'>;
+  readonly takes: Pick<Takes, 'has' | 'countingOf'>;
+}
+
+/**
+ * As the manifest shows them: a picture that failed a check and was made again is the take that was delivered for it.
+ * Rejects with a `UserError` where one of the pictures is not delivered.
+ */
 export async function deliveredShots(
-  batch: string,
+  head: Pick<Head, 'batch' | 'regenerate'>,
   shots: readonly ChosenShot[],
-  { journal }: { readonly journal: Pick<Journal, 'readDelivery'> },
+  { journal, takes }: DeliveredDeps,
   signal: AbortSignal,
 ): Promise<readonly DeliveredShot[]> {
+  const { batch } = head;
+  const failures = head.regenerate === undefined ? undefined : await journal.failures(batch, signal);
   const delivered: DeliveredShot[] = [];
   for (const { row, indices } of shots) {
     const wanted = row.requests.filter((request) => request.indices.some((index) => indices.includes(index)));
     const images: DeliveredImage[] = [];
-    for (const { part } of wanted) {
+    for (const { part, indices: all } of wanted) {
       const delivery = await journal.readDelivery({ batch, row: row.row, part }, signal);
-      images.push(...(delivery?.images ?? []).filter(({ index }) => indices.includes(index)));
+      const failure = delivery === undefined ? failures?.get(`${row.row}.${part}`) : undefined;
+      const again =
+        failure !== undefined && isMadeAgain(head, failure.code)
+          ? await madeAnew(row, all, takes)
+          : undefined;
+      images.push(...(delivery?.images ?? again ?? []).filter(({ index }) => indices.includes(index)));
     }
     const missing = indices.filter((index) => !images.some((image) => image.index === index));
     if (missing.length > 0) throw notDelivered(batch, row, missing);

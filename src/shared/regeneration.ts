@@ -8,6 +8,11 @@ export const MAX_REGENERATIONS = 5;
 /** What another picture of the same words may pass: fal has delivered, and the picture is not as it was asked for. */
 export const CHECK_FAILURES: ReadonlySet<string> = new Set(['failed_check', 'wrong_size', 'no_alpha']);
 
+/** Whether a batch has such failures made again, so that a delivered take stands for them. */
+export function isMadeAgain({ regenerate }: Pick<Head, 'regenerate'>, code: string): boolean {
+  return regenerate !== undefined && CHECK_FAILURES.has(code);
+}
+
 /** The batch that a person queued: its regenerations carry its id. */
 export function rootOf({ batch, round, redoOf }: Pick<Head, 'batch' | 'round' | 'redoOf'>): string {
   return round === undefined || redoOf === undefined ? batch : redoOf;

@@ -4,6 +4,7 @@ import { EXIT } from '../../src/cli/context.ts';
 import { exportCommand } from '../../src/cli/export-command.ts';
 import { leftOfEnding } from '../../src/cli/follow-ending.ts';
 import { ledgerCommand } from '../../src/cli/ledger-command.ts';
+import { redoCommand } from '../../src/cli/redo-command.ts';
 import { createRegenerate } from '../../src/cli/regenerating.ts';
 import { retryCommand } from '../../src/cli/retry-command.ts';
 import { statusCommand } from '../../src/cli/status-command.ts';
@@ -148,6 +149,52 @@ describe('--regenerate', () => {
     for (const batch of ['spring', 'spring.again1', 'spring.again2']) await untilOver(workshop, batch);
     expect(receiver.received).toHaveLength(1);
     expect((await inBucket(workshop, 'spring'))[1]).toMatchObject({ images: [{ take: 2 }] });
+  });
+
+  it('makes pictures that a person can redo and pick as any that the batch delivered itself', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const { shop } = workshop;
+    const tee = async () => (await exported(cli, 'spring'))[1];
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', times: 1, ...of('a tee') });
+    await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 1 });
+    await workshop.startWorker();
+    await untilOver(workshop, 'spring');
+    await untilOver(workshop, 'spring.again1');
+    const pick = (take: number) =>
+      cli.run((context) => redoCommand(context, 'spring', { shot: 'tee', pick: take }));
+    expect((await pick(1)).err).toContain('tee: take 1 counts already');
+    await expect(pick(0)).rejects.toThrow('Take 0 of tee is not delivered: it failed its check');
+    await expect(pick(3)).rejects.toThrow('There is no take 3 of tee: it has only take 1.');
+
+    const again = await cli.run((context) => redoCommand(context, 'spring', { shot: 'tee', json: true }));
+    expect(JSON.parse(again.out)).toMatchObject({ redoOf: 'spring', take: 2, images: 1 });
+    await untilOver(workshop, JSON.parse(again.out).batch);
+    expect(await tee()).toMatchObject({ status: 'delivered', images: [{ take: 2 }] });
+    await pick(1);
+    expect(await tee()).toMatchObject({ status: 'delivered', images: [{ take: 1 }] });
+    expect(charged(workshop)).toHaveLength(4);
+
+    // As if a person had changed the recipe and had the first one rendered again.
+    const name = { row: 1, part: 0 };
+    const made = await shop.journal.readDelivery({ batch: 'spring.again1', row: 0, part: 0 });
+    const { row } = await shop.journal.planned({ batch: 'spring', ...name });
+    const images = (made?.images ?? []).map((image) => ({
+      ...image,
+      original: { ...image.original, key: `${objectKeys.originals(row.shotKey)}0.png` },
+    }));
+    await shop.journal.writeDelivery({
+      batch: 'spring',
+      ...name,
+      at: Date.now(),
+      costMicroUsd: 20_000,
+      images,
+    });
+    expect((await pick(0)).err).toContain('tee: take 0 counts for picture 0');
+    const first = await tee();
+    expect(first).toMatchObject({ status: 'delivered', images: [{ index: 0 }] });
+    expect(first?.images[0]).not.toHaveProperty('take');
+    await expectLedgerIsBook(workshop);
   });
 
   it('goes on round by round, at most so often, and leaves failed what fails still', async () => {

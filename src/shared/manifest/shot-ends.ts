@@ -5,7 +5,7 @@ import { requestKeyOf } from '../keys.ts';
 import type { PlannedRequest, PlanRow } from '../plan-row.ts';
 import { planRows } from '../plan-rows.ts';
 import { retriedRounds } from '../rebuild/derive.ts';
-import { CHECK_FAILURES } from '../regeneration.ts';
+import { isMadeAgain } from '../regeneration.ts';
 import type { Takes } from '../takes.ts';
 import type { RequestEnd } from './manifest.ts';
 import { madeAnew, withTakes } from './manifest-takes.ts';
@@ -53,7 +53,7 @@ export async function* shotEnds(
     const failure = failures.get(member);
     if (failure === undefined) return await standing(requestKeyOf(name));
     const failed = { status: 'failed' as const, code: failure.code, message: failure.message };
-    if (head.regenerate !== undefined && CHECK_FAILURES.has(failure.code)) {
+    if (isMadeAgain(head, failure.code)) {
       const images = await madeAnew(row, indices, takes);
       if (images !== undefined) return { status: 'delivered', images };
     }

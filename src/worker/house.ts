@@ -86,13 +86,13 @@ export function createHouse(deps: HouseDeps): House {
       if (outcome.code === 'lost') await this.stop(REDIS_LOST);
       if (outcome.code === 'ok' && outcome.over === true) {
         // Nothing was sent, and nothing will be: its batch was cancelled meanwhile.
-        await this.step(
-          'cancel',
-          // Of the round that it came back to.
-          step.epoch === undefined
-            ? { request: step.request }
-            : { request: step.request, epoch: step.epoch, round: outcome.round },
-        );
+        const { request, epoch } = step;
+        // Of the round that it came back to.
+        await this.step('cancel', {
+          request,
+          ...(epoch === undefined ? {} : { epoch }),
+          round: outcome.round,
+        });
         return { code: 'state', state: 'cancelled' };
       }
       if (outcome.code === 'held') {

@@ -69,7 +69,7 @@ export function createAttach(deps: AttachDeps): Attach {
     if (intentAtMs === undefined || sentAtMs < intentAtMs - SKEW_MS) return 'no';
     const isProof = clock() > provenFrom(intentAtMs, deps);
     if (!isProof && (await records.hasLaterRivals(inputHash, intentAtMs))) return 'wait';
-    const accepted = await house.step('accept', { request, takeId: requestId });
+    const accepted = await house.step('accept', { request, round, takeId: requestId });
     if (accepted.code !== 'ok') return 'no';
     await collect(request, round, name.batch);
     return 'attached';

@@ -6,7 +6,8 @@ import { toUsd } from '../shared/money.ts';
 import type { PlannedList } from './plan-list.ts';
 
 /** What is said of a list beside its totals. */
-export interface PlanFacts extends Pick<PlannedList, 'sync' | 'covered' | 'fit' | 'regenerate'> {
+export interface PlanFacts
+  extends Pick<PlannedList, 'sync' | 'covered' | 'fit' | 'regenerate' | 'paidAlready'> {
   readonly finish: Finish | undefined;
 }
 
@@ -14,7 +15,7 @@ export interface PlanFacts extends Pick<PlannedList, 'sync' | 'covered' | 'fit' 
 export function planJson(
   batch: string,
   totals: PlanTotals,
-  { sync, covered, finish, fit, regenerate }: PlanFacts,
+  { sync, covered, finish, fit, regenerate, paidAlready }: PlanFacts,
 ) {
   const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
   return {
@@ -36,6 +37,9 @@ export function planJson(
     ...(regenerate === undefined
       ? {}
       : { regenerate: { times: regenerate.times, maxUsd: toUsd(regenerate.maxMicroUsd) } }),
+    ...(paidAlready === undefined
+      ? {}
+      : { paidAlready: { requests: paidAlready.requests, usd: toUsd(paidAlready.costMicroUsd) } }),
   };
 }
 

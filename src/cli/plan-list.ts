@@ -8,6 +8,7 @@ import { Fit, type FitResult } from '../producer/fit.ts';
 import { listName, readList } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
 import { createNameJudge } from '../producer/name-judge.ts';
+import { PaidAlready } from '../producer/paid-already.ts';
 import { type Plan, planList } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { PlanWriterDeps } from '../producer/plan-writer.ts';
@@ -18,13 +19,16 @@ import { catalogOf } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { Journal } from '../shared/journal.ts';
+import { inputHashOf } from '../shared/keys.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import type { OwnRecipe } from '../shared/stored-recipes.ts';
 import { createTakesOfPlan, Takes } from '../shared/takes.ts';
 import { systemClock } from '../shared/time.ts';
+import { inputOf } from '../worker/generate/input.ts';
 import { type Context, openLog, say } from './context.ts';
+import { freeCharges } from './free-charges.ts';
 import { type ListArguments, listOptionsOf } from './list-arguments.ts';
 import { sourceOf, templateOf } from './list-source.ts';
 import { chooseRecipes } from './recipe-choice.ts';
@@ -51,6 +55,8 @@ export interface PlannedList {
   readonly fit: FitResult | undefined;
   /** undefined without `--regenerate`. */
   readonly regenerate: RegenerateCosts | undefined;
+  /** What fal has charged already for nobody; undefined where the list wants none of it. */
+  readonly paidAlready: ReturnType<PaidAlready['totals']>;
   /** The first prompts, as they are sent. */
   readonly samples: readonly Pick<Shot, 'id' | 'prompt'>[];
   readonly proof: ChosenProof | undefined;
@@ -92,6 +98,11 @@ export async function planFromArguments(
         });
   const costs = new RowCosts();
   const kinds = new RequestKinds();
+  const paidAlready = new PaidAlready({
+    charges: await freeCharges(store, systemClock(), signal),
+    inputHash: ({ shot: { model, prompt }, input }, numImages) =>
+      inputHashOf(model.endpoint, inputOf({ row: { prompt, input }, model }, numImages)),
+  });
   const onceMore = args.regenerate === undefined ? undefined : new OnceMore();
   const samples: Pick<Shot, 'id' | 'prompt'>[] = [];
   const sync =
@@ -118,6 +129,7 @@ export async function planFromArguments(
       costs.add(requests);
       kinds.add(row);
       onceMore?.add(row);
+      paidAlready.add(row);
       if (samples.length < SAMPLES) samples.push({ id: shot.id, prompt: shot.prompt });
       await fit?.add(row);
     },
@@ -138,6 +150,7 @@ export async function planFromArguments(
       kinds: kinds.kinds(),
       fit: await fit?.result(),
       regenerate: args.regenerate === undefined ? undefined : onceMore?.times(args.regenerate, args.cap),
+      paidAlready: paidAlready.totals(),
       samples,
     };
   } catch (error) {

@@ -9,7 +9,7 @@ import { duration } from './progress.ts';
 
 /** What a person should know before the money is spent, one line each: `--dry-run`, `enqueue` and `run` say the same. */
 export function reportLines(
-  { sync, covered, finish, regenerate }: PlanFacts,
+  { sync, covered, finish, regenerate, paidAlready }: PlanFacts,
   rows: number,
   {
     args,
@@ -20,6 +20,7 @@ export function reportLines(
   if (sync !== undefined) lines.push(syncSentence(sync, args));
   if (covered !== undefined) lines.push(coveredSentence(covered, rows));
   if (regenerate !== undefined) lines.push(regenerateSentence(regenerate, args));
+  if (paidAlready !== undefined) lines.push(paidAlreadySentence(paidAlready));
   if (finish !== undefined) lines.push(finishSentence(finish, bindsOf(finish, covered, rows), config));
   return lines;
 }
@@ -68,6 +69,11 @@ function regenerateSentence(
       ? '; --cap would bound the whole'
       : `, and the whole stays within --cap ${formatUsd(cap)}`;
   return `--regenerate ${times}: at most ${count(times, 'more request')} for each picture that fails a check, ${formatUsd(maxMicroUsd)} more at most if all of them do${within}`;
+}
+
+/** What would be paid for again, and the way not to. */
+function paidAlreadySentence({ requests, costMicroUsd }: NonNullable<PlanFacts['paidAlready']>): string {
+  return `note: fal has charged ${formatUsd(costMicroUsd)} already for what ${count(requests, 'request')} of it would ask for, and nobody has these pictures: to take them and not pay again, shotlist pause, enqueue the list, shotlist reconcile, shotlist resume`;
 }
 
 const LEARNED = {

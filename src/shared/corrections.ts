@@ -24,7 +24,12 @@ const adjustment = ledgerEntry.extend({
 export type Adjustment = z.infer<typeof adjustment>;
 
 /** Its batch and shot are empty. */
-const orphan = ledgerEntry.extend({ day: z.string(), endpoint: z.string() });
+const orphan = ledgerEntry.extend({
+  day: z.string(),
+  endpoint: z.string(),
+  /** Of what was asked for; undefined where fal's list did not show it. */
+  inputHash: z.string().optional(),
+});
 export type Orphan = z.infer<typeof orphan>;
 
 /** The batch of what belongs to none. */
@@ -77,9 +82,10 @@ export class Corrections {
     return await this.#once(objectKeys.orphan(value.requestId), value, signal);
   }
 
-  /** All of them, in no order of time: there are few. */
-  async *orphans(signal?: AbortSignal): AsyncGenerator<OrphanKey> {
+  /** All of them, or those written since then, in no order of time: there are few. */
+  async *orphans(signal?: AbortSignal, writtenSinceMs = 0): AsyncGenerator<OrphanKey> {
     for await (const { key, lastModifiedMs } of this.#store.list(objectKeys.orphans, optional(signal))) {
+      if (lastModifiedMs < writtenSinceMs) continue;
       const found = await readListedJson(this.#store, key, orphan, signal);
       yield {
         key,

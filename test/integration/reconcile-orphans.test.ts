@@ -1,7 +1,11 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { costsCommand } from '../../src/cli/costs-command.ts';
+import { enqueueCommand } from '../../src/cli/enqueue-command.ts';
 import { ledgerCommand } from '../../src/cli/ledger-command.ts';
 import { reconcileCommand, since } from '../../src/cli/reconcile-command.ts';
+import { pauseCommand } from '../../src/cli/resume-command.ts';
 import type { FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
 import { dayOf } from '../../src/shared/time.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
@@ -123,6 +127,25 @@ describe('an orphan that a later list wants', () => {
     expect(workshop.fal.book.entries()).toHaveLength(1);
     expect(await reconcile(cli, '7d')).toMatchObject(NOTHING);
     await expectMoneyAtRest(workshop, batch);
+  });
+
+  it('is told of by whoever queues such a list, until a request has it, so that a person may wait', async () => {
+    await using one = await opened();
+    const { cli } = one;
+    const requestId = await orphan(one, TEE_INPUT);
+    const path = join(cli.path, 'tees.csv');
+    await writeFile(path, 'id,prompt\ntee,a tee\nshirt,a tee\nhat,a hat\n');
+    const queue = (more: { dryRun?: true; batch?: string } = {}) =>
+      cli.run((context) =>
+        enqueueCommand(context, path, { priority: 1_000, recipe: 'original', json: true, ...more }),
+      );
+    const dry = await queue({ dryRun: true });
+    expect(JSON.parse(dry.out)).toMatchObject({ requests: 3, paidAlready: { requests: 1, usd: 0.02 } });
+    await cli.run((context) => pauseCommand(context, undefined, {}));
+    const queued = await queue();
+    expect(queued.err).toContain('fal has charged $0.02 already for what 1 request of it would ask for');
+    expect((await reconcile(cli)).attached).toEqual([{ requestId, shot: 'tee' }]);
+    expect(JSON.parse((await queue({ dryRun: true, batch: 'again' })).out)).not.toHaveProperty('paidAlready');
   });
 
   it('goes to one of two that want it, and the other one is made', async () => {

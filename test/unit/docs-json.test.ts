@@ -70,7 +70,8 @@ describe('docs/json.md', () => {
     };
     const finish = { seconds: 225, binds: 'slots' as const, learned: 'none' as const };
     const regenerate = { times: 2, maxMicroUsd: 2_140_000 };
-    const facts = { sync, covered, finish, fit, regenerate };
+    const paidAlready = { requests: 1, costMicroUsd: 50_000 };
+    const facts = { sync, covered, finish, fit, regenerate, paidAlready };
     const printed = planJson('catalog-bc6d54ef', totals, facts);
     expect(plan).toEqual(printed);
     expect(shapeOf(plan)).toEqual(shapeOf(printed));

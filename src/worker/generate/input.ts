@@ -3,7 +3,10 @@ import type { Work } from '../house.ts';
 import type { FalInput } from './fal.ts';
 
 /** Exactly what is POSTed, and what fal's history shows as `json_input`. */
-export function inputOf({ row, model }: Pick<Work, 'row' | 'model'>, numImages: number): FalInput {
+export function inputOf(
+  { row, model }: { readonly row: Pick<Work['row'], 'prompt' | 'input'>; readonly model: Work['model'] },
+  numImages: number,
+): FalInput {
   return { [model.prompt.input]: row.prompt, ...row.input, [model.images.input]: numImages };
 }
 

@@ -137,6 +137,7 @@ export function createExplain(deps: ExplainDeps) {
           model: deps.modelOf(charge.endpoint),
           input: entry?.input,
           images: entry?.output?.images.length ?? 0,
+          inputHash: hash,
         };
         const wrote = await corrections.writeOrphan(orphanOf(charge, told, deps), signal);
         if (wrote === 'created') orphans.push({ requestId, costMicroUsd });

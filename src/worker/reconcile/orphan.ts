@@ -5,7 +5,12 @@ import type { BookEvent } from './billing.ts';
 /** An orphan's object, from fal's words alone. */
 export function orphanOf(
   { requestId, endpoint, atMs, costMicroUsd }: BookEvent,
-  known: { readonly model: string; readonly input: unknown; readonly images: number },
+  known: {
+    readonly model: string;
+    readonly input: unknown;
+    readonly images: number;
+    readonly inputHash: string | undefined;
+  },
   { simulated }: { readonly simulated: boolean },
 ): Orphan {
   const input = new Map(
@@ -31,5 +36,6 @@ export function orphanOf(
     ...(simulated ? { simulated } : {}),
     day: dayOf(atMs),
     endpoint,
+    ...(known.inputHash === undefined ? {} : { inputHash: known.inputHash }),
   };
 }

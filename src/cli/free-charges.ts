@@ -1,0 +1,26 @@
+import type { FreeCharge } from '../producer/paid-already.ts';
+import { Corrections } from '../shared/corrections.ts';
+import { Journal } from '../shared/journal.ts';
+import type { ObjectStore } from '../shared/object-store.ts';
+
+/** As far back as `reconcile` looks by itself; fal keeps pictures for days, not longer. */
+const LOOK_BACK_MS = 7 * 86_400_000;
+
+/** Orphans of fal's bill that show pictures and that no request has taken yet: what `reconcile` may still attach. */
+export async function freeCharges(
+  store: ObjectStore | undefined,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<FreeCharge[]> {
+  if (store === undefined) return [];
+  const journal = new Journal({ store });
+  const sinceMs = nowMs - LOOK_BACK_MS;
+  const found: FreeCharge[] = [];
+  for await (const { orphan } of new Corrections({ store }).orphans(signal, sinceMs)) {
+    const { inputHash, costMicroUsd, numImages, ts, requestId } = orphan;
+    if (inputHash === undefined || numImages === 0 || Date.parse(ts) < sinceMs) continue;
+    if ((await journal.readId(requestId, signal)) !== undefined) continue;
+    found.push({ inputHash, costMicroUsd });
+  }
+  return found;
+}

@@ -1,6 +1,6 @@
 import type { Attendance } from '../shared/attendance.ts';
 import { forecastOf } from '../shared/forecast.ts';
-import { heldBackBy, type Surroundings } from '../shared/hold-back.ts';
+import { heldBackBy, type Surroundings, stillStruckOff } from '../shared/hold-back.ts';
 import type { Queues } from '../shared/queues.ts';
 import { readStatus, type StatusDeps } from '../shared/read-status.ts';
 import { statusOf } from '../shared/status.ts';
@@ -34,10 +34,16 @@ export function createLook(deps: PictureDeps): (batch: string) => Promise<Pictur
     const view = await deps.batches.read(batch);
     if (view === undefined) {
       const status = await readStatus(deps, batch);
-      return status === undefined ? undefined : { status, forecast: undefined, heldBack: undefined };
+      return status === undefined
+        ? undefined
+        : { status, forecast: undefined, heldBack: undefined, toStrikeOff: 0 };
     }
     const now = systemClock();
     const status = statusOf(view, await deps.batches.stopped(), now);
-    return { status, forecast: forecastOf(view, now), heldBack: heldBackBy(status, await around()) };
+    // The status counts them as cancelled from the word on; the batch ends when their records say so, too.
+    const toStrikeOff = view.word === 'cancelled' ? view.counts.planned + view.counts.held : 0;
+    const surrounding = await around();
+    const heldBack = heldBackBy(status, surrounding) ?? stillStruckOff(toStrikeOff, surrounding.workers);
+    return { status, forecast: forecastOf(view, now), heldBack, toStrikeOff };
   };
 }

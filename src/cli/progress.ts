@@ -11,6 +11,8 @@ export interface Picture {
   readonly forecast: Forecast | undefined;
   /** What holds it back: one clause. */
   readonly heldBack: string | undefined;
+  /** Of a cancelled batch: requests that were dropped, and whose records do not say so yet. */
+  readonly toStrikeOff: number;
 }
 
 /** Shows how far a batch is: a live block on a terminal, a line at each change elsewhere. */
@@ -60,7 +62,8 @@ function openLines(stderr: NodeJS.WriteStream, clock: () => number): Progress {
       const { total, ended } = sizeOf(picture.status);
       const line = lineOf(picture);
       const now = clock();
-      if (line === last || (now - lastAtMs < LINE_EVERY_MS && ended < total)) return;
+      const isOver = ended === total && picture.toStrikeOff === 0;
+      if (line === last || (now - lastAtMs < LINE_EVERY_MS && !isOver)) return;
       last = line;
       lastAtMs = now;
       stderr.write(`${line}\n`);

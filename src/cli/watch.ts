@@ -6,7 +6,7 @@ import type { BatchStatus } from '../shared/status.ts';
 import { sleep, systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit } from './context.ts';
 import { createLook, type PictureDeps } from './picture.ts';
-import { openProgress } from './progress.ts';
+import { openProgress, type Picture } from './progress.ts';
 
 export interface WatchDeps extends PictureDeps {
   readonly journal: Journal;
@@ -41,7 +41,7 @@ export async function followBatch(
         throw new UserError('unknown_batch', `There is no batch ${batch}; shotlist status lists them.`);
       progress.show(picture);
       const { status } = picture;
-      const exit = exitOf(status);
+      const exit = exitOf(picture);
       if (exit !== undefined) return { status, exit };
       if (lost?.aborted === true) throw lost.reason;
       if (context.signal.aborted) return { status, exit: EXIT.interrupted };
@@ -70,9 +70,10 @@ export async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | und
 }
 
 /** undefined while something moves by itself. */
-function exitOf({ state, counts }: BatchStatus): Exit | undefined {
-  // What was at fal when its batch was cancelled is finished and kept.
-  if (state === 'cancelled' && unfinished(counts) > 0) return undefined;
+function exitOf({ status: { state, counts }, toStrikeOff }: Picture): Exit | undefined {
+  // What was at fal when its batch was cancelled is finished and kept; what waited is struck off, and only then does the
+  // batch have its end, with its summary and manifest.
+  if (state === 'cancelled' && unfinished(counts) + toStrikeOff > 0) return undefined;
   if (state === 'done' || state === 'cancelled') return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
   const moving = counts.submitting + counts.submitted + counts.generated + counts.rendering;
   return state === 'held' && moving === 0 ? EXIT.held : undefined;

@@ -38,6 +38,15 @@ export function heldBackBy(
   return undefined;
 }
 
+/** Pure: the same of a cancelled batch, of whose dropped requests so many still have to be struck off. */
+export function stillStruckOff(requests: number, workers: Surroundings['workers']): string | undefined {
+  if (requests === 0) return undefined;
+  const what = `${requests.toLocaleString('en')} dropped requests that are still to be struck off`;
+  return (workers.get('collect') ?? 0) > 0
+    ? what
+    : `${what}, and no worker of role collect is running: start one with shotlist worker`;
+}
+
 /** Somebody who waits for work that nobody does must be told so. */
 function missingRole(
   counts: BatchStatus['counts'],

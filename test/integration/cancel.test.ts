@@ -161,6 +161,21 @@ describe('cancel', () => {
     await expectMoneyAtRest(workshop, batch);
   });
 
+  it('is watched until all that was dropped is struck off, and the batch has its end', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    const batch = await workshop.enqueueRows(shots(30));
+    // As of a large batch, most of which the command leaves to the workers.
+    await workshop.shop.batches.setWord(batch, 'cancelled');
+    const watched = cli.run((context) => statusCommand(context, batch, { watch: true }));
+    await workshop.startWorker();
+    expect((await watched).result).toBe(0);
+    expect(await workshop.shop.batches.read(batch)).toMatchObject({
+      doneAtMs: expect.any(Number),
+      counts: { planned: 0, cancelled: 30 },
+    });
+  });
+
   it('refuses a batch that is not there with its nearest name', async () => {
     await using workshop = await openWorkshop();
     await using cli = await workshopCli(workshop);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { heldBackBy, type Surroundings } from '../../src/shared/hold-back.ts';
+import { heldBackBy, type Surroundings, stillStruckOff } from '../../src/shared/hold-back.ts';
 import type { BatchStatus } from '../../src/shared/status.ts';
 
 const NONE = {
@@ -118,5 +118,17 @@ describe('what holds a batch back', () => {
     ],
   ])('is %s', (_name, of, surroundings, expected) => {
     expect(heldBackBy(of, surroundings)).toBe(expected);
+  });
+});
+
+describe('what keeps a cancelled batch from its end', () => {
+  it('is what was dropped and still has to be struck off, and whoever is missing for it', () => {
+    expect(stillStruckOff(0, new Map())).toBeUndefined();
+    expect(stillStruckOff(1_200, new Map([['collect', 1]]))).toBe(
+      '1,200 dropped requests that are still to be struck off',
+    );
+    expect(stillStruckOff(1_200, new Map([['generate', 1]]))).toContain(
+      'no worker of role collect is running',
+    );
   });
 });

@@ -34,6 +34,7 @@ function picture(more: Partial<Picture['status']> = {}, heldBack?: string): Pict
       waitingSeconds: undefined,
     },
     heldBack,
+    toStrikeOff: 0,
   };
 }
 
@@ -89,9 +90,9 @@ describe('the progress of a batch', () => {
       rendering: 0,
       delivered: 790,
     };
-    expect(lineOf({ status: { ...status, counts }, forecast: undefined, heldBack: undefined })).toBe(
-      '790/790 requests | $15.80 spent | done',
-    );
+    expect(
+      lineOf({ status: { ...status, counts }, forecast: undefined, heldBack: undefined, toStrikeOff: 0 }),
+    ).toBe('790/790 requests | $15.80 spent | done');
   });
 
   it('says a change at most every two seconds elsewhere than on a terminal, and the same thing once', async () => {

@@ -1,16 +1,20 @@
 /**
  * What the checks of a picture measure on photographs and on defects drawn on them: where the thresholds of
- * src/worker/render/checks.ts come from. `--photos FOLDER` takes the photographs from another place than Debian's.
+ * src/worker/render/checks.ts and near-duplicates.ts come from. `--photos FOLDER` takes the photographs from another place than Debian's.
  */
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { parseRecipe } from '../src/shared/recipes.ts';
 import { findingsOf } from '../src/worker/render/checks.ts';
+import { lookOf, quartersOf } from '../src/worker/render/look.ts';
 import { MEASURED_SIDE, measure } from '../src/worker/render/measures.ts';
+import { NEARLY } from '../src/worker/render/near-duplicates.ts';
 import { decode, smallOf } from '../src/worker/render/pixels.ts';
 import { photographs } from './support/photographs.ts';
 
 const PICTURES = 40;
+/** The squares are cut out of so many, in turn. */
+const PHOTOGRAPHS = 12;
 const SIDE = 1_024;
 const { checks } = parseRecipe('x', '{"description":"x","metadata":"strip","renditions":[]}', 'x');
 
@@ -71,4 +75,90 @@ for (const [name, draw] of CASES) {
   process.stdout.write(
     `${name}: spread ${range(sorted(({ spread }) => spread))}, purity ${range(sorted(({ purity }) => purity))}, fill ${range(sorted(({ fill }) => fill))}; found: ${says === '' ? 'nothing' : says}\n`,
   );
+}
+
+const CHANGES: readonly (readonly [string, Draw])[] = [
+  ['saved as a jpeg of quality 40', (photo) => sharp(photo).jpeg({ quality: 40 }).toBuffer()],
+  [
+    'half as large',
+    (photo) =>
+      sharp(photo)
+        .resize(SIDE / 2)
+        .png()
+        .toBuffer(),
+  ],
+  ['with noise', withNoise],
+  ['1 % cut off each side', (photo) => cut(photo, 0.01)],
+  ['2 % cut off each side', (photo) => cut(photo, 0.02)],
+  ['5 % cut off each side', (photo) => cut(photo, 0.05)],
+  ['10 % brighter', (photo) => sharp(photo).modulate({ brightness: 1.1 }).png().toBuffer()],
+  ['other colours', (photo) => sharp(photo).modulate({ hue: 120 }).png().toBuffer()],
+  ['mirrored', (photo) => sharp(photo).flop().png().toBuffer()],
+];
+
+async function withNoise(photo: Buffer): Promise<Buffer> {
+  const noise = { type: 'gaussian' as const, mean: 128, sigma: 12 };
+  const grain = sharp({ create: { width: SIDE, height: SIDE, channels: 3, background: '#808080', noise } });
+  const input = await grain.png().toBuffer();
+  return await sharp(photo)
+    .composite([{ input, blend: 'soft-light' }])
+    .png()
+    .toBuffer();
+}
+
+async function cut(photo: Buffer, share: number): Promise<Buffer> {
+  const left = Math.round(SIDE * share);
+  const side = SIDE - 2 * left;
+  return await sharp(photo)
+    .extract({ left, top: left, width: side, height: side })
+    .resize(SIDE)
+    .png()
+    .toBuffer();
+}
+
+interface Seen {
+  readonly hash: bigint;
+  readonly quarters: readonly number[];
+}
+
+async function seen(picture: Buffer): Promise<Seen> {
+  const look = await lookOf(await smallOf(await decode(picture), MEASURED_SIDE));
+  return { hash: BigInt(`0x${look.pHash}`), quarters: quartersOf(look) };
+}
+
+function apart(a: Seen, b: Seen): { readonly bits: number; readonly colour: number } {
+  const bits = (a.hash ^ b.hash).toString(2).replaceAll('0', '').length;
+  const squares = a.quarters.map((one, at) => (one - (b.quarters[at] ?? 0)) ** 2);
+  return { bits, colour: Math.sqrt(squares.reduce((sum, one) => sum + one, 0) / squares.length) };
+}
+
+function say(name: string, all: readonly ReturnType<typeof apart>[]): void {
+  const middle = (list: readonly number[]) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? 0;
+  const bits = all.map((one) => one.bits);
+  const colours = all.map((one) => one.colour);
+  const found = all.filter((one) => one.bits <= NEARLY.bits && one.colour <= NEARLY.colour).length;
+  const nearBits = all.filter((one) => one.bits <= NEARLY.bits).length;
+  process.stdout.write(
+    `${name}: bits ${Math.min(...bits)} to ${Math.max(...bits)} (${middle(bits)}), colours ${Math.min(...colours).toFixed(1)} to ${Math.max(...colours).toFixed(1)} (${middle(colours).toFixed(1)}); by the bits ${nearBits}, found ${found} of ${all.length}\n`,
+  );
+}
+
+for (const [name, draw] of CASES.filter(([one]) => one === 'a photograph' || one === 'product on white')) {
+  const drawn = await Promise.all(pictures.map(draw));
+  const own = await Promise.all(drawn.map(seen));
+  for (const [change, alter] of CHANGES) {
+    const changed = await Promise.all(drawn.map(async (one) => await seen(await alter(one))));
+    say(
+      `${name}, ${change}`,
+      changed.flatMap((one, at) => {
+        const before = own[at];
+        return before === undefined ? [] : [apart(before, one)];
+      }),
+    );
+  }
+  // Squares out of one photograph overlap; these are of two.
+  const others = own.flatMap((one, at) =>
+    own.slice(at + 1).flatMap((two, by) => ((by + 1) % PHOTOGRAPHS === 0 ? [] : [apart(one, two)])),
+  );
+  say(`${name}, another one`, others);
 }

@@ -12,6 +12,7 @@ import { createEnded } from '../worker/ended.ts';
 import { createHouse } from '../worker/house.ts';
 import { createRenderChild } from '../worker/render/child.ts';
 import { createRenderDeps } from '../worker/render/deps.ts';
+import { createNearDuplicates } from '../worker/render/near-duplicates.ts';
 import { endProcess } from '../worker/render/watchdog.ts';
 import { parseRenderStack, RENDER_STACK } from './render-stack.ts';
 import { openStore } from './stack.ts';
@@ -73,6 +74,7 @@ export default createRenderChild(async () => {
     house,
     records,
     journal,
+    nearDuplicates: createNearDuplicates({ redis, prefix, ttlH: recordTtlH }),
     store,
     recipes,
     clock,

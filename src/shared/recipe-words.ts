@@ -1,7 +1,7 @@
-import type { Recipe, Rendition } from './recipes.ts';
+import { CHECK_NAMES, type CheckName, type Checks, type Recipe, type Rendition } from './recipes.ts';
 
 /** A recipe in words, one line a rendition: what `recipe check` says. */
-export function recipeWords({ renditions, provenance, names, rights }: Recipe): string[] {
+export function recipeWords({ renditions, provenance, names, rights, checks }: Recipe): string[] {
   const lines = renditions.map((one) => `${one.name}: ${renditionWords(one)}`);
   if (renditions.length === 0) lines.push('no renditions: the original alone is kept');
   if (names !== undefined) lines.push(`The files are called ${names}.`);
@@ -12,7 +12,18 @@ export function recipeWords({ renditions, provenance, names, rights }: Recipe): 
   );
   const owner = Object.values(rights).filter((one) => one !== undefined);
   if (owner.length > 0) lines.push(`Every file also says: ${owner.join('; ')}.`);
-  return lines;
+  return [...lines, ...checkWords(checks)];
+}
+
+/** The checks that do more than warn, or less. */
+function checkWords(checks: Checks): string[] {
+  const at = (level: Checks[CheckName]) => CHECK_NAMES.filter((name) => checks[name] === level).join(', ');
+  const failing = at('fail');
+  const off = at('off');
+  return [
+    ...(failing === '' ? [] : [`A picture that does not pass one of these checks fails: ${failing}.`]),
+    ...(off === '' ? [] : [`Not looked at: ${off}.`]),
+  ];
 }
 
 function renditionWords(rendition: Rendition): string {

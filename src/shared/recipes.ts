@@ -11,11 +11,17 @@ import { type Rendition, rendition } from './rendition-schema.ts';
  */
 
 /** Free looks at each picture before it is published. */
-export const CHECK_NAMES = ['blank', 'background', 'fill', 'clipped'] as const;
+export const CHECK_NAMES = ['blank', 'background', 'fill', 'clipped', 'near-duplicate'] as const;
 export type CheckName = (typeof CHECK_NAMES)[number];
 
 const level = z.enum(['off', 'warn', 'fail']).default('warn');
-const checks = z.strictObject({ blank: level, background: level, fill: level, clipped: level });
+const checks = z.strictObject({
+  blank: level,
+  background: level,
+  fill: level,
+  clipped: level,
+  'near-duplicate': level,
+});
 export type Checks = Readonly<z.infer<typeof checks>>;
 
 const words = z.string().trim().min(1).max(500);

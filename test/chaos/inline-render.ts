@@ -10,7 +10,7 @@ export async function startInlineRender(
   shop: Shop,
   { url, prefix, log }: { readonly url: string; readonly prefix: string; readonly log: Logger },
 ): Promise<AsyncDisposable> {
-  const processor = await renderProcessorOf(shop, log);
+  const processor = await renderProcessorOf(shop, prefix, log);
   const worker = new Worker('render', (job, token, signal) => processor(job, token, signal), {
     connection: connectionOf(url),
     prefix,

@@ -53,6 +53,7 @@ async function memory(change: Partial<RenderDeps> = {}) {
       record.starts -= 1;
     },
     readOriginal: async () => ({ body: picture, contentType: 'image/png' }),
+    nearDuplicate: async () => undefined,
     writeRendition: async (key, _body, { contentType }) => {
       written.set(key, contentType);
     },

@@ -74,6 +74,7 @@ export function openFileDeps(): RenderDeps {
       await faults[key.split('-')[0] ?? '']?.();
       return { body: await readFile(join(folder, `${key}.original`)), contentType: 'image/png' };
     },
+    nearDuplicate: async () => undefined,
     writeRendition: async (key, body) => writeFileSync(join(folder, key), body),
     deliver: async ({ request }, images) => {
       save(request, (record) => ({

@@ -7,6 +7,7 @@ import { loadRecipes, shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { createHouse } from '../../src/worker/house.ts';
 import { createRenderDeps } from '../../src/worker/render/deps.ts';
+import { createNearDuplicates } from '../../src/worker/render/near-duplicates.ts';
 import { createRenderProcessor, type RenderProcessor } from '../../src/worker/render/processor.ts';
 import type { Watchdog } from '../../src/worker/render/watchdog.ts';
 
@@ -22,7 +23,7 @@ export interface RenderingDeps {
  * same records. The children have tests of their own (`render-sandbox.test.ts`).
  */
 export async function startRendering({ shop, url, prefix, log }: RenderingDeps): Promise<AsyncDisposable> {
-  const render = await renderProcessorOf(shop, log);
+  const render = await renderProcessorOf(shop, prefix, log);
   const worker = new Worker('render', (job, token) => render(job, token), {
     connection: connectionOf(url),
     prefix,
@@ -36,7 +37,7 @@ export async function startRendering({ shop, url, prefix, log }: RenderingDeps):
 }
 
 /** The shipped processor over a shop, in this very process. */
-export async function renderProcessorOf(shop: Shop, log: Logger): Promise<RenderProcessor> {
+export async function renderProcessorOf(shop: Shop, prefix: string, log: Logger): Promise<RenderProcessor> {
   const { records, batches, journal, store, queues, ended } = shop;
   const house = createHouse({
     records,
@@ -55,6 +56,7 @@ export async function renderProcessorOf(shop: Shop, log: Logger): Promise<Render
     house,
     records,
     journal,
+    nearDuplicates: createNearDuplicates({ redis: shop.redis, prefix, ttlH: 72 }),
     store,
     recipes: await loadRecipes(shippedRecipesFolder()),
     clock: systemClock,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_RECIPE } from '../../src/producer/list-options.ts';
 import { MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS } from '../../src/shared/media.ts';
-import { loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { CHECK_NAMES, loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { NEARLY } from '../../src/worker/render/near-duplicates.ts';
 import { blocksOf, readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/recipes.md');
@@ -44,6 +45,12 @@ describe('docs/recipes.md', () => {
     expect(fields).toEqual(
       expect.arrayContaining([...Object.keys(webp ?? {}), 'width', 'height', 'background']),
     );
+  });
+
+  it('says of every check what is odd, and how near nearly is', () => {
+    expect(tableOf(page, 'check').map(([name]) => name)).toEqual([...CHECK_NAMES]);
+    expect(page).toContain(`may differ in ${NEARLY.bits}, and`);
+    expect(page).toContain(`by ${NEARLY.colour} of 255`);
   });
 
   it('names the default and the limits of a picture', () => {

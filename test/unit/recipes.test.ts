@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { UserError } from '../../src/shared/errors.ts';
+import { recipeWords } from '../../src/shared/recipe-words.ts';
 import { loadRecipe, loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { ownRecipe, readStoredRecipe, storeRecipe } from '../../src/shared/stored-recipes.ts';
 import { mapStore } from '../support/map-store.ts';
@@ -175,5 +176,16 @@ describe('recipes', () => {
 
     await writeFile(join(folder.path, 'logo.png'), 'another logo');
     expect(ownRecipe(await loadRecipe(path)).planned).not.toBe(own.planned);
+  });
+
+  it('says in words which checks fail a picture, and which are left out; nothing of those that warn', () => {
+    const words = (checks: object) =>
+      recipeWords(parseRecipe('shop', recipe([WEBP], { checks }), 'shop.json'));
+    expect(words({ 'near-duplicate': 'fail', clipped: 'fail', fill: 'off' }).slice(-2)).toEqual([
+      'A picture that does not pass one of these checks fails: clipped, near-duplicate.',
+      'Not looked at: fill.',
+    ]);
+    expect(words({ 'near-duplicate': 'warn' })).toEqual(words({}));
+    expect(words({}).join()).not.toMatch(/check|looked/);
   });
 });

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { LookAlikes } from '../../src/cli/sheet/look-alikes.ts';
 import { sheetPage } from '../../src/cli/sheet/page.ts';
 import type { SheetHead, SheetPicture, SheetShot } from '../../src/cli/sheet/sheet.ts';
 import { smallestFor } from '../../src/cli/sheet/shots.ts';
@@ -218,17 +217,6 @@ describe('what the checks found', () => {
     expect(card).toContain('data-checks="fill"');
     expect(card).toContain('<li>image 2: the subject takes &lt;24&gt; %</li>');
     expect(cardIn(await pageOf([{}]))).toContain('data-checks=""');
-  });
-
-  it('names the other shot of two that look nearly the same, and never a variant of the same shot', () => {
-    const alike = new LookAlikes();
-    expect(alike.add('mug', 'ffff0000ffff0000')).toBeUndefined();
-    expect(alike.add('mug', 'ffff0000ffff0001')).toBeUndefined();
-    expect(alike.add('cup', 'ffff0000ffff0003')).toBe('mug');
-    // Four bits apart, in the upper half and in the lower one.
-    expect(alike.add('tee', '0fff0000ffff0000')).toBeUndefined();
-    expect(alike.add('cap', 'ffff0000ffff0f00')).toBeUndefined();
-    expect(alike.add('bag', '7fff00007fff0000')).toBe('mug');
   });
 });
 

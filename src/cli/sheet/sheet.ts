@@ -43,7 +43,7 @@ export interface SheetPicture {
 }
 
 export interface Oddity {
-  /** `fill`, `clipped` … or `look-alike`. */
+  /** `fill`, `near-duplicate` … */
   readonly check: string;
   readonly says: string;
 }

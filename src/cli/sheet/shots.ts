@@ -9,8 +9,7 @@ import { PictureError } from '../../shared/media.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
 import type { PlanRow } from '../../shared/plan-row.ts';
 import type { Thumbnail } from '../../worker/render/thumbnail.ts';
-import { LookAlikes } from './look-alikes.ts';
-import type { Oddity, SheetPicture, SheetShot } from './sheet.ts';
+import type { SheetPicture, SheetShot } from './sheet.ts';
 
 export interface SheetShotsDeps {
   readonly store: Pick<ObjectStore, 'get'>;
@@ -28,20 +27,18 @@ const SHOTS_AT_ONCE = 4;
 /** The cards of a batch, in the order of its list. Memory holds the pictures of a few shots. */
 export async function* sheetShots(head: Head, deps: SheetShotsDeps): AsyncGenerator<SheetShot> {
   const { manifest, wanted } = deps;
-  const alike = new LookAlikes();
-  yield* pMapIterable(shotEnds(head, manifest, wanted), (found) => cardOf(found, alike, deps), {
+  yield* pMapIterable(shotEnds(head, manifest, wanted), (found) => cardOf(found, deps), {
     concurrency: SHOTS_AT_ONCE,
   });
 }
 
-async function cardOf({ row, ends }: ShotEnds, alike: LookAlikes, deps: SheetShotsDeps): Promise<SheetShot> {
+async function cardOf({ row, ends }: ShotEnds, deps: SheetShotsDeps): Promise<SheetShot> {
   const images = ends
     .flatMap((end): readonly ShownImage[] => (end.status === 'delivered' ? end.images : []))
     .sort((a, b) => a.index - b.index);
   const pictures: SheetPicture[] = [];
-  const oddities = images.map((image) => odditiesOf(row.shot, image, alike));
   // One after the other: a shot may have a hundred.
-  for (const [at, image] of images.entries()) pictures.push(await pictureOf(image, oddities[at] ?? [], deps));
+  for (const image of images) pictures.push(await pictureOf(image, deps));
   const options = Object.entries(row.input).map(([name, value]) => [name, String(value)] as const);
   return {
     number: row.row + 1,
@@ -58,25 +55,16 @@ async function cardOf({ row, ends }: ShotEnds, alike: LookAlikes, deps: SheetSho
   };
 }
 
-function odditiesOf(shot: string, { findings = [], look }: ShownImage, alike: LookAlikes): Oddity[] {
-  const other = look === undefined ? undefined : alike.add(shot, look.pHash);
-  const found = findings.map(({ check, says }) => ({ check, says }));
-  return other === undefined
-    ? found
-    : [...found, { check: 'look-alike', says: `it looks nearly like ${other}` }];
-}
-
 async function pictureOf(
   image: ShownImage,
-  oddities: readonly Oddity[],
   { store, thumbnailOf, side, manifest: { signal } }: SheetShotsDeps,
 ): Promise<SheetPicture> {
-  const { index, requestId, original, take = 0 } = image;
+  const { index, requestId, original, take = 0, findings = [] } = image;
   const common = {
     index,
     requestId,
     take,
-    oddities,
+    oddities: findings,
     originalSize: `${original.width}×${original.height} ${original.format}`,
   };
   const without = (missing: string) => ({ ...common, src: undefined, missing, width: 0, height: 0 });

@@ -82,7 +82,8 @@ export class Restore {
       if (members.length === 0) break;
       await this.#step(DETACH, { batch, members });
     }
-    await this.#step(WIPE, { keys: [`${prefix}:batch:${batch}`, `${prefix}:money:batch:${batch}`, open] });
+    const of = ['batch', 'money:batch', 'alike'].map((kind) => `${prefix}:${kind}:${batch}`);
+    await this.#step(WIPE, { keys: [...of, open] });
   }
 
   /** What was spent by scope (`day:2026-11-24`), where there is no counter yet. */

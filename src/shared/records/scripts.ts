@@ -152,6 +152,7 @@ if redis.call('HEXISTS', bat, 'done') == 0 then return 0 end
 redis.call('HSET', bat, 'sum', '1')
 redis.call('EXPIRE', bat, ARGV[3])
 redis.call('EXPIRE', money, ARGV[3])
+redis.call('EXPIRE', ARGV[1] .. ':alike:' .. ARGV[2], ARGV[3])
 return 1
 `;
 

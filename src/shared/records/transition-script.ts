@@ -14,6 +14,7 @@
  * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
  * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
  * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
+ * | `P:alike:<batch>` | what its pictures look like, as long as the batch is there: see `near-duplicates.ts` |
  * | `P:memory` | `life`, `tick` (steps of all), and for each worker the steps that it took: see `redis-memory.ts` |
  * | `P:behind` | batches whose jobs a worker has yet to bring in line with their word |
  * | `P:fair` | starts since a less urgent batch had one, and when that was: see `fairness.ts` |

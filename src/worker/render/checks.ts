@@ -42,6 +42,11 @@ export function findingsOf(measures: Measures, checks: Checks): Finding[] {
   });
 }
 
+/** What is said of a picture that looks nearly like one of another shot. */
+export function nearDuplicateOf(shot: string, level: Finding['level']): Finding {
+  return { check: 'near-duplicate', level, says: `it looks nearly like ${shot}` };
+}
+
 /** Throws a `PictureError` (`failed_check`) for the findings that the recipe does not let pass. */
 export function assertPasses(findings: readonly Finding[]): void {
   const failed = findings.filter(({ level }) => level === 'fail');
@@ -54,7 +59,7 @@ export function assertPasses(findings: readonly Finding[]): void {
 }
 
 const ODDITIES: readonly {
-  readonly check: CheckName;
+  readonly check: Exclude<CheckName, 'near-duplicate'>;
   readonly says: (measures: Measures) => string | undefined;
 }[] = [
   {

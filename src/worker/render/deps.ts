@@ -6,12 +6,15 @@ import type { Logger } from '../../shared/log.ts';
 import { expectedOf } from '../../shared/models/expected.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
 import { originalsOfRow } from '../../shared/originals.ts';
+import type { PlanRow } from '../../shared/plan-row.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import type { Records } from '../../shared/records/records.ts';
+import { rootOf } from '../../shared/regeneration.ts';
 import { readStoredRecipe } from '../../shared/stored-recipes.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House } from '../house.ts';
 import { filesOf } from './files.ts';
+import type { Met, NearDuplicates } from './near-duplicates.ts';
 import type { RenderDeps } from './processor.ts';
 
 /** For all images of one request. A 1536×1024 picture takes well under a second; four of them on a busy core, a few. */
@@ -27,6 +30,7 @@ export interface RecordedRenderDeps {
   readonly house: House;
   readonly records: Records;
   readonly journal: Journal;
+  readonly nearDuplicates: NearDuplicates;
   readonly store: ObjectStore;
   /** Those that ship with this worker; a person's own are in the store. */
   readonly recipes: ReadonlyMap<string, Recipe>;
@@ -37,9 +41,23 @@ export interface RecordedRenderDeps {
 
 /** The render processor's view of records, journal and store. */
 export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
-  const { house, records, journal, store, recipes, clock, log } = deps;
+  const { house, records, journal, nearDuplicates, store, recipes, clock, log } = deps;
   const rounds = new Map<string, number>();
   const own = new LRUCache<string, Recipe>({ max: OWN_RECIPES });
+  /** What a request under way has shown of itself, to be taken back where it fails. */
+  const met = new Map<string, Met[]>();
+  const roots = new LRUCache<string, string>({ max: 100 });
+
+  /** What is made again takes its place beside what passed: it is compared with the pictures of the person's batch. */
+  async function comparedIn(batch: string, { take }: PlanRow): Promise<string> {
+    if (take === undefined) return batch;
+    const known = roots.get(batch);
+    if (known !== undefined) return known;
+    const head = await journal.readHead(batch);
+    const root = head === undefined ? batch : rootOf(head);
+    roots.set(batch, root);
+    return root;
+  }
 
   async function recipeOf(name: string): Promise<Recipe | undefined> {
     const known = recipes.get(name) ?? own.get(name);
@@ -89,6 +107,7 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       const started = await house.step('render', { request, epoch, set: { renderStarts: starts } });
       if (started.code !== 'ok') return undefined;
       rounds.set(request, round);
+      met.delete(request);
       return {
         request,
         epoch,
@@ -111,6 +130,13 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       return object;
     },
 
+    async nearDuplicate({ request }, look, level) {
+      const { name, row } = await house.work(request);
+      const picture = { batch: await comparedIn(name.batch, row), shot: row.shot, look };
+      met.set(request, [...(met.get(request) ?? []), picture]);
+      return await nearDuplicates.meet(picture, level === 'fail' ? 'dropped' : 'kept');
+    },
+
     async writeRendition(key, body, options) {
       await store.put(key, body, options);
     },
@@ -125,9 +151,12 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
         images: [...images],
       });
       await house.step('deliver', { request, epoch });
+      met.delete(request);
     },
 
     async fail({ request, epoch }, failure) {
+      for (const picture of met.get(request) ?? []) await nearDuplicates.forget(picture);
+      met.delete(request);
       await house.fail(request, epoch, rounds.get(request) ?? 0, failure);
     },
   };

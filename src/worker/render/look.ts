@@ -1,4 +1,4 @@
-import { rgbaToThumbHash } from 'thumbhash';
+import { rgbaToThumbHash, thumbHashToRGBA } from 'thumbhash';
 import type { Look } from '../../shared/media.ts';
 import { dominantOf } from './dominant.ts';
 import { fromPixels, type Pixels, smallOf } from './pixels.ts';
@@ -39,4 +39,21 @@ async function differenceHash(pixels: Pixels): Promise<string> {
     }
   }
   return bits.toString(16).padStart(16, '0');
+}
+
+/** The mean colours of the picture's four quarters, on white: red, green and blue of each, 0 to 255. */
+export function quartersOf({ thumbHash }: Pick<Look, 'thumbHash'>): readonly number[] {
+  const { w, h, rgba } = thumbHashToRGBA(Buffer.from(thumbHash, 'base64'));
+  const sums = Array.from({ length: 12 }, () => 0);
+  const counts = [0, 0, 0, 0];
+  for (let at = 0; at < w * h; at += 1) {
+    const quarter = (Math.floor(at / w) * 2 < h ? 0 : 2) + ((at % w) * 2 < w ? 0 : 1);
+    const alpha = (rgba[at * 4 + 3] ?? 0) / 255;
+    counts[quarter] = (counts[quarter] ?? 0) + 1;
+    for (let channel = 0; channel < 3; channel += 1) {
+      const seen = 255 * (1 - alpha) + (rgba[at * 4 + channel] ?? 0) * alpha;
+      sums[quarter * 3 + channel] = (sums[quarter * 3 + channel] ?? 0) + seen;
+    }
+  }
+  return sums.map((sum, at) => Math.round(sum / Math.max(1, counts[Math.floor(at / 3)] ?? 1)));
 }

@@ -2,10 +2,17 @@ import { createHash } from 'node:crypto';
 import { MalformedError, messageOf, UnavailableError, UserError } from '../../shared/errors.ts';
 import { parsePayload } from '../../shared/jobs.ts';
 import type { Logger } from '../../shared/log.ts';
-import { type DeliveredImage, PICTURE_LIMITS, PictureError } from '../../shared/media.ts';
+import {
+  type DeliveredImage,
+  type Finding,
+  type Look,
+  PICTURE_LIMITS,
+  PictureError,
+} from '../../shared/media.ts';
 import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import { backoffMs, sleep } from '../../shared/time.ts';
+import { assertPasses, nearDuplicateOf } from './checks.ts';
 import { inspect } from './inspect.ts';
 import { type Rendered, renderAll } from './render.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -41,6 +48,15 @@ export interface RenderDeps {
   /** Lowers the count of starts again: what stopped this start was not the picture. Refused for an older epoch. */
   readonly giveBack: (task: RenderTask) => Promise<void>;
   readonly readOriginal: (key: string) => Promise<{ body: Buffer; contentType: string }>;
+  /**
+   * The shot of the batch that a picture looks nearly like, if one came before it; those after it are compared with it,
+   * unless it fails by that.
+   */
+  readonly nearDuplicate: (
+    task: RenderTask,
+    look: Look,
+    level: Finding['level'],
+  ) => Promise<string | undefined>;
   readonly writeRendition: (
     key: string,
     body: Buffer,
@@ -149,21 +165,25 @@ async function renderImages(
 
 async function renderImage(
   { index, requestId, originalKey, madeAtMs }: RenderTask['images'][number],
-  { recipe, model, expected, renditionKey, cacheControl }: RenderTask,
-  { readOriginal, writeRendition }: RenderDeps,
+  task: RenderTask,
+  deps: RenderDeps,
   signal: AbortSignal | undefined,
 ): Promise<DeliveredImage> {
+  const { recipe, model, expected, renditionKey, cacheControl } = task;
+  const { readOriginal, writeRendition } = deps;
   const { body } = await readOriginal(originalKey);
   const { format, width, height } = await inspect(body, PICTURE_LIMITS);
   const {
     renditions: rendered,
     look,
-    findings,
+    findings: seen,
   } = await renderAll(body, recipe, {
     provenance: { model, madeAtMs },
     expected,
     ...(signal === undefined ? {} : { signal }),
   });
+  const findings = [...seen, ...(await nearDuplicates(task, look, deps))];
+  assertPasses(findings);
   // Stored side by side: each write waits for a disk or a network, and the core would wait with it.
   const renditions = await Promise.all(
     rendered.map(async (one) => {
@@ -180,8 +200,15 @@ async function renderImage(
     original: { key: originalKey, width, height, bytes: body.length, format, sha256 },
     renditions,
     look,
-    ...(findings.length === 0 ? {} : { findings: [...findings] }),
+    ...(findings.length === 0 ? {} : { findings }),
   };
+}
+
+async function nearDuplicates(task: RenderTask, look: Look, deps: RenderDeps): Promise<Finding[]> {
+  const level = task.recipe.checks['near-duplicate'];
+  if (level === 'off') return [];
+  const shot = await deps.nearDuplicate(task, look, level);
+  return shot === undefined ? [] : [nearDuplicateOf(shot, level)];
 }
 
 /** Rejects as soon as the signal aborts: libvips cannot be interrupted, and a shutdown cannot wait for it. */

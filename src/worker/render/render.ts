@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import pMap from 'p-map';
 import sharp, { type Sharp } from 'sharp';
 import { type Finding, type Look, RENDITION_FILES } from '../../shared/media.ts';
 import type { ExpectedPicture } from '../../shared/models/expected.ts';
@@ -39,6 +40,12 @@ export interface RenderOptions {
 }
 
 /**
+ * So that a core that is free while another child reads, writes or starts has something to do; no more, since each holds
+ * its own pixels.
+ */
+const RENDITIONS_AT_ONCE = 2;
+
+/**
  * Every rendition of the recipe, in its order. The original is decoded once and whole, also for a recipe without
  * renditions: what does not decode is never delivered. Output is 8-bit sRGB; CMYK, 16-bit, grey, palette and embedded
  * profiles are converted, the EXIF orientation is applied, of an animation the first frame is taken.
@@ -61,12 +68,18 @@ export async function renderAll(
   const findings = findingsOf(measures, recipe.checks);
   assertPasses(findings);
   const xmp = packetOf(recipe, provenance);
-  const renditions: Rendered[] = [];
-  for (const rendition of recipe.renditions) {
-    signal?.throwIfAborted();
-    renditions.push(await renderOne(pixels, rendition, recipe.files, xmp));
-  }
-  return { renditions, look: await lookOf(small), findings };
+  const [renditions, look] = await Promise.all([
+    pMap(
+      recipe.renditions,
+      async (rendition) => {
+        signal?.throwIfAborted();
+        return await renderOne(pixels, rendition, recipe.files, xmp);
+      },
+      { concurrency: RENDITIONS_AT_ONCE },
+    ),
+    lookOf(small),
+  ]);
+  return { renditions, look, findings };
 }
 
 function tuneSharp(): void {

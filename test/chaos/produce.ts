@@ -16,7 +16,7 @@ import type { ProducerSpec } from './spec.ts';
 export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promise<void> {
   await using opened = await openChaosShop(spec, tap, log);
   const { shop } = opened;
-  const { batch, rows, capMicroUsd, priority = DEFAULT_PRIORITY } = spec.list;
+  const { batch, rows, capMicroUsd, regenerate, priority = DEFAULT_PRIORITY } = spec.list;
   await shop.memory.open();
   await using plan = await planList({
     rows: inOrder(rows),
@@ -32,7 +32,7 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
   const add = shop.queues.add.bind(shop.queues);
   await enqueue(
     plan,
-    { batch, cap: capMicroUsd, listName: `${batch}.csv`, priority, simulated: true },
+    { batch, cap: capMicroUsd, listName: `${batch}.csv`, priority, regenerate, simulated: true },
     { ...shop, add, clock: systemClock },
   );
   if (spec.operations === 'none') return;

@@ -38,6 +38,8 @@ export interface List {
   readonly rows: readonly Readonly<Record<string, string>>[];
   readonly capMicroUsd?: number | undefined;
   readonly priority?: number;
+  /** So often at most a picture that fails a check is made again. */
+  readonly regenerate?: number;
 }
 
 /** A dead worker is noticed within about two seconds instead of fifteen. */

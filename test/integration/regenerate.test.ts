@@ -253,6 +253,31 @@ describe('--regenerate', () => {
     expect(result).toBe(0);
   });
 
+  it('refuses a retry that would spend what was handed on, and lets one through that costs nothing', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    workshop.fal.faults.add({ on: 'media', kind: 'other-size', times: 1, ...of('a tee') });
+    workshop.fal.faults.add({ on: 'submit', kind: 'invalid', ...of('a hat') });
+    const rows = [...LIST, { id: 'hat', prompt: 'a hat' }];
+    await workshop.enqueueRows(rows, { batch: 'spring', regenerate: 1, cap: 200_000 });
+    await workshop.startWorker();
+    await untilOver(workshop, 'spring');
+    await untilOver(workshop, 'spring.again1');
+    workshop.fal.faults.clear();
+    const retry = (shot: string) =>
+      cli.run((context) => retryCommand(context, 'spring', { shot, yes: true, json: true }));
+    await expect(retry('hat')).rejects.toMatchObject({
+      code: 'cap_passed_on',
+      message: expect.stringContaining('spring has handed the rest of its cap on to spring.again1'),
+    });
+    expect(await workshop.status('spring')).toMatchObject({ state: 'done', counts: { failed: 2 } });
+    expect(charged(workshop)).toHaveLength(3);
+    expect(JSON.parse((await retry('tee')).out)).toMatchObject({ retried: 1, estimate: { maxUsd: 0 } });
+    await workshop.untilEnded('spring');
+    expect(charged(workshop)).toHaveLength(3);
+    await expectLedgerIsBook(workshop);
+  });
+
   it('without any room on the cap makes nothing', async () => {
     await using workshop = await openWorkshop();
     workshop.fal.faults.add({ on: 'media', kind: 'other-size', ...of('a tee') });

@@ -148,6 +148,28 @@ describe('an orphan that a later list wants', () => {
     expect(JSON.parse((await queue({ dryRun: true, batch: 'again' })).out)).not.toHaveProperty('paidAlready');
   });
 
+  it.each(['the intent', 'the attaching', 'the id'])(
+    'is fetched days after it was made by a reconcile that dies behind %s, over a loss of Redis too',
+    async (last) => {
+      let backMs = 3 * DAY_MS;
+      await using one = await opened({ clock: () => Date.now() - backMs });
+      const { workshop, cli } = one;
+      const requestId = await orphan(one, TEE_INPUT, '7d');
+      backMs = 0;
+      const batch = await workshop.enqueueRows([TEE]);
+      await attachUntil(workshop, { batch, requestId, last });
+      await flush(workshop.redis);
+      await rebuild(workshop);
+      await workshop.startWorker();
+      expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+      expect(workshop.fal.book.entries()).toHaveLength(1);
+      await reconcile(cli, '7d');
+      await expectMoneyAtRest(workshop, batch);
+      expect(await moneyOf(workshop, cli)).toEqual(PAID_ONCE);
+    },
+    60_000,
+  );
+
   it('goes to one of two that want it, and the other one is made', async () => {
     await using one = await opened();
     const { workshop, cli } = one;

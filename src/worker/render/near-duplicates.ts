@@ -47,18 +47,15 @@ export interface NearDuplicatesDeps {
 }
 
 export function createNearDuplicates({ redis, prefix, ttlH }: NearDuplicatesDeps): NearDuplicates {
-  const step = async (script: string, { batch, shot, look }: Met, more: object = {}) =>
-    await redis.eval(
-      script,
-      0,
-      prefix,
-      JSON.stringify({ batch, shot, ...wordsOf(look.pHash), colours: quartersOf(look), ...more }),
-    );
+  const step = async (script: string, { batch, shot, look }: Met, more: object) =>
+    await redis.eval(script, 0, prefix, JSON.stringify({ batch, shot, ...wordsOf(look.pHash), ...more }));
   return {
     async meet(picture, alike) {
+      const colours = quartersOf(picture.look);
       const answer = await step(MEET, picture, {
+        colours,
         bits: NEARLY.bits,
-        squares: NEARLY.colour ** 2 * quartersOf(picture.look).length,
+        squares: NEARLY.colour ** 2 * colours.length,
         most: MOST_A_FIELD,
         drop: alike === 'dropped',
         ttlS: ttlH * 3_600,
@@ -67,7 +64,7 @@ export function createNearDuplicates({ redis, prefix, ttlH }: NearDuplicatesDeps
     },
 
     async forget(picture) {
-      await step(FORGET, picture);
+      await step(FORGET, picture, {});
     },
   };
 }

@@ -5,6 +5,7 @@ import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
+import { optional } from '../shared/time.ts';
 
 /** Where everything is for this run: told by the settings, or brought along under `.shotlist/`. */
 export interface Stack extends AsyncDisposable {
@@ -78,7 +79,7 @@ async function openEmbedded(
   if (store.kind === 'folder') notes.push(`pictures and records go to the folder ${store.folder}`);
   const needsRedis = redis === 'needed' && config.redis.url === undefined;
   const local = needsRedis
-    ? await openLocalStack({ folder, simulate: simulated, ...(signal === undefined ? {} : { signal }) })
+    ? await openLocalStack({ folder, simulate: simulated, ...optional(signal) })
     : undefined;
   if (local !== undefined) notes.push(`Redis runs for as long as this command, its data in ${folder}`);
   const fal = local?.fal;

@@ -3,6 +3,7 @@ import { access, mkdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import { assertKey, assertMetadata, type ObjectStore, type PutOptions } from '../shared/object-store.ts';
+import { optional } from '../shared/time.ts';
 import { folderFiles, removeStaleFiles, translated } from './folder-files.ts';
 import { listFolder } from './folder-list.ts';
 import { fileNameOf, longHashOf, type NameKind } from './folder-names.ts';
@@ -185,7 +186,7 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
 
 async function readFileIfAny(path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
   try {
-    return await readFile(path, signal === undefined ? {} : { signal });
+    return await readFile(path, optional(signal));
   } catch (error) {
     signal?.throwIfAborted();
     if (errorCodes(error).some((code) => code === 'ENOENT' || code === 'ENOTDIR')) return undefined;

@@ -8,7 +8,7 @@ import type { MicroUsd } from '../shared/money.ts';
 import { proofOf, waitsForProof } from '../shared/proof.ts';
 import type { Batches } from '../shared/records/batches.ts';
 import type { Records } from '../shared/records/records.ts';
-import type { Clock } from '../shared/time.ts';
+import { type Clock, optional } from '../shared/time.ts';
 import type { Plan } from './plan.ts';
 
 export interface EnqueueDeps {
@@ -138,7 +138,7 @@ export async function enqueue(plan: Plan, options: EnqueueOptions, deps: Enqueue
       rows += planned.length;
       options.onProgress?.(rows);
     },
-    { concurrency: CHUNKS_AT_ONCE, ...(signal === undefined ? {} : { signal }) },
+    { concurrency: CHUNKS_AT_ONCE, ...optional(signal) },
   );
   if (await batches.complete(batch)) {
     await deps.ended(batch);

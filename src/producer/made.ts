@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import { ORIGINALS } from '../shared/keys.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { originalsOf } from '../shared/originals.ts';
+import { optional } from '../shared/time.ts';
 import { OriginalsTable } from './originals-table.ts';
 
 /** One page of any S3 store. */
@@ -54,7 +55,7 @@ async function firstPage(
   const table = new OriginalsTable();
   let keys = 0;
   let reach = '';
-  for await (const { key } of store.list(ORIGINALS, signal === undefined ? {} : { signal })) {
+  for await (const { key } of store.list(ORIGINALS, optional(signal))) {
     keys += 1;
     // Keys come in their order: this is how much of all hashes the page has passed.
     if (keys > PAGE_KEYS) return { whole: false, pages: pagesBy(reach) };
@@ -81,7 +82,7 @@ async function listAll(
     pages < MANY_PAGES ? [''] : DIGITS,
     async (digit) => {
       const table = new OriginalsTable();
-      const options = signal === undefined ? {} : { signal };
+      const options = optional(signal);
       for await (const { key } of store.list(`${ORIGINALS}${digit}`, options)) {
         const original = parseOriginal(key);
         if (original !== undefined) table.add(original.shotKey, original.index);

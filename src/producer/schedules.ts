@@ -3,7 +3,8 @@ import { MalformedError } from '../shared/errors.ts';
 import { foldersIn } from '../shared/folders.ts';
 import { putJsonOnce, readJson } from '../shared/json-objects.ts';
 import { encodeSegment, objectKeys } from '../shared/keys.ts';
-import { type ObjectStore, optional } from '../shared/object-store.ts';
+import type { ObjectStore } from '../shared/object-store.ts';
+import { optional } from '../shared/time.ts';
 import {
   type Schedule,
   type ScheduleEvent,

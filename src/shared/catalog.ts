@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { putJsonOnce, readListedJson } from './json-objects.ts';
 import { objectKeys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
-import type { Clock } from './time.ts';
+import { type Clock, optional } from './time.ts';
 
 /**
  * A catalog is all batches of lists of one name. Each enqueue of one of them is an entry, in the order of time, written
@@ -48,7 +48,7 @@ export async function* catalogKeys(
   signal?: AbortSignal,
 ): AsyncGenerator<CatalogKey> {
   const folder = objectKeys.catalog(catalog);
-  for await (const { key } of store.list(folder, signal === undefined ? {} : { signal })) {
+  for await (const { key } of store.list(folder, optional(signal))) {
     const match = /^(\d{14})-(keep|prune)-(.+)\.json$/.exec(key.slice(folder.length));
     if (match === null) continue;
     const [, at, mode, segment = ''] = match;

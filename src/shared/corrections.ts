@@ -3,7 +3,8 @@ import { parseLedgerKey } from './journal.ts';
 import { type LedgerTrace, ledgerEntry } from './journal-objects.ts';
 import { putJsonOnce, readListedJson } from './json-objects.ts';
 import { encodeSegment, objectKeys } from './keys.ts';
-import { type ObjectStore, optional } from './object-store.ts';
+import type { ObjectStore } from './object-store.ts';
+import { optional } from './time.ts';
 
 /**
  * What fal's bill says of the ledger. An entry is never rewritten: a correction is an object beside it, and a charge

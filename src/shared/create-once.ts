@@ -1,6 +1,7 @@
 import { UserError } from './errors.ts';
 import { JOURNAL } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
+import { optional } from './time.ts';
 
 /** Where probes of the store are written. */
 export const PROBES = `${JOURNAL}probe/`;
@@ -18,7 +19,7 @@ export async function assertCreateOnce(store: ObjectStore, signal?: AbortSignal)
   const write = () =>
     store.putOnce(PROBE_KEY, body, {
       contentType: 'text/plain',
-      ...(signal === undefined ? {} : { signal }),
+      ...optional(signal),
     });
   // The first may say either: an earlier probe wrote it.
   await write();
@@ -50,7 +51,7 @@ export async function raceCreateOnce(
       `Writer ${writer} of ${writers} raced for this key; Shotlist looked whether one alone wins.\n`,
     ),
   );
-  const options = { contentType: 'text/plain', ...(signal === undefined ? {} : { signal }) };
+  const options = { contentType: 'text/plain', ...optional(signal) };
   const ended = await Promise.allSettled(bodies.map((body) => store.putOnce(key, body, options)));
   const winners = bodies.filter((_, writer) => {
     const end = ended[writer];

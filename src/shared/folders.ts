@@ -1,4 +1,5 @@
 import type { ObjectStore } from './object-store.ts';
+import { optional } from './time.ts';
 
 /**
  * The folders directly under a prefix that ends in `/`, in the order of their names, by one short listing each: a
@@ -27,7 +28,7 @@ async function firstFolder(
 ): Promise<string | undefined> {
   const options = {
     ...(after === undefined ? {} : { after }),
-    ...(signal === undefined ? {} : { signal }),
+    ...optional(signal),
   };
   for await (const { key } of store.list(prefix, options)) return key.slice(prefix.length).split('/')[0];
   return undefined;

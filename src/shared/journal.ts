@@ -29,8 +29,9 @@ import {
 } from './journal-objects.ts';
 import { putJsonOnce, readJson } from './json-objects.ts';
 import { encodeSegment, JOURNAL, objectKeys, type RequestName } from './keys.ts';
-import { type ListedObject, type ObjectStore, optional } from './object-store.ts';
+import type { ListedObject, ObjectStore } from './object-store.ts';
 import { PLAN_CHUNK_ROWS, type PlannedRequest, type PlanRow, readPlanChunk } from './plan-row.ts';
+import { optional } from './time.ts';
 
 /**
  * The durable memory of what may be spent and what was: everything under `_shotlist/`, all of it create-once but the

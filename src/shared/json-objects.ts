@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { MalformedError } from './errors.ts';
-import { type ObjectStore, optional } from './object-store.ts';
+import type { ObjectStore } from './object-store.ts';
+import { optional } from './time.ts';
 
 /** JSON documents in the store: written once, and parsed again when they are read. */
 

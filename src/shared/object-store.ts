@@ -72,11 +72,6 @@ export interface ListOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A signal as an option that may be left out. */
-export function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
-  return signal === undefined ? {} : { signal };
-}
-
 export const IMMUTABLE = 'public, max-age=31536000, immutable';
 
 /**

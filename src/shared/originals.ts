@@ -1,6 +1,7 @@
 import { objectKeys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 import type { PlanRow } from './plan-row.ts';
+import { optional } from './time.ts';
 
 export interface Original {
   readonly index: number;
@@ -17,7 +18,7 @@ export async function originalsOf(
 ): Promise<Original[]> {
   const folder = objectKeys.originals(shotKey);
   const found: Original[] = [];
-  for await (const { key, lastModifiedMs } of store.list(folder, signal === undefined ? {} : { signal })) {
+  for await (const { key, lastModifiedMs } of store.list(folder, optional(signal))) {
     const match = /^(\d{1,3})\.[a-z0-9]+$/.exec(key.slice(folder.length));
     if (match !== null) found.push({ index: Number(match[1]), key, storedAtMs: lastModifiedMs });
   }

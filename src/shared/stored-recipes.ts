@@ -4,6 +4,7 @@ import { MalformedError } from './errors.ts';
 import { objectKeys } from './keys.ts';
 import type { ObjectStore } from './object-store.ts';
 import { parseRecipe, type Recipe } from './recipes.ts';
+import { optional } from './time.ts';
 
 /**
  * A recipe of a person's own is told by its content: workers on other machines do not have the file, and a file may
@@ -43,7 +44,7 @@ export async function storeRecipe(
 ): Promise<void> {
   await store.putOnce(objectKeys.recipe(planned), bytes, {
     contentType: 'application/json',
-    ...(signal === undefined ? {} : { signal }),
+    ...optional(signal),
   });
 }
 

@@ -3,8 +3,9 @@ import type { Journal } from './journal.ts';
 import { putJsonOnce, readJson } from './json-objects.ts';
 import { objectKeys } from './keys.ts';
 import type { DeliveredImage } from './media.ts';
-import { type ObjectStore, optional } from './object-store.ts';
+import type { ObjectStore } from './object-store.ts';
 import { madeOf } from './originals.ts';
+import { optional } from './time.ts';
 
 /**
  * Which take of a picture counts. A person has delivered pictures made anew, or picks an earlier take again; each such

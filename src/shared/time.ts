@@ -9,7 +9,7 @@ export type Sleep = (ms: number, signal?: AbortSignal) => Promise<void>;
 export const systemClock: Clock = () => Date.now();
 
 export const sleep: Sleep = async (ms, signal) => {
-  await delay(ms, undefined, signal === undefined ? {} : { signal });
+  await delay(ms, undefined, optional(signal));
 };
 
 /** Local day (`2026-11-24`) in the time zone of the process (`TZ`): what `DAILY_CAP_USD` counts. */
@@ -79,4 +79,9 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A signal as an option that may be left out. */
+export function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import { PICTURE_LIMITS, PictureError } from '../../src/shared/media.ts';
 import { loadRecipes, parseRecipe, type Recipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { optional } from '../../src/shared/time.ts';
 import { inspect } from '../../src/worker/render/inspect.ts';
 import { xmpOf } from '../../src/worker/render/provenance.ts';
 import { type Rendered, renderAll } from '../../src/worker/render/render.ts';
@@ -33,7 +34,7 @@ async function render(original: Buffer, recipe: Recipe, signal?: AbortSignal): P
   const { renditions } = await renderAll(original, recipe, {
     provenance: PROVENANCE,
     expected: ANYTHING,
-    ...(signal === undefined ? {} : { signal }),
+    ...optional(signal),
   });
   return renditions;
 }

@@ -1,44 +1,20 @@
 import { describe, expect, it } from '@jest/globals';
 import { forecastOf } from '../../src/shared/forecast.ts';
 import type { BatchView } from '../../src/shared/records/batches.ts';
-import { STATES, type State } from '../../src/shared/records/states.ts';
+import type { State } from '../../src/shared/records/states.ts';
+import { batchView } from '../support/batch-view.ts';
 
-type Seen = Parameters<typeof forecastOf>[0];
-
-function view(counts: Partial<Record<State, number>>, more: Partial<BatchView> = {}): Seen {
-  return {
-    batch: 'cups',
-    digest: '0'.repeat(64),
-    priority: 1_000,
-    cap: undefined,
+/** Of a hundred shots, at two cents each. */
+function view(counts: Partial<Record<State, number>>, more: Partial<BatchView> = {}): BatchView {
+  return batchView(counts, {
     shots: 100,
     images: 100,
-    reusedImages: 0,
     requests: 100,
     minMicroUsd: 1_000_000,
     maxMicroUsd: 2_000_000,
     naiveMicroUsd: 2_000_000,
-    cheapestMicroUsd: 20_000,
-    word: 'running',
-    complete: true,
-    createdAtMs: 0,
-    doneAtMs: undefined,
-    summarized: false,
-    // The keys are STATES by construction.
-    counts: {
-      ...(Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number>),
-      ...counts,
-    },
-    reserved: 0,
-    spent: 0,
-    imagesPaid: 0,
-    heldBy: undefined,
-    proof: undefined,
-    booked: { requests: 0, estimate: 0 },
-    lastEndAtMs: undefined,
-    idleMs: 0,
     ...more,
-  };
+  });
 }
 
 describe('the forecast of a batch', () => {

@@ -1,43 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { BatchView } from '../../src/shared/records/batches.ts';
-import { STATES, type State } from '../../src/shared/records/states.ts';
 import { batchStatus, statusOf } from '../../src/shared/status.ts';
-
-function view(counts: Partial<Record<State, number>>, more: Partial<BatchView> = {}): BatchView {
-  return {
-    batch: 'cups',
-    digest: '0'.repeat(64),
-    priority: 1_000,
-    cap: undefined,
-    shots: 10,
-    images: 10,
-    reusedImages: 0,
-    requests: 10,
-    minMicroUsd: 200_000,
-    maxMicroUsd: 200_000,
-    naiveMicroUsd: 200_000,
-    cheapestMicroUsd: 20_000,
-    word: 'running',
-    complete: true,
-    createdAtMs: 0,
-    doneAtMs: undefined,
-    summarized: false,
-    // The keys are STATES by construction.
-    counts: {
-      ...(Object.fromEntries(STATES.map((state) => [state, 0])) as Record<State, number>),
-      ...counts,
-    },
-    reserved: 0,
-    spent: 0,
-    imagesPaid: 0,
-    heldBy: undefined,
-    proof: undefined,
-    booked: { requests: 0, estimate: 0 },
-    lastEndAtMs: undefined,
-    idleMs: 0,
-    ...more,
-  };
-}
+import { batchView as view } from '../support/batch-view.ts';
 
 const CAP = { cap: 200_000, spent: 190_000, heldBy: { scope: 'batch:cups', limit: 200_000 } };
 

@@ -1,5 +1,6 @@
 import { JOURNAL, objectKeys } from '../keys.ts';
-import { type ObjectStore, optional } from '../object-store.ts';
+import type { ObjectStore } from '../object-store.ts';
+import { optional } from '../time.ts';
 
 /** What the names under a batch's folder say: one listing, whatever the size of the batch. */
 export interface BatchTraces {

@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../../shared/object-store.ts';
+import { optional } from '../../shared/time.ts';
 import { type Check, type CheckResult, runChecks } from './check.ts';
 import { type FalChecksDeps, falChecks } from './fal.ts';
 import { type MachineChecksDeps, machineChecks } from './machine.ts';
@@ -30,9 +31,7 @@ export interface Examination {
 /** Looks at everything that work stands on. Writes nothing but the probes of the store, and costs nothing. */
 export async function examine(deps: DoctorDeps): Promise<Examination> {
   const { timeoutMs, signal } = deps;
-  return examinationOf(
-    await runChecks(doctorChecks(deps), { timeoutMs, ...(signal === undefined ? {} : { signal }) }),
-  );
+  return examinationOf(await runChecks(doctorChecks(deps), { timeoutMs, ...optional(signal) }));
 }
 
 export function examinationOf(checks: readonly CheckResult[]): Examination {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { MalformedError } from '../../shared/errors.ts';
+import { optional } from '../../shared/time.ts';
 import { type FalInput, type FalOutput, falOutput } from './fal.ts';
 import type { FalHttp } from './fal-http.ts';
 
@@ -91,7 +92,7 @@ export function createFalPlatform({
       method: 'GET',
       headers: { authorization: `Key ${key}`, accept: 'application/json' },
       timeoutMs,
-      ...(signal === undefined ? {} : { signal }),
+      ...optional(signal),
     });
     return JSON.parse(answer.text) as unknown;
   }

@@ -1,6 +1,7 @@
 import { createFalClient } from '@fal-ai/client';
 import { z } from 'zod';
 import { messageOf } from '../../shared/errors.ts';
+import { optional } from '../../shared/time.ts';
 import { type FalCall, FalError, type FalFault } from './fal-error.ts';
 import type { FalAnswer, FalHttp } from './fal-http.ts';
 
@@ -100,7 +101,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
             ...(typeof init?.body === 'string' ? { body: init.body } : {}),
             timeoutMs,
             ...(options.notAfterMs === undefined ? {} : { notAfterMs: options.notAfterMs }),
-            ...(options.signal === undefined ? {} : { signal: options.signal }),
+            ...optional(options.signal),
           });
         } catch (error) {
           throw new NoRepeat(error);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserError } from '../../shared/errors.ts';
 import { fromUsd, type MicroUsd } from '../../shared/money.ts';
+import { optional } from '../../shared/time.ts';
 import { FalError } from '../generate/fal-error.ts';
 import type { FalHttp } from '../generate/fal-http.ts';
 import type { Window } from '../generate/fal-platform.ts';
@@ -61,7 +62,7 @@ export function createBilling({ http, adminKey, apiUrl, timeoutMs }: BillingDeps
         method: 'GET',
         headers: { authorization: `Key ${adminKey}`, accept: 'application/json' },
         timeoutMs,
-        ...(signal === undefined ? {} : { signal }),
+        ...optional(signal),
       });
       return page.parse(JSON.parse(answer.text));
     } catch (error) {

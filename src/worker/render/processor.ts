@@ -11,7 +11,7 @@ import {
 } from '../../shared/media.ts';
 import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import type { Recipe } from '../../shared/recipes.ts';
-import { backoffMs, sleep } from '../../shared/time.ts';
+import { backoffMs, optional, sleep } from '../../shared/time.ts';
 import { assertPasses, nearDuplicateOf } from './checks.ts';
 import { inspect } from './inspect.ts';
 import { type Rendered, renderAll } from './render.ts';
@@ -180,7 +180,7 @@ async function renderImage(
   } = await renderAll(body, recipe, {
     provenance: { model, madeAtMs },
     expected,
-    ...(signal === undefined ? {} : { signal }),
+    ...optional(signal),
   });
   const findings = [...seen, ...(await nearDuplicates(task, look, deps))];
   assertPasses(findings);

@@ -29,7 +29,7 @@ export async function askedLedgerKeys(
 }
 
 /** The ledger's keys in order of their days, corrected by fal's bill: of everything, or of one batch. */
-export async function* ledgerKeys(
+async function* ledgerKeys(
   { journal, store, clock }: LedgerKeysDeps,
   { batch, ...range }: DayRange & { readonly batch?: Head | undefined },
   signal: AbortSignal,

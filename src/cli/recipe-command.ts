@@ -38,10 +38,7 @@ function json(): Option {
   return new Option('--json', 'print the result as one JSON document on standard output');
 }
 
-export async function recipeListCommand(
-  context: Context,
-  { json: asJson }: RecipeCommandArguments,
-): Promise<Exit> {
+async function recipeListCommand(context: Context, { json: asJson }: RecipeCommandArguments): Promise<Exit> {
   const recipes = [...(await loadRecipes(shippedRecipesFolder())).values()];
   if (asJson === true) {
     printJson(
@@ -64,7 +61,7 @@ export async function recipeListCommand(
   return EXIT.ok;
 }
 
-export async function recipeCheckCommand(
+async function recipeCheckCommand(
   context: Context,
   name: string,
   { json: asJson }: RecipeCommandArguments,

@@ -177,7 +177,7 @@ function planSentence({ take, plan, standing }: Redo): string {
 }
 
 /** What `redo --json` prints; see docs/json.md. */
-export function redoJson(redoOf: string, { take, plan }: Redo) {
+function redoJson(redoOf: string, { take, plan }: Redo) {
   const { shots, images, requests, minMicroUsd, maxMicroUsd } = plan.totals;
   return {
     batch: plan.batchId,

@@ -80,7 +80,7 @@ export function scheduleTable(states: readonly ScheduleState[], nowMs: number): 
 }
 
 /** `each 6h`, or the cron and its zone. */
-export function ruleText(rule: Rule): string {
+function ruleText(rule: Rule): string {
   if (rule.kind === 'cron') return `${rule.cron} (${rule.tz})`;
   const seconds = rule.everyMs / 1_000;
   const [unit, length] = UNITS.find(([, size]) => seconds % size === 0) ?? ['s', 1];

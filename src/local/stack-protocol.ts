@@ -18,7 +18,7 @@ export type StackAddress = z.infer<typeof addressSchema>;
 
 export const helloSchema = z.object({ token: z.string(), simulate: z.boolean() });
 
-export const falSchema = z.object({
+const falSchema = z.object({
   queueUrl: z.string(),
   apiUrl: z.string(),
   mediaHosts: z.array(z.string()).readonly(),

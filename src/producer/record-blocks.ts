@@ -77,7 +77,7 @@ export function* singleRecords({ bytes, line }: RecordBlock): Generator<RecordBl
   if (begin < bytes.length) yield { bytes: bytes.subarray(begin), line: recordLine };
 }
 
-export function countLines(bytes: Buffer): number {
+function countLines(bytes: Buffer): number {
   let lines = 0;
   for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
   return lines;

@@ -6,7 +6,7 @@ export const QUEUES = ['generate', 'collect', 'render'] as const;
 
 export type QueueName = (typeof QUEUES)[number];
 
-export const PAYLOAD_VERSION = 1;
+const PAYLOAD_VERSION = 1;
 
 /** A job carries an id and nothing else: the record is the truth, the job is the doorbell. */
 const payload = z.object({ v: z.int().min(1), request: z.string().min(1) });

@@ -12,7 +12,7 @@ import { z } from 'zod';
 export const MAX_PICTURE_PIXELS = 40_000_000;
 
 /** WebP can hold no longer side, and every picture must be able to become one. */
-export const MAX_PICTURE_SIDE = 16_383;
+const MAX_PICTURE_SIDE = 16_383;
 
 /** More than a 1536×1024 PNG of pure noise with alpha (6.3 MB), and little enough to hold in memory. */
 export const MAX_PICTURE_BYTES = 33_554_432;

@@ -4,13 +4,8 @@
  */
 export type MicroUsd = number;
 
-export const MICRO_USD_PER_USD = 1_000_000;
+const MICRO_USD_PER_USD = 1_000_000;
 export const MICRO_USD_PER_CENT = 10_000;
-
-/** Rounds up to the next whole cent, as fal rounds a request's total (FAL model card). */
-export function roundUpToCent(microUsd: MicroUsd): MicroUsd {
-  return Math.ceil(microUsd / MICRO_USD_PER_CENT) * MICRO_USD_PER_CENT;
-}
 
 /**
  * Reads an amount of dollars as a person writes it (`5`, `0.25`, `12.345678`), exactly.

@@ -31,7 +31,7 @@ export type Named =
   | { readonly ok: false; readonly fault: string };
 
 /** What a name may hold besides the columns of the list; each wins over a column that is called so. */
-export const NAME_WORDS = ['id', 'index', 'rendition', 'ext', 'width', 'height', 'hash'] as const;
+const NAME_WORDS = ['id', 'index', 'rendition', 'ext', 'width', 'height', 'hash'] as const;
 
 const HASH_DIGITS = 16;
 const ENDING = /\.\{\{\s*ext\s*\}\}$/;

@@ -9,7 +9,7 @@ const quality = z.int().min(1).max(100);
 /** A part of a side: 0.1 is a tenth. */
 const share = z.number().min(0).max(1);
 
-export const PLACES = [
+const PLACES = [
   'top-left',
   'top',
   'top-right',

@@ -12,7 +12,7 @@ import { optional } from './time.ts';
  * word is a create-once object under the shot key of take 0, written before a redo's first job. The newest word whose
  * picture is delivered wins, for each variant by itself; no take is ever overwritten.
  */
-export const takeRecord = z.object({
+const takeRecord = z.object({
   /** The person's id of the shot. */
   shot: z.string(),
   /** Of take 0. */

@@ -56,7 +56,7 @@ export async function sweep({ batches, records, add, ended, log }: SweepDeps): P
  * A stop is written first and the queue paused after it. Of a worker that froze between the two, the pause may come when
  * a person has resumed already: then nothing would be submitted any more, and no status would say why.
  */
-export async function resumeStray({ queues, batches, log }: SweepingDeps): Promise<void> {
+async function resumeStray({ queues, batches, log }: SweepingDeps): Promise<void> {
   if (!(await queues.isGeneratePaused())) return;
   if ((await batches.stopped()) !== undefined) return;
   await queues.resumeGenerate();

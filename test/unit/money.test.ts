@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { formatUsd, fromUsd, parseUsd, roundUpToCent, toUsd } from '../../src/shared/money.ts';
+import { formatUsd, fromUsd, parseUsd, toUsd } from '../../src/shared/money.ts';
 
 describe('an amount of dollars', () => {
   it.each([
@@ -51,18 +51,5 @@ describe('an amount of dollars', () => {
         expect(fromUsd(toUsd(microUsd))).toBe(microUsd);
       }),
     );
-  });
-});
-
-describe("fal's rounding of a request's total", () => {
-  it.each([
-    [0, 0],
-    [1, 10_000],
-    [10_000, 10_000],
-    [10_001, 20_000],
-    [70_000, 70_000],
-    [110_000, 110_000],
-  ])('%i becomes %i', (microUsd, rounded) => {
-    expect(roundUpToCent(microUsd)).toBe(rounded);
   });
 });

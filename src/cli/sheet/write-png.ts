@@ -8,7 +8,7 @@ import { writeWhole } from '../lines-out.ts';
 import type { SheetShot } from './sheet.ts';
 
 /** More make no picture that a mail can show. */
-export const MOST_TILES = 60;
+const MOST_TILES = 60;
 
 /** Writes one PNG with the first picture of each shot, the first shots of the list. Rejects as `writeSheet` does. */
 export async function writePngSheet(

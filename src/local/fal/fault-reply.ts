@@ -1,7 +1,7 @@
 import type { ReplyFault, SubmitFault } from './faults.ts';
 import { jsonReply, type Reply } from './wire.ts';
 
-export const EXHAUSTED =
+const EXHAUSTED =
   'User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing.';
 
 /** The queue's way of saying no: `{detail}`. */

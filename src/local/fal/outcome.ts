@@ -22,7 +22,7 @@ export interface Issue {
 }
 
 /** A fault of the runner or of what stands behind it: `{detail, error_type}`, never billed (FAL.md). */
-export function infrastructureFailure(
+function infrastructureFailure(
   status: number,
   errorType: string,
   detail: string,

@@ -3,7 +3,7 @@ import type { DeliveredImage } from '../media.ts';
 /** What a shop's page needs beside the files. */
 
 /** Columns whose words describe the picture, the first that is filled in. */
-export const ALT_COLUMNS = ['alt', 'alt_text', 'image_alt', 'image_alt_text'] as const;
+const ALT_COLUMNS = ['alt', 'alt_text', 'image_alt', 'image_alt_text'] as const;
 
 /** The text for those who do not see the picture: a column of the person's, else the prompt. */
 export function altOf(columns: Readonly<Record<string, string>>, prompt: string): string {

@@ -20,7 +20,7 @@ export const WORDS = ['running', 'paused', 'held', 'cancelled'] as const;
 export type Word = (typeof WORDS)[number];
 
 /** `open`: what is not of the proof waits for a person's word on it. */
-export const PROOFS = ['open', 'approved'] as const;
+const PROOFS = ['open', 'approved'] as const;
 export type Proof = (typeof PROOFS)[number];
 
 /** What is fixed when a batch is enqueued. */

@@ -7,7 +7,7 @@ import type { Measures } from './measures.ts';
  * Where the thresholds come from: photographs (Debian's mate-backgrounds) and defects that are drawn on them, laid side
  * by side by `npm run bench:checks`; docs/recipes.md tells what it found.
  */
-export const THRESHOLDS = {
+const THRESHOLDS = {
   /** Photographs had 13 and more, much blurred ones 7; faded out to nearly nothing, at most 2. */
   minSpread: 4,
   /** Less than this share of the picture is nothing. */

@@ -23,6 +23,7 @@ import { inputHashOf } from '../shared/keys.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
+import { sizeWordsNote } from '../shared/rendition-names.ts';
 import type { OwnRecipe } from '../shared/stored-recipes.ts';
 import { createTakesOfPlan, Takes } from '../shared/takes.ts';
 import { systemClock } from '../shared/time.ts';
@@ -98,6 +99,7 @@ export async function planFromArguments(
         });
   const costs = new RowCosts();
   const kinds = new RequestKinds();
+  const used = new Set<string>();
   const paidAlready = new PaidAlready({
     charges: await freeCharges(store, systemClock(), signal),
     inputHash: ({ shot: { model, prompt }, input }, numImages) =>
@@ -128,6 +130,7 @@ export async function planFromArguments(
       sync?.see({ shot: shot.id, shotKey, variants: shot.variants });
       costs.add(requests);
       kinds.add(row);
+      used.add(shot.recipe);
       onceMore?.add(row);
       paidAlready.add(row);
       if (samples.length < SAMPLES) samples.push({ id: shot.id, prompt: shot.prompt });
@@ -137,6 +140,12 @@ export async function planFromArguments(
   });
   try {
     for (const warning of plan.warnings) say(context, `warning: ${warning}`);
+    for (const named of used) {
+      const recipe = recipes.recipes.get(named);
+      const text = options.names ?? recipe?.names;
+      const sizes = text === undefined ? undefined : sizeWordsNote(text, recipe?.renditions ?? []);
+      if (sizes !== undefined) say(context, `note: ${sizes}`);
+    }
     const batch = args.batch ?? plan.batchId;
     const { caps } = config;
     const room = tightest(await roomsLeft({ caps, batch, cap: args.cap, store, clock: systemClock, signal }));

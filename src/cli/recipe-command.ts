@@ -4,6 +4,7 @@ import { UserError } from '../shared/errors.ts';
 import { nearest } from '../shared/nearest.ts';
 import { recipeWords } from '../shared/recipe-words.ts';
 import { loadRecipe, loadRecipes, type Recipe, shippedRecipesFolder } from '../shared/recipes.ts';
+import { sizeWordsNote } from '../shared/rendition-names.ts';
 import { type Context, EXIT, type Exit, printJson } from './context.ts';
 import { isPath } from './recipe-choice.ts';
 import { left, right, tableOf } from './tables.ts';
@@ -72,11 +73,13 @@ async function recipeCheckCommand(
     printJson(context, { ...content, files: [...files.keys()] });
     return EXIT.ok;
   }
+  const sizes = recipe.names === undefined ? undefined : sizeWordsNote(recipe.names, recipe.renditions);
   const sources = recipe.sources.map(({ url, read, says }) => `  ${says} (${url}, read ${read})`);
   context.stdout.write(
     [
       `${recipe.name}: ${recipe.description}`,
       ...recipeWords(recipe).map((line) => `  ${line}`),
+      ...(sizes === undefined ? [] : [`  note: ${sizes}`]),
       ...(sources.length === 0 ? [] : ['Its numbers come from:', ...sources]),
       '',
     ].join('\n'),

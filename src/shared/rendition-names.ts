@@ -91,6 +91,27 @@ export function defaultName(batchless: NamedRow['shot'], { index, rendition }: N
   return key.slice('b/'.length);
 }
 
+/**
+ * For a person who writes the size into names: which files may be smaller than the number that these then hold. A name
+ * stands before its file does, so it holds the recipe's number. undefined where every number is true.
+ */
+export function sizeWordsNote(
+  text: string,
+  renditions: readonly Pick<Rendition, 'name' | 'width' | 'height' | 'fit'>[],
+): string | undefined {
+  const template = compileTemplate(text);
+  const words = 'fault' in template ? [] : template.names;
+  const sizes = (['width', 'height'] as const).filter((word) => words.includes(word));
+  // `contain` alone fills up what is missing.
+  const smaller = renditions.filter(
+    (one) => one.fit !== 'contain' && sizes.some((size) => one[size] !== undefined),
+  );
+  if (smaller.length === 0) return undefined;
+  const [first] = smaller;
+  const others = smaller.length === 1 ? '' : ` (and ${smaller.length - 1} more)`;
+  return `${sizes.map((word) => `{{${word}}}`).join(' and ')} in the names is the size that the recipe asks for; a file of the rendition ${first?.name}${others} may be smaller, where the picture has another shape or fewer pixels, and its own size stands in the manifest.`;
+}
+
 function isManifest(name: string): boolean {
   return /^manifest\.(jsonl|csv)(\/|$)/i.test(name);
 }

@@ -133,6 +133,15 @@ describe('the names of a batch', () => {
     expect(at.put).not.toHaveBeenCalled();
   });
 
+  it('with a size in them are said by the dry run to be the numbers of the recipe', async () => {
+    await using at = await openShopOfNames('sku,prompt,category\nmug,a mug,x\n');
+    const { err } = await at.dryRun({ names: '{{sku}}-{{rendition}}-{{width|full}}.{{ext}}' });
+    expect(err).toContain(
+      'note: {{width}} in the names is the size that the recipe asks for; a file of the rendition',
+    );
+    expect((await at.dryRun({ names: '{{sku}}-{{rendition}}.{{ext}}' })).err).not.toContain('in the names');
+  });
+
   it('are part of what the batch is: another template is another batch, and default names change no id', async () => {
     await using at = await openShopOfNames();
     const idOf = async (more: Partial<ListArguments>) => {

@@ -111,6 +111,31 @@ describe('the manifest as CSV', () => {
     ]);
   });
 
+  it('has a column for the take of an image that was made again in any row, and no other', () => {
+    const seen = new ManifestColumns();
+    const again: RequestEnd = { status: 'delivered', images: [{ ...anImage(0), take: 2 }] };
+    const lines = [
+      manifestLine(aRow(0, 'tee', 1, {}), [again], options),
+      manifestLine(
+        aRow(1, 'mug', 1, {}),
+        [{ status: 'delivered', images: [anImage(0), anImage(1)] }],
+        options,
+      ),
+      manifestLine(aRow(2, 'hat', 1, {}), [ends.pending], options),
+    ];
+    for (const line of lines) seen.see(line);
+    const columns = seen.columns(options.urlOf);
+    expect(columns.map(({ title }) => title).filter((title) => /^(take|image)/.test(title))).toEqual([
+      'image_0',
+      'take_0',
+      'image_0_thumb',
+      'image_1',
+      'image_1_thumb',
+    ]);
+    const take = columns.find(({ title }) => title === 'take_0');
+    expect(lines.map((line) => take?.cell(line))).toEqual([2, 0, undefined]);
+  });
+
   it("has a column for the shot where the person's own columns do not name it", () => {
     const seen = new ManifestColumns();
     seen.see(

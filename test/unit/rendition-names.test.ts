@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { createNameJudge, type NameJudgeDeps } from '../../src/producer/name-judge.ts';
 import { parseRecipe } from '../../src/shared/recipes.ts';
-import { compileNames, namesFault } from '../../src/shared/rendition-names.ts';
+import { compileNames, namesFault, sizeWordsNote } from '../../src/shared/rendition-names.ts';
 import { filesOf } from '../../src/worker/render/files.ts';
 
 const RENDITIONS = [
@@ -98,6 +98,31 @@ describe('the template of names', () => {
       ok: true,
       name: 'Mug-1-3-thumb-256x256-abababababababab.jpg',
     });
+  });
+});
+
+describe('a size in a name', () => {
+  const noteOf = (names: string, fits: readonly object[]) => {
+    const renditions = fits.map((fit, at) => ({ name: `r${at}`, format: 'webp', quality: 80, ...fit }));
+    return sizeWordsNote(names, recipeOf({}, renditions).renditions);
+  };
+  const names = '{{sku}}-{{width|full}}.{{ext}}';
+
+  it('is said to be the number of the recipe where the file may be smaller', () => {
+    expect(noteOf(names, [{ width: 800 }])).toMatch(
+      /^\{\{width\}\} in the names .* a file of the rendition r0 may be smaller/,
+    );
+    const square = { width: 300, height: 300, fit: 'cover' };
+    expect(noteOf(`{{height}}-${names}`, [{ width: 800 }, square])).toMatch(
+      /^\{\{width\}\} and \{\{height\}\} in the names .* a file of the rendition r0 \(and 1 more\) may be smaller/,
+    );
+  });
+
+  it('is not spoken of where it is always true, or in no name', () => {
+    const framed = { width: 300, height: 300, fit: 'contain', background: '#ffffff' };
+    expect(noteOf(names, [framed, {}])).toBeUndefined();
+    expect(noteOf('{{sku}}-{{height}}.{{ext}}', [{ width: 800 }])).toBeUndefined();
+    expect(noteOf('{{sku}}-{{rendition}}.{{ext}}', [{ width: 800 }])).toBeUndefined();
   });
 });
 

@@ -14,6 +14,8 @@ export class ManifestColumns {
   readonly #own = new Set<string>();
   /** Names of renditions, by the image's index. */
   readonly #images = new Map<number, Set<string>>();
+  /** Indices of images of which one is of a later take than the first. */
+  readonly #taken = new Set<number>();
   #shotIsThere = true;
   #simulated = false;
 
@@ -21,7 +23,8 @@ export class ManifestColumns {
     for (const column of Object.keys(row)) this.#own.add(column);
     if (!Object.values(row).some((cell) => cell.trim() === shot)) this.#shotIsThere = false;
     if (simulated === true) this.#simulated = true;
-    for (const { index, renditions } of images) {
+    for (const { index, take, renditions } of images) {
+      if (take !== undefined) this.#taken.add(index);
       const names = this.#images.get(index) ?? new Set();
       for (const { name } of renditions) names.add(name);
       this.#images.set(index, names);
@@ -46,8 +49,14 @@ export class ManifestColumns {
           (name: string) =>
           (line: ManifestLine): Cell =>
             imageOf(line)?.renditions.find((one) => one.name === name)?.url;
+        const take = (line: ManifestLine): Cell => {
+          const image = imageOf(line);
+          return image === undefined ? undefined : (image.take ?? 0);
+        };
         return [
           { title: `image_${index}`, cell: original },
+          // Not `image_0_take`: a rendition may be called so.
+          ...(this.#taken.has(index) ? [{ title: `take_${index}`, cell: take }] : []),
           ...[...names].map((name) => ({ title: `image_${index}_${name}`, cell: rendition(name) })),
         ];
       });

@@ -9,16 +9,19 @@ import type { Clock } from './time.ts';
  * The witness of a Redis that forgot: one that was emptied, or that went back in time (a failover that lost writes, a
  * backup that was put back). On such a Redis a request may stand as never sent that was sent.
  *
- * Three words are compared. The *life* is a name that Redis and the store both hold; the newest in the store is in
+ * Four words are compared. The *life* is a name that Redis and the store both hold; the newest in the store is in
  * force. Each worker's *count* of its own steps stands in Redis and in its memory, and goes up with each step in the
- * same script: a Redis that forgot one of them counts less. The *mark* is the count of all steps, written to the store
- * each minute, for when every worker was started anew.
+ * same script: a Redis that forgot one of them counts less. The *tick* is the count of all steps: each worker knows it as
+ * of its last step or look (two seconds), so that steps of one that has ended since are missed too. The *mark* is the
+ * tick, written to the store each minute, for when every worker was started anew.
  */
 export interface Witness {
   /** What Redis must know, or nothing may be begun on it; undefined before a worker has opened the memory. */
-  expected(): { readonly life: string; readonly worker: string; readonly seen: number } | undefined;
-  /** What Redis counted, in which life, after a step of this worker. */
-  note(life: string, seen: number): void;
+  expected():
+    | { readonly life: string; readonly worker: string; readonly seen: number; readonly tick: number }
+    | undefined;
+  /** What Redis counted, in which life, after a step of this worker: its own steps, and those of all. */
+  note(life: string, seen: number, tick: number): void;
   /** Compares again, after a step was refused. `renewed`: Redis was rebuilt, and the step may be taken again. */
   look(): Promise<'sound' | 'lost' | 'renewed'>;
 }
@@ -45,7 +48,7 @@ const NEVER = Number.MAX_SAFE_INTEGER;
 export class RedisMemory implements Witness {
   readonly #deps: RedisMemoryDeps;
   readonly #worker = `w-${randomBytes(6).toString('hex')}`;
-  #believed: { life: string; seen: number } | undefined;
+  #believed: { life: string; seen: number; tick: number } | undefined;
   #marked = -1;
 
   constructor(deps: RedisMemoryDeps) {
@@ -56,10 +59,11 @@ export class RedisMemory implements Witness {
     return this.#believed === undefined ? undefined : { ...this.#believed, worker: this.#worker };
   }
 
-  note(life: string, seen: number): void {
+  note(life: string, seen: number, tick: number): void {
     if (this.#believed?.life !== life) return;
     // All steps of a process go over one connection, so that their answers come in order.
     this.#believed.seen = seen > this.#believed.seen ? seen : NEVER;
+    this.#believed.tick = Math.max(this.#believed.tick, tick);
   }
 
   /** The life that this worker goes by. */
@@ -85,7 +89,7 @@ export class RedisMemory implements Witness {
       await journal.writeLife({ life, at: this.#deps.clock(), by: 'start' }, signal);
       const mark = await journal.readMark(life, signal);
       if (mark !== undefined && tick < mark) throw lost('Redis went back in time');
-      this.#believe(life);
+      this.#believe(life, tick);
       return;
     }
     if (life !== undefined) throw lost('Redis went back in time');
@@ -105,10 +109,11 @@ export class RedisMemory implements Witness {
   async look(signal?: AbortSignal): Promise<'sound' | 'lost' | 'renewed'> {
     const believed = this.#believed;
     if (believed === undefined) return 'sound';
-    const before = believed.seen;
-    const { life, seen } = await this.#read();
+    const before = { ...believed };
+    const { life, seen, tick } = await this.#read();
     if (life === believed.life) {
-      if (seen < before) believed.seen = NEVER;
+      if (seen < before.seen || tick < before.tick) believed.seen = NEVER;
+      else believed.tick = Math.max(believed.tick, tick);
       return this.isLost() ? 'lost' : 'sound';
     }
     if (
@@ -116,7 +121,7 @@ export class RedisMemory implements Witness {
       life > believed.life &&
       life === (await this.#deps.journal.newestLife(signal))
     ) {
-      this.#believed = { life, seen: 0 };
+      this.#believed = { life, seen: 0, tick };
       return 'renewed';
     }
     believed.seen = NEVER;
@@ -136,15 +141,15 @@ export class RedisMemory implements Witness {
   async #begin(signal?: AbortSignal): Promise<void> {
     const { redis, prefix, journal, clock } = this.#deps;
     await redis.hsetnx(`${prefix}:memory`, 'life', nextLife(await journal.newestLife(signal), clock()));
-    const { life } = await this.#read();
+    const { life, tick } = await this.#read();
     if (life === undefined) throw lost('Redis was emptied just now');
     await journal.writeLife({ life, at: clock(), by: 'start' }, signal);
-    this.#believe(life);
+    this.#believe(life, tick);
   }
 
   /** A second worker of the same process finds the count of the first. */
-  #believe(life: string): void {
-    if (this.#believed?.life !== life) this.#believed = { life, seen: 0 };
+  #believe(life: string, tick: number): void {
+    if (this.#believed?.life !== life) this.#believed = { life, seen: 0, tick };
   }
 
   async #read(): Promise<{ life: string | undefined; tick: number; seen: number }> {

@@ -79,6 +79,46 @@ describe('a Redis that forgot', () => {
     expect(await memory.look()).toBe('lost');
   });
 
+  it('is not gone on with by a process that lost no step of its own, after one whose steps are gone has ended', async () => {
+    await using workshop = await openWorkshop(QUICK);
+    const { records, memory } = workshop.shop;
+    await workshop.enqueueRows(shots(2, 'cup'), { batch: 'b' });
+    await memory.open();
+    await using other = await another(workshop);
+    await other.memory.open();
+    const take = { shotKey: 'a'.repeat(32), indices: [0], price: 10 };
+    const before = await snapshot(workshop.redis);
+    await records.transition('reserve', { request: 'b.0.0', take });
+    // Each two seconds; it has taken no step itself.
+    expect(await other.memory.look()).toBe('sound');
+    await before.restore();
+
+    // The very picture that the one that has ended may be paying for.
+    const refused = await other.records.transition('reserve', { request: 'b.1.0', take });
+
+    expect(refused).toEqual({ code: 'lost' });
+    expect(await other.memory.look()).toBe('lost');
+  });
+
+  it('is gone on with by processes that take steps by turns', async () => {
+    await using workshop = await openWorkshop(QUICK);
+    await workshop.enqueueRows(shots(2, 'cup'), { batch: 'b' });
+    await using other = await another(workshop);
+    const both = [workshop.shop, other];
+    for (const { memory } of both) await memory.open();
+    const codes: string[] = [];
+    for (const name of ['reserve', 'release', 'reserve', 'release'] as const) {
+      for (const [row, { records }] of both.entries()) {
+        const take = { shotKey: `${row}`.repeat(32), indices: [0], price: 10 };
+        const { code } = await records.transition(name, { request: `b.${row}.0`, take });
+        codes.push(code);
+      }
+    }
+
+    expect(codes).toEqual(Array.from({ length: 8 }, () => 'ok'));
+    expect(await Promise.all(both.map(({ memory }) => memory.look()))).toEqual(['sound', 'sound']);
+  });
+
   it('refuses the last check before the POST when Redis forgot the reservation of another request', async () => {
     await using workshop = await openWorkshop(QUICK);
     const { records, memory } = workshop.shop;

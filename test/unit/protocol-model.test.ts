@@ -74,7 +74,14 @@ describe('the money protocol', () => {
   // Redis forgets that a record was taken in hand, and gives one epoch to two runs; found by seed 403.
   it('keeps a run out of a round that is not its own, though its epoch is the record’s', () => {
     const wide = { batch: 1_000_000, day: 1_000_000, month: 1_000_000 };
-    const scenario = { falAheadS: 0, lossy: true, forgetful: true, requests: LISTS[0] ?? [], caps: wide };
+    const scenario = {
+      falAheadS: 0,
+      processes: 1 as const,
+      lossy: true,
+      forgetful: true,
+      requests: LISTS[0] ?? [],
+      caps: wide,
+    };
     const choices = [
       0, 0, 12_905_288, 0, 1_812_028, 461_640, 1_926_980, 10_175_304, 5_766_580, 0, 8_466_248, 2_409_386,
       10_911_820, 0, 7_626_568,

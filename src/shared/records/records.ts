@@ -106,6 +106,7 @@ const outcome = z.discriminatedUnion('code', [
     ended: z.boolean().default(false),
     woken,
     seen: z.int().optional(),
+    tick: z.int().optional(),
     over: z.literal(true).optional(),
   }),
   z.object({ code: z.enum(['absent', 'stale', 'state']), state: state.optional() }),
@@ -200,7 +201,7 @@ export class Records {
         return { code: data.code, state: data.state };
       case 'ok':
         if (witness !== undefined && data.seen !== undefined)
-          this.#deps.memory?.note(witness.life, data.seen);
+          this.#deps.memory?.note(witness.life, data.seen, data.tick ?? 0);
         return {
           code: 'ok',
           round: data.round,

@@ -102,8 +102,11 @@ end
 
 local memory = P .. ':memory'
 if a.worker then
-  local known = redis.call('HMGET', memory, 'life', a.worker)
-  if known[1] ~= a.life or num(known[2]) < a.seen then return cjson.encode({ code = 'lost' }) end
+  local known = redis.call('HMGET', memory, 'life', a.worker, 'tick')
+  -- The steps of all too: whoever took those that are gone may have ended since.
+  if known[1] ~= a.life or num(known[2]) < a.seen or num(known[3]) < num(a.tick) then
+    return cjson.encode({ code = 'lost' })
+  end
 end
 
 local state = redis.call('HGET', rec, 's')
@@ -266,12 +269,12 @@ if a.rest then
   redis.call('HSET', bat, 'last', int(a.at))
   ended = finishIfEnded(a.batch)
 end
-redis.call('HINCRBY', memory, 'tick', 1)
+local tick = redis.call('HINCRBY', memory, 'tick', 1)
 local seen
 if a.worker and redis.call('HGET', memory, 'life') == a.life then
   seen = redis.call('HINCRBY', memory, a.worker, 1)
 end
 -- Planned again after its batch was cancelled: the caller cancels it, since no job would be let go on with it.
 local over = a.to == 'planned' and redis.call('HGET', bat, 'word') == 'cancelled'
-return answer('ok', { ended = ended, seen = seen, over = over or nil })
+return answer('ok', { ended = ended, seen = seen, tick = tick, over = over or nil })
 `;

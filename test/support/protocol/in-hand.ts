@@ -30,7 +30,7 @@ export function* changed(
   more: Parameters<typeof change>[2] = {},
 ): Run<{ readonly outcome: Outcome; readonly round: number }> {
   const { world, plan, epoch, round, worker } = inHand;
-  const { life, count, ...answer } = yield* step(name, () => {
+  const { counted, ...answer } = yield* step(name, () => {
     const outcome = transition(world, {
       name,
       request: plan.id,
@@ -40,10 +40,11 @@ export function* changed(
       worker,
       ...more,
     });
-    const { life, counts } = world.memory;
-    return { outcome, round: world.records.get(plan.id)?.round ?? 0, life, count: counts[worker] ?? 0 };
+    const { life, counts, tick } = world.memory;
+    const counted = { life, count: counts[worker] ?? 0, tick };
+    return { outcome, round: world.records.get(plan.id)?.round ?? 0, counted };
   });
-  if (answer.outcome === 'ok') note(world, worker, life, count);
+  if (answer.outcome === 'ok') note(world, worker, counted);
   return answer;
 }
 

@@ -8,6 +8,8 @@ export interface WorkerMemory {
   life: number;
   /** Its own steps that it knows Redis to have counted; `Infinity` once it has found one forgotten. */
   seen: number;
+  /** The steps of all that it knows Redis to have counted. */
+  tick: number;
 }
 
 /** A copy of its own: plans, reservations and owners of ids never change, and are shared. */
@@ -33,7 +35,7 @@ export const EMPTY: Snapshot = {
   counters: new Map(),
   claims: new Map(),
   ids: new Map(),
-  memory: { life: undefined, counts: [], stop: undefined, rebuilder: undefined },
+  memory: { life: undefined, counts: [], tick: 0, stop: undefined, rebuilder: undefined },
 };
 
 /** Redis holds what it held then, and nothing else. */
@@ -50,18 +52,57 @@ export function goBack(world: World, snapshot: Snapshot): void {
 /** Asked in the very step that allows a submit: whether Redis is known to have forgotten something. */
 export function hasForgotten(world: World, worker: number): boolean {
   const known = memoryOf(world, worker);
-  const { life, counts } = world.memory;
-  if (life === known.life) return (counts[worker] ?? 0) < known.seen;
+  const { life, counts, tick } = world.memory;
+  if (life === known.life) {
+    if ((counts[worker] ?? 0) < known.seen) return true;
+    return tick < known.tick && world.mutation !== 'own-steps-only';
+  }
   if (life === undefined || life < known.life || life !== world.newestLife) return true;
   // Rebuilt meanwhile: this process goes on with it, and its runs of before are refused by their epochs.
-  world.workers[worker] = { life, seen: 0 };
+  world.workers[worker] = { life, seen: 0, tick: 0 };
   return false;
 }
 
-/** What Redis counted of this worker's own steps, as the answer to one says. */
-export function note(world: World, worker: number, life: number | undefined, count: number): void {
+/** What Redis counted of this worker's own steps and of all, as the answer to one says. */
+export function note(
+  world: World,
+  worker: number,
+  { life, count, tick }: { readonly life: number | undefined; readonly count: number; readonly tick: number },
+): void {
   const known = memoryOf(world, worker);
-  if (known.life === life) known.seen = count > known.seen ? count : Number.POSITIVE_INFINITY;
+  if (known.life !== life) return;
+  known.seen = count > known.seen ? count : Number.POSITIVE_INFINITY;
+  known.tick = Math.max(known.tick, tick);
+}
+
+/** What every process does each two seconds: it sees how far Redis has come, and stops all submits where it is lost. */
+export function lookAround(world: World): void {
+  for (const [worker, known] of world.workers.entries()) {
+    if (hasForgotten(world, worker)) {
+      known.seen = Number.POSITIVE_INFINITY;
+      world.memory.stop = 'redis_lost';
+    } else memoryOf(world, worker).tick = world.memory.tick;
+  }
+}
+
+/** What a process does each minute: whoever starts anew knows nothing else. */
+export function writeMark(world: World): void {
+  const { life, tick } = world.memory;
+  if (life !== world.newestLife) return;
+  if (world.mark.life !== life || world.mark.tick < tick) world.mark = { life, tick };
+}
+
+/** A process that begins anew; one that finds Redis to have gone back begins nothing until it is rebuilt. */
+export function restart(world: World, worker: number): void {
+  const { life, tick } = world.memory;
+  const { newestLife, mark } = world;
+  const isSound = life === newestLife && (mark.life !== life || tick >= mark.tick);
+  world.workers[worker] = {
+    // One without a name is older than all.
+    life: life ?? 0,
+    seen: isSound ? 0 : Number.POSITIVE_INFINITY,
+    tick: isSound ? tick : 0,
+  };
 }
 
 function memoryOf(world: World, worker: number): WorkerMemory {

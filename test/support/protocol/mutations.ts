@@ -22,6 +22,11 @@ export const MUTATIONS = {
   'price-rise-goes-on': 'a cost above its reservation is booked, and the submits go on',
   'ignore-claims': 'two live requests may ask for the same image',
   'no-witness': 'nobody asks, before a submit, whether Redis has forgotten something',
+  'own-steps-only': 'a process knows its own steps alone, and so not what Redis forgot of one that has ended',
+  'lost-before-the-look':
+    'Redis forgets steps that no other process has seen yet, and one goes on before the next look (two seconds)',
+  'old-mark':
+    'Redis forgets what came after the last mark (a minute), and every process that knew it has ended',
   'rebuild-plans-anew': 'a rebuild plans an intent without an end anew',
   'rebuild-reuses-rounds': 'a rebuild goes on in the last round that it sees',
   'rebuild-reuses-epochs':
@@ -47,6 +52,9 @@ export type Mutation = keyof typeof MUTATIONS;
 /** Some show after a loss of Redis alone, among requests of equal input or of one picture: the explorer looks there. */
 export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' {
   switch (mutation) {
+    case 'own-steps-only':
+    case 'lost-before-the-look':
+    case 'old-mark':
     case 'rebuild-reuses-epochs':
     case 'rebuild-claims-for-one':
       return 'one picture';

@@ -34,7 +34,7 @@ export function* rebuild(world: World): Run<void> {
   const mine = <T>(label: string, effect: () => T) => whileInForce(world, token, label, effect);
   const before = yield* step('claim', () => {
     const { stop } = world.memory;
-    world.memory = { ...EMPTY.memory, counts: [], stop: 'rebuild', rebuilder: token };
+    world.memory = { ...EMPTY.memory, counts: [], tick: 0, stop: 'rebuild', rebuilder: token };
     world.goneBack = true;
     // It is of another second than the last one was.
     world.nowS += 1;

@@ -85,6 +85,7 @@ export function transition(world: World, change: Change): Outcome {
   if (change.intentAtS !== undefined) record.intentAtS = change.intentAtS;
   record.state = row.to;
   moveClaims(world, record);
+  world.memory.tick += 1;
   if (worker !== undefined) world.memory.counts[worker] = (world.memory.counts[worker] ?? 0) + 1;
   return 'ok';
 }

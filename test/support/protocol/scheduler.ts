@@ -1,6 +1,6 @@
 import { isAtRest } from '../../../src/shared/records/states.ts';
 import { checkAlways, checkEnd } from './invariants.ts';
-import { EMPTY, goBack, type Snapshot, takeSnapshot } from './memory.ts';
+import { EMPTY, goBack, lookAround, restart, type Snapshot, takeSnapshot, writeMark } from './memory.ts';
 import type { Mutation } from './mutations.ts';
 import { resumeAll, retry, say } from './person.ts';
 import { rebuild } from './rebuild.ts';
@@ -20,6 +20,8 @@ interface Stage {
 interface Alive {
   readonly name: string;
   readonly run: Run<void>;
+  /** The process it runs in; a rebuild has one of its own. */
+  readonly worker: number | undefined;
   /** The effect that comes next. */
   next: Step;
 }
@@ -63,7 +65,8 @@ function decide(stage: Stage, choice: Choice): void {
   const much = (choice >> 16) & 255;
   if (what < 60 || alive.length === 0) {
     const plan = scenario.requests[whom % scenario.requests.length];
-    if (plan !== undefined && alive.length < MAX_ALIVE) start(world, alive, plan.id, () => much);
+    if (plan !== undefined && alive.length < MAX_ALIVE)
+      start(world, alive, plan.id, { worker: whom >> 7, fate: much });
     return;
   }
   if (scenario.forgetful && what < FORGETTING) {
@@ -83,6 +86,7 @@ function decide(stage: Stage, choice: Choice): void {
   if (what < 212) {
     if (what < 180) advance(world, alive, chosen, 'before');
     else if (what < 202) advance(world, alive, chosen, 'after');
+    else if (much < 64) crashAll(world, alive, chosen);
     else crash(world, alive, chosen);
     return;
   }
@@ -109,12 +113,17 @@ function forget({ world, alive, snapshots }: Stage, what: number, whom: number):
     // Also beside one that is under way, which is replaced by it.
     if (alive.length >= MAX_ALIVE) return;
     snapshots.length = 0;
-    begin(world, alive, REBUILD, rebuild(world));
+    begin(world, alive, { name: REBUILD, run: rebuild(world), worker: undefined });
     return;
   }
   const snapshot = whom < 50 ? EMPTY : (snapshots[whom % Math.max(1, snapshots.length)] ?? EMPTY);
   snapshots.length = 0;
+  // Whoever has looked since knows of the steps of others too, and whoever is there sees that they are gone.
+  const isSeen = world.mutation !== 'lost-before-the-look';
+  if (isSeen) lookAround(world);
+  if (world.mutation !== 'old-mark') writeMark(world);
   goBack(world, snapshot);
+  if (isSeen) lookAround(world);
   world.goneBack = true;
   world.trace?.push(`${world.nowS} Redis ${snapshot === EMPTY ? 'is emptied' : 'goes back in time'}`);
   checkAlways(world);
@@ -122,17 +131,24 @@ function forget({ world, alive, snapshots }: Stage, what: number, whom: number):
 
 const isRebuild = ({ name }: Alive): boolean => name.startsWith(REBUILD);
 
-function start(world: World, alive: Alive[], request: string, fate: () => number): void {
+function start(
+  world: World,
+  alive: Alive[],
+  request: string,
+  by: { readonly worker: number; readonly fate: number },
+): void {
   const plan = world.plans.get(request);
   if (plan === undefined) return;
-  begin(world, alive, request, work(world, plan, 0, fate));
+  const worker = by.worker % world.workers.length;
+  begin(world, alive, { name: request, run: work(world, plan, worker, () => by.fate), worker });
 }
 
-function begin(world: World, alive: Alive[], name: string, run: Run<void>): void {
+function begin(world: World, alive: Alive[], { name, run, worker }: Omit<Alive, 'next'>): void {
   const first = run.next();
   if (first.done === true) return;
   world.nonces += 1;
-  alive.push({ name: `${name}@${world.nonces}`, run, next: first.value });
+  const at = worker === undefined ? '' : `, process ${worker}`;
+  alive.push({ name: `${name}@${world.nonces}${at}`, run, worker, next: first.value });
 }
 
 /** `before`: the call fails and has no effect; `after`: it has its effect, and the answer is lost. */
@@ -158,6 +174,13 @@ function crash(world: World, alive: Alive[], chosen: Alive): void {
   remove(alive, chosen);
 }
 
+/** The whole process ends, and begins anew. */
+function crashAll(world: World, alive: Alive[], { worker }: Alive): void {
+  if (worker === undefined) return;
+  for (const each of alive.filter((one) => one.worker === worker)) crash(world, alive, each);
+  restart(world, worker);
+}
+
 function tick(world: World, seconds: number): void {
   world.nowS += seconds;
 }
@@ -178,7 +201,7 @@ function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.trace?.push(`${world.nowS} faults end`);
   if (world.goneBack || world.memory.life !== world.newestLife) {
     for (const each of alive.filter(isRebuild)) remove(alive, each);
-    begin(world, alive, REBUILD, rebuild(world));
+    begin(world, alive, { name: REBUILD, run: rebuild(world), worker: undefined });
   }
   for (let each = alive.find(isRebuild); each !== undefined; each = alive.find(isRebuild)) {
     advance(world, alive, each, 'well');
@@ -190,7 +213,7 @@ function settle(world: World, scenario: Scenario, alive: Alive[]): void {
     const open = scenario.requests.filter(({ id }) => !isAtRest(world.records.get(id)?.state ?? 'failed'));
     if (open.length === 0) return;
     resumeAll(world);
-    for (const { id } of open) start(world, alive, id, () => 0);
+    for (const { id } of open) start(world, alive, id, { worker: round, fate: 0 });
     tick(world, 200);
   }
 }

@@ -55,13 +55,16 @@ function scenarioOf(
   const forgetting = listsOf(mutation, below);
   const requests = one(forgetting ?? LISTS, []);
   const falAheadS = one([0, -60, 60], 0);
-  if (forgetting !== undefined) return { requests, falAheadS, caps: WIDE, lossy: true, forgetful: true };
+  const processes = one([1, 2] as const, 1);
+  if (forgetting !== undefined)
+    return { requests, falAheadS, caps: WIDE, processes, lossy: true, forgetful: true };
   const dearest = Math.max(...requests.map(({ indices }) => priceMicroUsd(indices.length)));
   const kind = one(CAPS, 'wide');
   return {
     requests,
     falAheadS,
     caps: capsOf(kind, dearest),
+    processes,
     lossy: below(2) === 1,
     forgetful: below(2) === 1,
   };

@@ -92,6 +92,8 @@ export interface World {
     life: number | undefined;
     /** Of each worker, the steps it took. */
     readonly counts: number[];
+    /** The steps of all. */
+    tick: number;
     stop: 'rebuild' | 'redis_lost' | 'price_changed' | undefined;
     /** The rebuild that may write; another one, or a loss, takes its place. */
     rebuilder: number | undefined;
@@ -108,6 +110,8 @@ export interface World {
   readonly plans: ReadonlyMap<string, RequestPlan>;
   readonly events: ReadonlyMap<string, BatchEvent[]>;
   newestLife: number;
+  /** How far the newest life has come, as the processes write it down. */
+  mark: { life: number; tick: number };
   /** The last round of each request that failed in the end. */
   readonly failures: Map<string, number>;
   readonly deliveries: Set<string>;
@@ -138,6 +142,8 @@ export interface Scenario {
   readonly requests: readonly RequestPlan[];
   readonly caps: Readonly<Record<ScopeKind, number>>;
   readonly falAheadS: number;
+  /** Of workers, each with a memory of its own. */
+  readonly processes: 1 | 2;
   /** A line on which half of the answers to POSTs get lost. */
   readonly lossy: boolean;
   /** A Redis that may be emptied or go back in time, and is rebuilt then. */
@@ -161,15 +167,16 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     caps: scenario.caps,
     counters: new Map(),
     claims: new Map(),
-    memory: { life: 1, counts: [], stop: undefined, rebuilder: undefined },
+    memory: { life: 1, counts: [], tick: 0, stop: undefined, rebuilder: undefined },
     goneBack: false,
     rebuilds: 0,
     stoppedFor: new Set(),
     used: new Set(),
-    workers: [{ life: 1, seen: 0 }],
+    workers: Array.from({ length: scenario.processes }, () => ({ life: 1, seen: 0, tick: 0 })),
     plans: new Map(scenario.requests.map((plan) => [plan.id, plan])),
     events: new Map(scenario.requests.map((plan) => [plan.batch, []])),
     newestLife: 1,
+    mark: { life: 1, tick: 0 },
     failures: new Map(),
     deliveries: new Set(),
     intents: new Map(),

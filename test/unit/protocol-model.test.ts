@@ -95,5 +95,7 @@ describe('the money protocol', () => {
     const finding = explore({ seed: SEED, first, runs: MUTANT_RUNS, mutation, unshrunk: true });
     const unseen = `unseen; find it anew: npm run protocol -- --seed ${SEED} --runs 1000000 --mutation ${mutation}`;
     expect(finding?.report ?? unseen).toMatch(PROMISES);
+    // And it is the break that it shows.
+    expect(() => finding && play(finding.scenario, finding.choices)).not.toThrow();
   });
 });

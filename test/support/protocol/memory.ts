@@ -1,7 +1,10 @@
 import type { World } from './world.ts';
 
 /** What Redis held at some moment, for a failover or a backup to bring back. */
-export type Snapshot = Pick<World, 'records' | 'batches' | 'counters' | 'claims' | 'ids' | 'memory'>;
+export type Snapshot = Pick<
+  World,
+  'records' | 'batches' | 'counters' | 'claims' | 'waiting' | 'ids' | 'memory'
+>;
 
 /** One process: what it knows of Redis (`src/shared/redis-memory.ts`). */
 export interface WorkerMemory {
@@ -13,7 +16,8 @@ export interface WorkerMemory {
 }
 
 /** A copy of its own: plans, reservations and owners of ids never change, and are shared. */
-export function takeSnapshot({ records, batches, counters, claims, ids, memory }: Snapshot): Snapshot {
+export function takeSnapshot(now: Snapshot): Snapshot {
+  const { records, batches, counters, claims, waiting, ids, memory } = now;
   const recordsThen: Snapshot['records'] = new Map();
   for (const [id, record] of records) recordsThen.set(id, { ...record, bookings: [...record.bookings] });
   const countersThen: Snapshot['counters'] = new Map();
@@ -23,6 +27,7 @@ export function takeSnapshot({ records, batches, counters, claims, ids, memory }
     batches: new Map(batches),
     counters: countersThen,
     claims: new Map(claims),
+    waiting: new Map(waiting),
     ids: new Map(ids),
     memory: { ...memory, counts: [...memory.counts] },
   };
@@ -34,6 +39,7 @@ export const EMPTY: Snapshot = {
   batches: new Map(),
   counters: new Map(),
   claims: new Map(),
+  waiting: new Map(),
   ids: new Map(),
   memory: { life: undefined, counts: [], tick: 0, stop: undefined, rebuilder: undefined },
 };
@@ -45,6 +51,7 @@ export function goBack(world: World, snapshot: Snapshot): void {
   refill(world.batches, then.batches);
   refill(world.counters, then.counters);
   refill(world.claims, then.claims);
+  refill(world.waiting, then.waiting);
   refill(world.ids, then.ids);
   world.memory = then.memory;
 }
@@ -77,6 +84,7 @@ export function note(
 
 /** What every process does each two seconds: it sees how far Redis has come, and stops all submits where it is lost. */
 export function lookAround(world: World): void {
+  if (world.mutation === 'no-witness') return;
   for (const [worker, known] of world.workers.entries()) {
     if (hasForgotten(world, worker)) {
       known.seen = Number.POSITIVE_INFINITY;

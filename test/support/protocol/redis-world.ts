@@ -1,5 +1,6 @@
 import { allows, holdsClaims, TRANSITIONS, type TransitionName } from '../../../src/shared/records/states.ts';
 import { hasForgotten } from './memory.ts';
+import { waitFor, wake } from './waiting.ts';
 import {
   imageKey,
   priceMicroUsd,
@@ -67,8 +68,9 @@ export function transition(world: World, change: Change): Outcome {
   }
   world.used.add(`${name} ${record.state}`);
   if (name === 'lose') giveIdBack(world, record);
+  const { state: before, reservation } = record;
   moveMoney(world, record, change);
-  if (row.to === 'planned' && name !== 'unhold') {
+  if (row.to === 'planned') {
     if (name !== 'retry' || world.mutation !== 'retry-in-the-same-round') record.round += 1;
     record.falId = undefined;
     record.intentAtS = undefined;
@@ -85,6 +87,7 @@ export function transition(world: World, change: Change): Outcome {
   if (change.intentAtS !== undefined) record.intentAtS = change.intentAtS;
   record.state = row.to;
   moveClaims(world, record);
+  wakeOthers(world, record, { before, reservation });
   world.memory.tick += 1;
   if (worker !== undefined) world.memory.counts[worker] = (world.memory.counts[worker] ?? 0) + 1;
   return 'ok';
@@ -166,14 +169,19 @@ function refusal(world: World, record: RequestRecord): Outcome | undefined {
     const owner = world.claims.get(image);
     return (owner !== undefined && owner !== record.plan.id) || isWantedInDoubt(world, record, image);
   });
-  if (claimed && world.mutation !== 'ignore-claims') return 'claimed';
+  if (claimed && world.mutation !== 'ignore-claims') {
+    waitFor(world, `claim:${record.plan.shotKey}`, record.plan.id);
+    return 'claimed';
+  }
   if (!couldFit(world, record.plan.id)) return 'no-room';
   const price = priceMicroUsd(record.plan.indices.length);
-  const full = scopesOf(world, record).some((scope) => {
+  const full = scopesOf(world, record).find((scope) => {
     const { reserved, spent } = counterOf(world, scope);
     return reserved + spent + price > capOf(world, scope);
   });
-  return full ? 'wait' : undefined;
+  if (full === undefined) return undefined;
+  waitFor(world, full, record.plan.id);
+  return 'wait';
 }
 
 /** After a rebuild two may be in doubt about one picture: neither's end makes room for a third, or for itself anew. */
@@ -209,6 +217,19 @@ function moveMoney(world: World, record: RequestRecord, change: Change): void {
   }
   record.bookings.push({ microUsd, scopes: reservation.scopes });
   record.isBooked = true;
+}
+
+/** What was taken may leave room for one more yet; what was let go may be room for some, or the claim of many. */
+function wakeOthers(
+  world: World,
+  record: RequestRecord,
+  { before, reservation }: Pick<RequestRecord, 'reservation'> & { readonly before: RequestRecord['state'] },
+): void {
+  if (record.reservation !== reservation) {
+    const most = record.reservation === undefined ? 5 : 1;
+    for (const scope of (record.reservation ?? reservation)?.scopes ?? []) wake(world, scope, most);
+  }
+  if (holdsClaims(before) && !holdsClaims(record.state)) wake(world, `claim:${record.plan.shotKey}`, 1_000);
 }
 
 /** A request has the claims on its images while a POST of its own may be paid for, and no longer. */

@@ -90,6 +90,8 @@ function decide(stage: Stage, choice: Choice): void {
     else crash(world, alive, chosen);
     return;
   }
+  // Before a person's step counts, or a process begins anew, everybody sees what is gone.
+  if (world.mutation !== 'lost-before-the-look') lookAround(world);
   if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
   else if (what < 244) {
     world.listUp = !world.listUp;
@@ -118,12 +120,10 @@ function forget({ world, alive, snapshots }: Stage, what: number, whom: number):
   }
   const snapshot = whom < 50 ? EMPTY : (snapshots[whom % Math.max(1, snapshots.length)] ?? EMPTY);
   snapshots.length = 0;
-  // Whoever has looked since knows of the steps of others too, and whoever is there sees that they are gone.
-  const isSeen = world.mutation !== 'lost-before-the-look';
-  if (isSeen) lookAround(world);
+  // Whoever has looked since knows of the steps of others too.
+  if (world.mutation !== 'lost-before-the-look') lookAround(world);
   if (world.mutation !== 'old-mark') writeMark(world);
   goBack(world, snapshot);
-  if (isSeen) lookAround(world);
   world.goneBack = true;
   world.trace?.push(`${world.nowS} Redis ${snapshot === EMPTY ? 'is emptied' : 'goes back in time'}`);
   checkAlways(world);
@@ -199,13 +199,16 @@ function person(world: World, scenario: Scenario, whom: number, much: number): v
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
   world.trace?.push(`${world.nowS} faults end`);
-  if (world.goneBack || world.memory.life !== world.newestLife) {
-    for (const each of alive.filter(isRebuild)) remove(alive, each);
-    begin(world, alive, { name: REBUILD, run: rebuild(world), worker: undefined });
-  }
-  for (let each = alive.find(isRebuild); each !== undefined; each = alive.find(isRebuild)) {
-    advance(world, alive, each, 'well');
-  }
+  // Once more where one that another had replaced wrote its life to the store all the same.
+  do {
+    if (isToBeRebuilt(world)) {
+      for (const each of alive.filter(isRebuild)) remove(alive, each);
+      begin(world, alive, { name: REBUILD, run: rebuild(world), worker: undefined });
+    }
+    for (let each = alive.find(isRebuild); each !== undefined; each = alive.find(isRebuild)) {
+      advance(world, alive, each, 'well');
+    }
+  } while (isToBeRebuilt(world));
   resumeAll(world);
   for (const [batch, word] of world.batches) if (word === 'paused') say(world, batch, 'running');
   for (let round = 0; round < LAST_ROUNDS; round += 1) {
@@ -216,6 +219,11 @@ function settle(world: World, scenario: Scenario, alive: Alive[]): void {
     for (const { id } of open) start(world, alive, id, { worker: round, fate: 0 });
     tick(world, 200);
   }
+}
+
+/** What `shotlist worker` refuses to begin on. */
+function isToBeRebuilt({ goneBack, memory, newestLife }: World): boolean {
+  return goneBack || memory.life !== newestLife;
 }
 
 function remove(alive: Alive[], chosen: Alive): void {

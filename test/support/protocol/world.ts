@@ -86,6 +86,8 @@ export interface World {
   readonly caps: Readonly<Record<ScopeKind, number>>;
   readonly counters: Map<string, { reserved: number; spent: number }>;
   readonly claims: Map<string, string>;
+  /** Requests that wait for room on a cap, or for a claim (`claim:<shot key>`), to be woken into their next round. */
+  readonly waiting: Map<string, readonly string[]>;
   /** Who has fal's id; set in the same step as the record. */
   readonly ids: Map<string, Pick<Taken, 'request' | 'round'>>;
   memory: {
@@ -167,6 +169,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     caps: scenario.caps,
     counters: new Map(),
     claims: new Map(),
+    waiting: new Map(),
     memory: { life: 1, counts: [], tick: 0, stop: undefined, rebuilder: undefined },
     goneBack: false,
     rebuilds: 0,

@@ -19,7 +19,10 @@ import { runShotlist } from './support/program.ts';
 import { storeAsMade, storeFolder } from './support/stored-pictures.ts';
 import { benchGround } from './support/temp.ts';
 
-const PICTURES = 80;
+/** So many that the children's first moments, in which their code is not compiled yet, are a small part. */
+const PICTURES = 240;
+/** So many different ones, over and over. */
+const DISTINCT = 80;
 const PREFIX = '{shotlist}';
 const BATCH = 'bench';
 /** Between two looks at the batch. */
@@ -30,11 +33,12 @@ await bench('render', async () => {
   const cores = availableParallelism();
   await using ground = await benchGround();
   const { folder, redis } = ground;
-  const { pictures, from } = await photographs(PICTURES, values.photos);
+  const { pictures, from } = await photographs(DISTINCT, values.photos);
   await writeList(join(folder, 'catalog.csv'), PICTURES);
   const labels = await storeAsMade(folder, pictures);
 
-  const files = await writeFiles(join(folder, 'originals'), pictures);
+  const distinct = await writeFiles(join(folder, 'originals'), pictures);
+  const files = Array.from({ length: PICTURES }, (_, row) => distinct[row % distinct.length] ?? '');
   await mkdir(join(folder, 'bare'));
   // Once before and once after, so that other work on the machine weighs on both ways alike.
   const before = await bareSharp({ files, labels, folder: join(folder, 'bare'), cores });
@@ -47,11 +51,16 @@ await bench('render', async () => {
       { name: 'bare sharp loop', value: perSecond(bare.ms), unit: 'pictures/s' },
       { name: 'worker, first start to last end', value: perSecond(worker.renderMs), unit: 'pictures/s' },
       { name: 'worker, whole command', value: perSecond(worker.commandMs), unit: 'pictures/s' },
-      { name: 'worker against bare loop', value: bare.ms / worker.renderMs, unit: '×' },
+      {
+        name: 'worker against bare loop',
+        value: bare.ms / worker.renderMs,
+        unit: '×',
+        limit: { kind: 'at-least', value: 0.85 },
+      },
       { name: 'whole command against bare loop', value: bare.ms / worker.commandMs, unit: '×' },
     ],
     notes: [
-      `${PICTURES} pictures, recipe catalog, ${cores} at once; ${from}`,
+      `${PICTURES} pictures, ${DISTINCT} different ones, recipe catalog, ${cores} at once; ${from}`,
       `${same} of ${bare.sha256.size} files have the same bytes on both ways`,
     ],
   };

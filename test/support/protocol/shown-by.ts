@@ -35,4 +35,5 @@ export const SHOWN_BY = {
   'pay-for-existing': 4,
   'keep-lost-id': 5_209,
   'refused-in-silence': 34_544,
+  'witness-at-submits-only': 16_864,
 } as const satisfies Partial<Record<Mutation, number>>;

@@ -23,7 +23,7 @@ const noWatchdog: Watchdog = {
 };
 
 /** Dependencies in memory, and what was done with them. */
-async function memory(change: Partial<RenderDeps> = {}) {
+async function memory(change: Partial<RenderDeps> = {}, recipe = RECIPE) {
   const picture = await opaquePicture({ width: 30, height: 20 }, 'jpeg');
   const record = { starts: 0, epoch: 0 };
   const written = new Map<string, string>();
@@ -36,7 +36,7 @@ async function memory(change: Partial<RenderDeps> = {}) {
       return {
         request,
         ...record,
-        recipe: RECIPE,
+        recipe,
         model: 'fal-ai/gpt-image-1-mini',
         expected: { width: undefined, height: undefined, transparent: false },
         images: [0, 2].map((index) => ({
@@ -96,6 +96,32 @@ describe('the render processor', () => {
     const { process, written, delivered } = await memory({ begin: async () => undefined });
     await process(JOB);
     expect([written.size, delivered]).toEqual([0, []]);
+  });
+
+  it('writes no file of a picture that fails since it looks like another, and asks nothing where that is off', async () => {
+    const looksLike = { nearDuplicate: async () => 'MUG-1' };
+    const at = (level: 'off' | 'warn' | 'fail') => ({
+      ...RECIPE,
+      checks: { ...RECIPE.checks, 'near-duplicate': level },
+    });
+    const strict = await memory(looksLike, at('fail'));
+    await strict.process(JOB);
+    expect(strict.failed).toEqual([
+      { code: 'failed_check', message: expect.stringContaining('it looks nearly like MUG-1') },
+    ]);
+    expect(strict.written.size).toBe(0);
+
+    const finding = { check: 'near-duplicate', level: 'warn', says: 'it looks nearly like MUG-1' };
+    const warned = await memory(looksLike, at('warn'));
+    await warned.process(JOB);
+    expect(warned.delivered.flat().map(({ findings }) => findings)).toEqual([
+      expect.arrayContaining([finding]),
+      expect.arrayContaining([finding]),
+    ]);
+
+    const off = await memory({ nearDuplicate: () => Promise.reject(new Error('asked')) }, at('off'));
+    await off.process(JOB);
+    expect(off.delivered).toHaveLength(1);
   });
 
   it.each<readonly [string, Partial<RenderDeps>]>([

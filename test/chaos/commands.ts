@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { rebuildDepsOf } from '../../src/cli/rebuild-command.ts';
+import { reconcileDepsOf } from '../../src/cli/reconcile-command.ts';
 import type { Shop } from '../../src/cli/shop.ts';
+import { decideDepsOf } from '../../src/cli/unknown-command.ts';
 import {
   type OperationsDeps,
   pauseAll,
@@ -11,18 +13,26 @@ import {
 } from '../../src/producer/batches.ts';
 import { type CancelDeps, cancelBatch } from '../../src/producer/cancel.ts';
 import { findRetryable, retryFailures } from '../../src/producer/retry.ts';
+import { UserError } from '../../src/shared/errors.ts';
+import { requestKeyOf } from '../../src/shared/keys.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { madeOfRow } from '../../src/shared/originals.ts';
 import { type RebuildDeps, rebuildAll, rebuildBatch } from '../../src/shared/rebuild/rebuild.ts';
+import { Settlements } from '../../src/shared/records/settlements.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { catchUp } from '../../src/worker/catch-up.ts';
 import { createFalQueue } from '../../src/worker/generate/fal.ts';
 import { withdrawQueued } from '../../src/worker/generate/withdraw.ts';
+import { absentUnknown, adoptUnknown, type DecideDeps } from '../../src/worker/reconcile/decide.ts';
+import { createReconcile, type ReconcileDeps } from '../../src/worker/reconcile/reconcile.ts';
 import type { ChaosShop } from './chaos-shop.ts';
 import { EFFECTS, tapped } from './points.ts';
 import type { OperatorSpec } from './spec.ts';
 
+const DAY_MS = 86_400_000;
+/** A submit may be under way for so long after its intent; here longer than a person takes from a look to a word. */
+export const DECIDE_AFTER_MS = 3_000;
 const FAL_TIMEOUT_MS = 15_000;
 const LIMIT_MS = 30_000;
 /** Of a batch that its cap holds: with room for all of it. */
@@ -30,7 +40,7 @@ const ROOM_MICRO_USD = 1_000_000;
 
 /** Does to a batch what the command of that name does, over parts that may be wrapped. */
 export async function runCommand(
-  { batch, command, when }: Pick<OperatorSpec, 'batch' | 'command' | 'when'>,
+  { batch, command, when, falId }: Pick<OperatorSpec, 'batch' | 'command' | 'when' | 'falId'>,
   opened: ChaosShop,
 ): Promise<void> {
   const { shop } = opened;
@@ -53,8 +63,43 @@ export async function runCommand(
     case 'rebuild':
       await rebuildAll(tappedRebuild(opened), AbortSignal.timeout(LIMIT_MS));
       return;
+    case 'reconcile':
+      await shop.memory.open();
+      await createReconcile(tappedReconcile(opened))(systemClock() - DAY_MS, AbortSignal.timeout(LIMIT_MS));
+      return;
+    case 'unknown-adopt':
+      await shop.memory.open();
+      await adoptUnknown(firstOf(batch), falId ?? '', decideDeps(opened));
+      return;
+    case 'unknown-absent':
+      await shop.memory.open();
+      await absentUnknown(firstOf(batch), decideDeps(opened)).catch((error: unknown) => {
+        // It was declared absent before, and sent again just now: what the person is told, and leaves it at that.
+        if (!(error instanceof UserError) || error.code !== 'too_early') throw error;
+      });
+      return;
   }
 }
+
+const firstOf = (batch: string) => requestKeyOf({ batch, row: 0, part: 0 });
+
+/** As `shotlist unknown adopt` and `absent` have them. */
+function decideDeps({ shop }: ChaosShop): DecideDeps {
+  return { ...decideDepsOf(shop, { clean, log: silentLogger }), postWindowMs: DECIDE_AFTER_MS };
+}
+
+/** As `shotlist reconcile` has them, with the points of what it writes around the shop. */
+function tappedReconcile({ shop, http, config, stack, tap }: ChaosShop): ReconcileDeps {
+  const settlements = new Settlements({ redis: shop.redis, prefix: config.redis.prefix });
+  return reconcileDepsOf(shop, stack, {
+    http,
+    settlements: tapped(settlements, EFFECTS.settlements, tap),
+    clean,
+    log: silentLogger,
+  });
+}
+
+const clean = (text: string) => text;
 
 async function retry(batch: string, opened: ChaosShop): Promise<void> {
   const { shop } = opened;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import type { BookEntry } from '../../src/local/fal/book.ts';
+import { type Adjustment, Corrections } from '../../src/shared/corrections.ts';
 import type { Delivery } from '../../src/shared/journal-objects.ts';
 import { objectKeys } from '../../src/shared/keys.ts';
 import { PLAN_CHUNK_ROWS, type PlanRow } from '../../src/shared/plan-row.ts';
@@ -38,7 +39,7 @@ export async function inspectStage(stage: Stage, wanted: readonly Wanted[]): Pro
   const plans = new Map<string, readonly PlanRow[]>();
   for (const { batch } of wanted) plans.set(batch, await planOf(stage, batch));
 
-  const paidTwice = paidTwiceOf(book, [...plans.values()].flat(), violations);
+  const paidTwice = paidTwiceOf(stage, [...plans.values()].flat(), violations);
   await checkPosts(stage, plans, violations);
   const ledger = await compareLedger(stage, book, violations);
   for (const { requestId, committedMicroUsd, capMicroUsd } of stage.fal.book.violations) {
@@ -77,7 +78,7 @@ async function planOf({ journal }: Stage, batch: string): Promise<readonly PlanR
 }
 
 /** By the prompt, which is all that fal knows of a shot; rows of several lists that want the same shot want it once. */
-function paidTwiceOf(book: readonly BookEntry[], rows: readonly PlanRow[], violations: string[]): number {
+function paidTwiceOf({ fal, strange }: Stage, rows: readonly PlanRow[], violations: string[]): number {
   const wantedOf = new Map<string, Map<string, Set<number>>>();
   for (const { prompt, shotKey, requests } of rows) {
     const shots = wantedOf.get(prompt) ?? new Map<string, Set<number>>();
@@ -87,9 +88,10 @@ function paidTwiceOf(book: readonly BookEntry[], rows: readonly PlanRow[], viola
     for (const request of requests) for (const index of request.indices) indices.add(index);
   }
   const paid = new Map<string, number>();
-  for (const entry of book) {
+  for (const entry of fal.book.entries()) {
     if (entry.chargedMicroUsd === 0 || entry.statusCode !== 200) continue;
     const prompt = String(entry.input['prompt']);
+    if (!wantedOf.has(prompt) && strange.includes(prompt)) continue;
     paid.set(prompt, (paid.get(prompt) ?? 0) + entry.images);
   }
   let twice = 0;
@@ -103,7 +105,7 @@ function paidTwiceOf(book: readonly BookEntry[], rows: readonly PlanRow[], viola
 }
 
 async function checkPosts(
-  { store, posts }: Stage,
+  { store, posts, strange }: Stage,
   plans: ReadonlyMap<string, readonly PlanRow[]>,
   violations: string[],
 ): Promise<void> {
@@ -117,14 +119,15 @@ async function checkPosts(
   }
   for (const prompt of new Set(posts)) {
     const count = posts.filter((one) => one === prompt).length;
-    const allowed = intents.get(prompt) ?? 0;
+    const allowed = (intents.get(prompt) ?? 0) + strange.filter((one) => one === prompt).length;
     if (count > allowed)
       violations.push(`posts: ${count} POSTs of "${prompt}" arrived, under ${allowed} intents`);
   }
 }
 
 /** Both ways, to the micro-dollar. */
-async function compareLedger({ journal, fal }: Stage, book: readonly BookEntry[], violations: string[]) {
+async function compareLedger(stage: Stage, book: readonly BookEntry[], violations: string[]) {
+  const { journal, fal } = stage;
   const ledger = new Map<string, { cost: number; assumed: boolean }>();
   for await (const { key } of journal.listLedger()) {
     const entry = await journal.readLedger(key);
@@ -132,6 +135,9 @@ async function compareLedger({ journal, fal }: Stage, book: readonly BookEntry[]
     if (ledger.has(entry.requestId)) violations.push(`ledger: two entries of ${entry.requestId}`);
     ledger.set(entry.requestId, { cost: entry.costMicroUsd, assumed: entry.source === 'assumed' });
   }
+  for (const [requestId, cost] of await correctedBy(stage)) ledger.set(requestId, { cost, assumed: false });
+  for (const [requestId, cost] of await orphansOf(stage))
+    if (!ledger.has(requestId)) ledger.set(requestId, { cost, assumed: false });
   let assumedMicroUsd = 0;
   for (const { requestId, chargedMicroUsd, statusCode } of book) {
     const found = ledger.get(requestId);
@@ -147,6 +153,24 @@ async function compareLedger({ journal, fal }: Stage, book: readonly BookEntry[]
   }
   const total = [...ledger.values()].reduce((sum, { cost }) => sum + cost, 0);
   return { ledgerDifferenceMicroUsd: total - fal.book.totalMicroUsd(), assumedMicroUsd };
+}
+
+/** What `reconcile` wrote beside entries: the last word on each. */
+async function correctedBy({ store }: Stage): Promise<ReadonlyMap<string, number>> {
+  const corrections = new Corrections({ store });
+  const latest = new Map<string, Adjustment>();
+  for await (const { key } of corrections.adjustments()) {
+    const one = await corrections.readAdjustment(key);
+    if (one.sequence >= (latest.get(one.requestId)?.sequence ?? 0)) latest.set(one.requestId, one);
+  }
+  return new Map([...latest].map(([requestId, { costMicroUsd }]) => [requestId, costMicroUsd]));
+}
+
+async function orphansOf({ store }: Stage): Promise<ReadonlyMap<string, number>> {
+  const orphans = new Map<string, number>();
+  for await (const { orphan } of new Corrections({ store }).orphans())
+    orphans.set(orphan.requestId, orphan.costMicroUsd);
+  return orphans;
 }
 
 async function checkEnds(

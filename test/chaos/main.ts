@@ -14,7 +14,7 @@ import type { Summary } from './summary.ts';
 
 /** `npm run chaos`; scripts/chaos.mjs starts it. Exit code 1 where a promise was broken. */
 
-const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N] [--commands N] [--pairs N|all] [--jobs N] [--minutes M]
+const HELP = `npm run chaos -- --points [--seed TEXT] [--sample N|all] [--commands N|all] [--pairs N|all] [--jobs N] [--minutes M]
 npm run chaos -- --seed TEXT --minutes M
 npm run chaos -- --report FILE
 --sample and --commands: of the points of workers and producers, and of a person's commands, so many runs; default: all.
@@ -70,10 +70,10 @@ async function points(): Promise<Summary> {
   return await runPoints({
     lanes,
     seed,
-    points: values.sample === undefined ? undefined : Number(values.sample),
-    commands: values.commands === undefined ? undefined : Number(values.commands),
+    points: countOf(values.sample),
+    commands: countOf(values.commands),
     limitMs,
-    pairs: values.pairs === 'all' ? Number.POSITIVE_INFINITY : Number(values.pairs),
+    pairs: countOf(values.pairs) ?? Number.POSITIVE_INFINITY,
     onRun: (done, of, crash, { violations, reached }) => {
       const elapsedMs = performance.now() - beganMs;
       const leftMs = Math.min((elapsedMs / done) * (of - done), Math.max(0, limitMs - elapsedMs));
@@ -83,6 +83,14 @@ async function points(): Promise<Summary> {
       for (const violation of violations) console.error(`  ${violation}`);
     },
   });
+}
+
+/** undefined: all. */
+function countOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === 'all') return undefined;
+  if (/^\d+$/.test(text)) return Number(text);
+  console.error(`${text} is neither a number of runs nor "all".`);
+  process.exit(1);
 }
 
 async function nemesis(): Promise<Summary> {

@@ -25,6 +25,7 @@ export async function recordOperation(
   if (operation.before === undefined) await stage.startHealthy();
   else await operation.before(stage);
   await give(operation, stage, tap);
+  await operation.heal?.(stage);
   await untilAtRest(stage, [operation.list.batch], REST_LIMIT_MS);
   return hits;
 }
@@ -43,19 +44,23 @@ export async function runOperationCrash(
     batch: list.batch,
     command,
     deaths,
+    falId: operation.falId?.(stage),
     ...(when === undefined ? {} : { when }),
   });
   await untilReady(person);
   if (operation.before === undefined) await stage.startHealthy();
   const reached = (await untilDead(person)) && (person.isStopped() || person.wasKilled());
   const diedMs = performance.now();
-  await give({ command, list }, stage);
+  // What it waited for came to pass before it died.
+  const { when: _when, ...again } = operation;
+  if (operation.isDue?.(stage) ?? true) await give(again, stage);
   if (person.isStopped()) {
     await operation.zombieWakes(stage);
     person.signal('SIGCONT');
     await untilDead(person);
     await person.ended;
   }
+  await operation.heal?.(stage);
   const rested = await untilAtRest(stage, [list.batch], restLimitMs);
   const recoveryMs = performance.now() - diedMs;
   const findings = await inspectStage(stage, [{ batch: list.batch, rows: rowsWanted(operation), ends }]);
@@ -89,14 +94,15 @@ async function openOperationStage(operation: Operation, redisUrl: string): Promi
 
 /** As a person does, who then does what the program asks for. */
 async function give(
-  operation: Pick<Operation, 'command' | 'list' | 'when'>,
+  operation: Pick<Operation, 'command' | 'list' | 'when' | 'falId'>,
   stage: Stage,
   tap?: Tap,
 ): Promise<void> {
   const { command, list, when } = operation;
   await using opened = await openChaosShop(stage.spec(), tap ?? ((_name, effect) => effect()), silentLogger);
   const { batch } = list;
-  await runCommand({ command, batch, ...(when === undefined ? {} : { when }) }, opened);
+  const falId = operation.falId?.(stage);
+  await runCommand({ command, batch, falId, ...(when === undefined ? {} : { when }) }, opened);
   if ((await opened.shop.batches.stopped())?.code === 'rebuild')
     await runCommand({ command: 'rebuild', batch }, opened);
 }

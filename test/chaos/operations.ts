@@ -3,8 +3,11 @@ import type { FalSimulator, FalSimulatorOptions } from '../../src/local/fal/simu
 import type { Environment } from '../../src/shared/config.ts';
 import { untilAtRest } from './at-rest.ts';
 import type { Wanted } from './invariants.ts';
+import { rowsOf, untilTrue } from './operation-rows.ts';
+import { RECONCILED } from './reconcile-operation.ts';
 import type { List, OperatorSpec } from './spec.ts';
 import type { Stage } from './stage.ts';
+import { ABSENT, ADOPTED } from './unknown-operations.ts';
 
 /** A command of a person, in the middle of what it acts on. */
 export interface Operation extends Pick<OperatorSpec, 'command' | 'when'> {
@@ -13,6 +16,11 @@ export interface Operation extends Pick<OperatorSpec, 'command' | 'when'> {
   readonly fal?: () => FalSimulatorOptions;
   readonly settings?: Environment;
   readonly prepare?: (fal: FalSimulator) => void;
+  /** Once the command was given, and a stopped one has gone on. */
+  readonly heal?: (stage: Stage) => Promise<void>;
+  readonly falId?: (stage: Stage) => string | undefined;
+  /** Whether a person still gives the command again, by a look at fal's dashboard; default: yes. */
+  readonly isDue?: (stage: Stage) => boolean;
   /**
    * With a worker running: brings it to where the command is given. Without, the worker starts when the process that
    * gives the command stands ready.
@@ -25,9 +33,6 @@ export interface Operation extends Pick<OperatorSpec, 'command' | 'when'> {
   /** What must be so at the end, beside the invariants; one sentence for each that is not. */
   readonly check?: (stage: Stage) => Promise<readonly string[]>;
 }
-
-const rowsOf = (...prompts: readonly string[]): List['rows'] =>
-  prompts.map((prompt, at) => ({ id: `row-${at}`, prompt, recipe: at === 0 ? 'catalog' : 'original' }));
 
 const REFUSED = 'a cup that fal refuses';
 const RETRIED = {
@@ -48,13 +53,6 @@ const RETRIED = {
   },
   zombieWakes: () => delay(1_000),
 } as const;
-
-const LIMIT_MS = 30_000;
-
-async function untilTrue(isSo: () => Promise<boolean> | boolean): Promise<void> {
-  const limitMs = performance.now() + LIMIT_MS;
-  while (!(await isSo()) && performance.now() < limitMs) await delay(10);
-}
 
 export const OPERATIONS = {
   'pause-and-resume': {
@@ -139,6 +137,9 @@ export const OPERATIONS = {
       await untilTrue(() => fal.book.entries().length > sent);
     },
   },
+  reconcile: RECONCILED,
+  'unknown-adopt': ADOPTED,
+  'unknown-absent': ABSENT,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof OPERATIONS;

@@ -89,6 +89,7 @@ const RESTORE = new Set([
   'begin',
   'release',
 ]);
+const SETTLEMENTS = new Set(['settle']);
 const STORE = new Set(['put', 'putFile', 'putOnce']);
 
 const named = (owner: string, methods: ReadonlySet<string>): NameOf => {
@@ -100,6 +101,7 @@ export const EFFECTS = {
   batches: named('batches', BATCHES),
   store: named('store', STORE),
   restore: named('restore', RESTORE),
+  settlements: named('settlements', SETTLEMENTS),
   queues: (method, args) =>
     method === 'add' || method === 'hurry'
       ? `queues.${method}.${String(args[0])}`

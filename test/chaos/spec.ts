@@ -23,7 +23,15 @@ export interface ProducerSpec extends ProcessSpec {
 }
 
 /** What a person does to a batch, or to all, in a process of its own. */
-export const COMMANDS = ['pause-and-resume', 'cancel', 'retry', 'rebuild'] as const;
+export const COMMANDS = [
+  'pause-and-resume',
+  'cancel',
+  'retry',
+  'rebuild',
+  'reconcile',
+  'unknown-adopt',
+  'unknown-absent',
+] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface OperatorSpec extends ProcessSpec {
@@ -31,6 +39,8 @@ export interface OperatorSpec extends ProcessSpec {
   readonly command: Command;
   /** When the command is given, by what the batch counts; default: at once. */
   readonly when?: { readonly submitted: number };
+  /** What `unknown adopt` says is the first request of the batch. */
+  readonly falId?: string | undefined;
 }
 
 export interface List {

@@ -42,6 +42,8 @@ export interface Stage extends AsyncDisposable {
   readonly fal: FalSimulator;
   /** The prompts of all POSTs that arrived at fal, accepted or not. */
   readonly posts: readonly string[];
+  /** Of them, what others asked for with the same key: no intent is due for those. */
+  readonly strange: string[];
   readonly redis: Redis;
   readonly store: ObjectStore;
   readonly journal: Journal;
@@ -85,6 +87,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       }),
     );
     const posts: string[] = [];
+    const strange: string[] = [];
     fal.faults.add({
       on: 'submit',
       kind: 'reset',
@@ -107,6 +110,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     const spec = (more: Partial<ProcessSpec> = {}): ProcessSpec => ({
       settings: {
         FAL_KEY: fal.key,
+        FAL_ADMIN_KEY: fal.adminKey,
         FAL_QUEUE_URL: fal.queueUrl,
         FAL_API_URL: fal.apiUrl,
         FAL_MEDIA_HOSTS: fal.mediaHosts.join(','),
@@ -138,6 +142,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       prefix,
       fal,
       posts,
+      strange,
       redis,
       store,
       journal: new Journal({ store }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { recordPoints } from '../chaos/crash-points.ts';
+import { runOperationCrash } from '../chaos/operation-crashes.ts';
 import { runPoints } from '../chaos/run-points.ts';
 
 /** A sample that the seed picks; `npm run chaos -- --points` goes through all of them (docs/guarantees.md). */
@@ -41,6 +42,17 @@ describe('a process that dies at a point of the protocol', () => {
     expect(summary.ledgerDifferenceMicroUsd).toBe(summary.assumedMicroUsd);
     expect(summary.points).toBeGreaterThan(100);
   }, 180_000);
+
+  it('leaves no charge behind that the same reconcile, given again, would have attached', async () => {
+    const point = 'before records.attach';
+    const { reached, violations } = await runOperationCrash(
+      'reconcile',
+      [{ point, nth: 1, signal: 'SIGKILL' }],
+      redisUrl(),
+    );
+    expect(reached).toBe(1);
+    expect(violations).toEqual([]);
+  }, 120_000);
 
   it('has a point before and after every kind of effect', async () => {
     const { worker, producer } = await recordPoints(redisUrl());

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Journal } from '../../shared/journal.ts';
 import type { Queues } from '../../shared/queues.ts';
 import type { Batches } from '../../shared/records/batches.ts';
@@ -90,7 +89,8 @@ export function createAttach(deps: AttachDeps): Attach {
         {
           ...name,
           round: of,
-          nonce: randomUUID(),
+          // Of this charge: a reconcile that died behind its intent is gone on with by the next one.
+          nonce: `charge-${requestId}`,
           at: sentAtMs,
           reserved: planned.maxMicroUsd,
           day: dayOf(clock()),

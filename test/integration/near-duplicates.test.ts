@@ -1,9 +1,13 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { rgbaToThumbHash } from 'thumbhash';
 import { Batches } from '../../src/shared/records/batches.ts';
 import { Restore } from '../../src/shared/records/restore.ts';
 import { createNearDuplicates, type Met } from '../../src/worker/render/near-duplicates.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
+import { openWorkshop } from '../support/workshop.ts';
+
+// Waits are for conditions; on a machine that is busy with other work they come to pass late.
+jest.setTimeout(120_000);
 
 const TTL_H = 2;
 
@@ -156,5 +160,21 @@ describe('pictures of a batch that look nearly the same', () => {
     await restore.claim('spring', { code: 'rebuild', reason: 'rebuild' });
     await restore.wipeBatch('spring');
     expect(await client.exists(key)).toBe(0);
+  });
+
+  it('a picture whose request fails by another one of it is none that others look like', async () => {
+    await using workshop = await openWorkshop();
+    const { fal, redis, shop } = workshop;
+    fal.faults.add({ on: 'media', kind: 'other-size', when: ({ path }) => /1\.png$/.test(path) });
+    // One request of two pictures: the first is as it should be.
+    await workshop.enqueueRows([{ id: 'mug', prompt: 'a mug', variants: '2' }], { batch: 'failing' });
+    await workshop.enqueueRows([{ id: 'tee', prompt: 'a tee' }], { batch: 'passing' });
+    await workshop.startWorker();
+    await workshop.untilEnded('failing');
+    await workshop.untilEnded('passing');
+    const states = ['failing', 'passing'].map(async (batch) => (await shop.batches.read(batch))?.counts);
+    expect(await Promise.all(states)).toMatchObject([{ failed: 1 }, { delivered: 1 }]);
+    expect(await redis.client.exists(`${redis.prefix}:alike:failing`)).toBe(0);
+    expect(await redis.client.exists(`${redis.prefix}:alike:passing`)).toBe(1);
   });
 });

@@ -38,8 +38,27 @@ end
 return 1
 `;
 
+/**
+ * Not what a job is made of that stands in a list of its queue: the lists are the first to go, so it came after that. Its
+ * hash without its place there would be a job that nobody takes up, and for which no other is given.
+ */
 export const WIPE = `${MINE}
-for _, key in ipairs(a.keys) do redis.call('UNLINK', key) end
+local isQueue = {}
+for _, queue in ipairs(a.queues) do isQueue[queue] = true end
+local function isListed(queue, id)
+  local Q = P .. ':' .. queue .. ':'
+  for _, list in ipairs({ 'wait', 'active', 'paused' }) do
+    if redis.call('LPOS', Q .. list, id) then return true end
+  end
+  for _, set in ipairs({ 'prioritized', 'delayed' }) do
+    if redis.call('ZSCORE', Q .. set, id) then return true end
+  end
+  return false
+end
+for _, key in ipairs(a.keys) do
+  local queue, id = string.match(string.sub(key, #P + 1), '^:(%a+):(.+)$')
+  if not (isQueue[queue] and isListed(queue, (string.gsub(id, ':lock$', '')))) then redis.call('UNLINK', key) end
+end
 return 1
 `;
 

@@ -34,6 +34,11 @@ export interface RestoreDeps {
 /** As the counters of `TRANSITION` do. */
 const KEPT_S = 400 * 86_400;
 
+const QUEUES_WIPED = ['generate', 'collect', 'render', 'endings'] as const;
+/** Where BullMQ keeps the ids of jobs that are not over, and what wakes workers for them. */
+const LISTS = ['wait', 'active', 'paused', 'prioritized', 'delayed', 'stalled', 'marker', 'pc'] as const;
+const KEPT_KEYS = [':stop', ':rebuild', ':generate:meta', ':collect:meta', ':render:meta'] as const;
+
 /**
  * Writes batches and their records into Redis wholesale: for one rebuild. `claim` begins it and `release` ends it; in
  * between each step rejects with a `UserError` (`superseded`), and changes nothing, once another rebuild of the same has
@@ -59,17 +64,21 @@ export class Restore {
     await this.#step(RELEASE, { stop });
   }
 
-  /** Forgets everything but the stop, the rebuild itself, and how fast the queues may be worked. */
+  /**
+   * Forgets everything but the stop, the rebuild itself, and how fast the queues may be worked. Workers go on meanwhile: a
+   * job that one of them adds stays whole.
+   */
   async wipe(): Promise<void> {
     const { redis, prefix } = this.#deps;
+    const lists = QUEUES_WIPED.flatMap((queue) => LISTS.map((list) => `:${queue}:${list}`));
+    await this.#wipe(lists.map((list) => prefix + list));
+    const kept = new Set([...lists, ...KEPT_KEYS]);
     const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}:*`;
-    const kept = /^:(stop|rebuild|(generate|collect|render):meta)$/;
     let cursor = '0';
     do {
       const [next, found] = await redis.scan(cursor, 'MATCH', pattern, 'COUNT', 1_000);
       cursor = next;
-      const keys = found.filter((key) => !kept.test(key.slice(prefix.length)));
-      if (keys.length > 0) await this.#step(WIPE, { keys });
+      await this.#wipe(found.filter((key) => !kept.has(key.slice(prefix.length))));
     } while (cursor !== '0');
   }
 
@@ -83,7 +92,7 @@ export class Restore {
       await this.#step(DETACH, { batch, members });
     }
     const of = ['batch', 'money:batch', 'alike'].map((kind) => `${prefix}:${kind}:${batch}`);
-    await this.#step(WIPE, { keys: [...of, open] });
+    await this.#wipe([...of, open]);
   }
 
   /** What was spent by scope (`day:2026-11-24`), where there is no counter yet. */
@@ -150,6 +159,10 @@ export class Restore {
   /** From here on, workers take this Redis for the one that is in force. */
   async begin(life: string): Promise<void> {
     await this.#step(PUT, { hashes: { ':memory': { life } } });
+  }
+
+  async #wipe(keys: readonly string[]): Promise<void> {
+    if (keys.length > 0) await this.#step(WIPE, { keys, queues: QUEUES_WIPED });
   }
 
   async #step(script: string, given: object): Promise<void> {

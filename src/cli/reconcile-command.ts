@@ -116,7 +116,7 @@ export async function reconcileCommand(context: Context, args: ReconcileArgument
 }
 
 /** What a reconcile acts on, over an opened shop. */
-function reconcileDepsOf(
+export function reconcileDepsOf(
   shop: Shop,
   { fal, simulated }: Pick<Stack, 'fal' | 'simulated'>,
   by: {

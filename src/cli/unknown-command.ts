@@ -144,7 +144,7 @@ function decideDeps(context: Context, shop: Shop, { secrets }: Stack): DecideDep
 }
 
 /** What a person's decision acts on, over an opened shop. */
-function decideDepsOf(shop: Shop, by: Parameters<typeof openHouse>[1]): DecideDeps {
+export function decideDepsOf(shop: Shop, by: Parameters<typeof openHouse>[1]): DecideDeps {
   return {
     house: openHouse(shop, by),
     records: shop.records,

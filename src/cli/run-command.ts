@@ -113,23 +113,28 @@ function summaryTable(
   stack: Stack,
   again: Regenerated | undefined,
 ): string {
-  const { delivered = 0 } = again ?? {};
+  const { delivered = 0, batches = [] } = again ?? {};
   const table = new Table({ style: { head: [], border: [] } });
+  const paid = fromUsd(money.spentUsd);
+  const inAll = batches.reduce((sum, one) => sum + fromUsd(one.money.spentUsd), paid);
+  // What is made again lies in the folder of the batch that made it.
+  const { store } = stack;
   const where =
-    stack.store.kind === 'folder'
-      ? join(stack.store.folder, encodeSegment(batch))
-      : `s3://${stack.store.config.bucket}`;
+    store.kind === 'folder'
+      ? [batch, ...batches.map((one) => one.batch)].map((one) => join(store.folder, encodeSegment(one)))
+      : [`s3://${store.config.bucket}`];
   table.push(
     ['delivered', count(counts.delivered + delivered, 'request')],
     ['failed', count(counts.failed - delivered, 'request')],
     ['images wanted', `${head.images}`],
-    ['paid', `${formatUsd(fromUsd(money.spentUsd))}${stack.simulated ? ' (simulated)' : ''}`],
-    ...(again?.batches ?? []).map((one) => [
+    ['paid', `${formatUsd(paid)}${stack.simulated ? ' (simulated)' : ''}`],
+    ...batches.map((one) => [
       `made again: ${one.batch}`,
       `${count(one.counts.delivered, 'request')} delivered, ${formatUsd(fromUsd(one.money.spentUsd))} more`,
     ]),
+    ...(batches.length === 0 ? [] : [['paid in all', formatUsd(inAll)]]),
     ['one request an image', formatUsd(head.naiveMicroUsd)],
-    ['pictures', where],
+    ['pictures', where.join('\n')],
   );
   return table.toString();
 }

@@ -27,6 +27,8 @@ describe('run --regenerate', () => {
       '1 picture did not pass the checks: made again as mugs.again1 (take 1 of at most 2)',
     );
     expect(first.stderr).toContain('What did not pass the checks was made again and is delivered.');
+    expect(first.stderr).toMatch(/paid in all +│ \$0\.04 /);
+    expect(first.stderr).toMatch(/store\/mugs\.again1 /);
     expect(first.stderr).toContain('mugs is done: 3 requests delivered (1 of them made again).\n');
     expect(fal.book.totalMicroUsd()).toBe(40_000);
 

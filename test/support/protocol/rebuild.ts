@@ -8,7 +8,7 @@ import {
 } from '../../../src/shared/rebuild/derive.ts';
 import type { State } from '../../../src/shared/records/states.ts';
 import { closeRound, namedBy } from './ids.ts';
-import { EMPTY, goBack } from './memory.ts';
+import { EMPTY, goBack, writeMark } from './memory.ts';
 import { moveClaims } from './redis-world.ts';
 import { CALL_FAILED, look, type Run, step } from './steps.ts';
 import {
@@ -34,6 +34,7 @@ export function* rebuild(world: World): Run<void> {
   const mine = <T>(label: string, effect: () => T) => whileInForce(world, token, label, effect);
   const before = yield* step('claim', () => {
     const { stop } = world.memory;
+    if (world.mutation !== 'old-mark') writeMark(world);
     world.memory = { ...EMPTY.memory, counts: [], tick: 0, stop: 'rebuild', rebuilder: token };
     world.goneBack = true;
     // It is of another second than the last one was.

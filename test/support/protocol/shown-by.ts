@@ -36,4 +36,5 @@ export const SHOWN_BY = {
   'keep-lost-id': 5_209,
   'refused-in-silence': 34_544,
   'witness-at-submits-only': 16_864,
+  'taken-is-absent': 346_559,
 } as const satisfies Partial<Record<Mutation, number>>;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { parseLedgerKey } from './journal.ts';
 import { type LedgerTrace, ledgerEntry } from './journal-objects.ts';
 import { putJsonOnce, readListedJson } from './json-objects.ts';
 import { encodeSegment, objectKeys } from './keys.ts';
+import { parseLedgerKey } from './ledger-key.ts';
 import type { ObjectStore } from './object-store.ts';
 import { optional } from './time.ts';
 

@@ -28,8 +28,9 @@ import {
   roundHas,
 } from './journal-objects.ts';
 import { putJsonOnce, readJson } from './json-objects.ts';
-import { encodeSegment, JOURNAL, objectKeys, type RequestName } from './keys.ts';
-import type { ListedObject, ObjectStore } from './object-store.ts';
+import { JOURNAL, objectKeys, type RequestName } from './keys.ts';
+import { ledgerKey, parseLedgerKey } from './ledger-key.ts';
+import type { ObjectStore } from './object-store.ts';
 import { PLAN_CHUNK_ROWS, type PlannedRequest, type PlanRow, readPlanChunk } from './plan-row.ts';
 import { optional } from './time.ts';
 
@@ -339,34 +340,6 @@ export class Journal {
   async #read<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
     return await readJson(this.#store, key, schema, signal);
   }
-}
-
-function ledgerKey(entry: LedgerEntry, day: string): string {
-  const { batch, row, part, numImages, costMicroUsd, requestId } = entry;
-  const file = `${costMicroUsd}.${numImages}.${row}.${part}.${encodeSegment(requestId)}.json`;
-  return `${objectKeys.ledgerDay(day)}${encodeSegment(batch)}/${file}`;
-}
-
-/** undefined where the object is no ledger entry. */
-export function parseLedgerKey({
-  key,
-  lastModifiedMs,
-}: Pick<ListedObject, 'key' | 'lastModifiedMs'>): LedgerTrace | undefined {
-  const match = /^(\d{4}-\d\d-\d\d)\/([^/]+)\/(\d+)\.(\d+)\.(\d+\.\d+)\.([^/]+)\.json$/.exec(
-    key.slice(objectKeys.ledger.length),
-  );
-  if (match === null) return undefined;
-  const [, day = '', batchSegment = '', cost, images, member = '', idSegment = ''] = match;
-  return {
-    key,
-    day,
-    batchSegment,
-    costMicroUsd: Number(cost),
-    numImages: Number(images),
-    member,
-    idSegment,
-    writtenAtMs: lastModifiedMs,
-  };
 }
 
 function json(value: unknown): Buffer {

@@ -1,7 +1,8 @@
 import { type AdjustmentKey, type Corrections, NO_BATCH_SEGMENT, type OrphanKey } from './corrections.ts';
-import { type Journal, parseLedgerKey } from './journal.ts';
+import type { Journal } from './journal.ts';
 import type { LedgerTrace } from './journal-objects.ts';
 import { encodeSegment, objectKeys } from './keys.ts';
+import { parseLedgerKey } from './ledger-key.ts';
 import type { ObjectStore } from './object-store.ts';
 
 export interface MergedLedgerDeps {

@@ -6,7 +6,8 @@ import type { Model } from '../shared/models/model.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Batches, Stop } from '../shared/records/batches.ts';
-import type { Outcome, Records, Step } from '../shared/records/records.ts';
+import type { Outcome } from '../shared/records/outcome.ts';
+import type { Records, Step } from '../shared/records/records.ts';
 import type { TransitionName } from '../shared/records/states.ts';
 import { REDIS_LOST } from '../shared/redis-memory.ts';
 

@@ -1,6 +1,7 @@
 import type { MicroUsd } from '../../src/shared/money.ts';
 import { Batches, type NewBatch } from '../../src/shared/records/batches.ts';
-import { type Outcome, Records, type RecordsDeps, type Step } from '../../src/shared/records/records.ts';
+import type { Outcome } from '../../src/shared/records/outcome.ts';
+import { Records, type RecordsDeps, type Step } from '../../src/shared/records/records.ts';
 import type { State, TransitionName } from '../../src/shared/records/states.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { type TestRedis, testRedis } from './redis.ts';

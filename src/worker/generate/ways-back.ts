@@ -2,7 +2,7 @@ import type { Journal } from '../../shared/journal.ts';
 import type { Intent } from '../../shared/journal-objects.ts';
 import { inputHashOf, parseRequestKey } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
-import type { Outcome } from '../../shared/records/records.ts';
+import type { Outcome } from '../../shared/records/outcome.ts';
 import { backoffMs, type Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { inputOf } from './input.ts';

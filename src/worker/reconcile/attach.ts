@@ -84,33 +84,29 @@ export function createAttach(deps: AttachDeps): Attach {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { planned, row } = work;
-    const writeIntent = (of: number) =>
-      journal.writeIntent(
-        {
-          ...name,
-          round: of,
-          // Of this charge: a reconcile that died behind its intent is gone on with by the next one.
-          nonce: `charge-${requestId}`,
-          at: sentAtMs,
-          reserved: planned.maxMicroUsd,
-          day: dayOf(clock()),
-          indices: [...indices],
-        },
-        signal,
-      );
+    const intent = {
+      ...name,
+      round,
+      // Of this charge: a reconcile that died behind its intent is gone on with by the next one.
+      nonce: `charge-${requestId}`,
+      at: sentAtMs,
+      reserved: planned.maxMicroUsd,
+      day: dayOf(clock()),
+      indices: [...indices],
+    };
     // A round that was begun before: its own search decides.
-    if ((await writeIntent(round)) === 'theirs') return false;
+    if ((await journal.writeIntent(intent, signal)) === 'theirs') return false;
+    // Woken in between it is in a later round, and pays for itself; the next reconcile looks again.
     const attached = await house.step('attach', {
       request,
+      round,
       take: { shotKey: row.shotKey, indices, price: planned.maxMicroUsd },
       takeId: requestId,
       set: { intentAtMs: sentAtMs },
     });
     if (attached.code !== 'ok') return false;
-    // Woken in between, it is in a later round.
-    if (attached.round !== round) await writeIntent(attached.round);
-    await journal.takeId({ ...name, round: attached.round, requestId, at: clock(), how: 'found' }, signal);
-    await collect(request, attached.round, name.batch);
+    await journal.takeId({ ...name, round, requestId, at: clock(), how: 'found' }, signal);
+    await collect(request, round, name.batch);
     return true;
   }
 

@@ -50,6 +50,8 @@ export async function runOperationCrash(
   await untilReady(person);
   if (operation.before === undefined) await stage.startHealthy();
   const reached = (await untilDead(person)) && (person.isStopped() || person.wasKilled());
+  // One that waits in vain is gone, too: it would die at its point behind the same command given again.
+  if (!reached && !person.hasEnded()) person.signal('SIGKILL');
   const diedMs = performance.now();
   // What it waited for came to pass before it died.
   const { when: _when, ...again } = operation;

@@ -36,6 +36,7 @@ async function memory(change: Partial<RenderDeps> = {}, recipe = RECIPE) {
       return {
         request,
         ...record,
+        round: 0,
         recipe,
         model: 'fal-ai/gpt-image-1-mini',
         expected: { width: undefined, height: undefined, transparent: false },

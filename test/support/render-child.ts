@@ -57,6 +57,7 @@ export function openFileDeps(): RenderDeps {
       if (recipe === undefined) throw new Error('the catalog recipe is missing');
       return {
         request,
+        round: 0,
         epoch,
         starts,
         recipe,

@@ -42,7 +42,6 @@ export interface RecordedRenderDeps {
 /** The render processor's view of records, journal and store. */
 export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
   const { house, records, journal, nearDuplicates, store, recipes, clock, log } = deps;
-  const rounds = new Map<string, number>();
   const own = new LRUCache<string, Recipe>({ max: OWN_RECIPES });
   /** What a request under way has shown of itself, to be taken back where it fails. */
   const met = new Map<string, Met[]>();
@@ -106,11 +105,11 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       const starts = record.renderStarts + 1;
       const started = await house.step('render', { request, epoch, set: { renderStarts: starts } });
       if (started.code !== 'ok') return undefined;
-      rounds.set(request, round);
       met.delete(request);
       return {
         request,
         epoch,
+        round,
         starts,
         recipe,
         model: row.model,
@@ -154,10 +153,10 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       met.delete(request);
     },
 
-    async fail({ request, epoch }, failure) {
+    async fail({ request, epoch, round }, failure) {
       for (const picture of met.get(request) ?? []) await nearDuplicates.forget(picture);
       met.delete(request);
-      await house.fail(request, epoch, rounds.get(request) ?? 0, failure);
+      await house.fail(request, epoch, round, failure);
     },
   };
 }

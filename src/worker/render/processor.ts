@@ -20,6 +20,7 @@ import type { Watchdog } from './watchdog.ts';
 export interface RenderTask {
   readonly request: string;
   readonly epoch: number;
+  readonly round: number;
   /** This one included. */
   readonly starts: number;
   readonly recipe: Recipe;

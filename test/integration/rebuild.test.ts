@@ -134,6 +134,35 @@ describe('a rebuild of Redis from the store alone', () => {
     await expectMoneyAtRest(workshop, batch);
   }, 60_000);
 
+  it('plans what was in doubt again in a round that no run of before can be in', async () => {
+    await using workshop = await openWorkshop({ ...QUICK, fal: { seed: 'rounds' } });
+    workshop.fal.faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 1 });
+    workshop.fal.faults.add({ on: 'list', kind: 'status', status: 500 });
+    const batch = await workshop.enqueueRows(shots(1));
+    {
+      await using _worker = await workshop.startWorker();
+      await workshop.untilStatus(batch, ({ counts }) => counts.unknown === 1);
+    }
+    const { records } = workshop.shop;
+    const request = requestKeyOf({ batch, row: 0, part: 0 });
+    await flush(workshop.redis);
+    const rebuiltAtS = Math.floor(Date.now() / 1_000);
+
+    await rebuild(workshop);
+
+    // Its objects are in the round in which it was sent.
+    expect(await records.read(request)).toMatchObject({ state: 'unknown', round: 0 });
+    expect(await records.transition('absent', { request })).toMatchObject({ code: 'ok' });
+    // A run of before the loss counted its rounds one by one, and may yet write the intent of the last one.
+    const { round = 0 } = (await records.read(request)) ?? {};
+    expect(round).toBeGreaterThanOrEqual(rebuiltAtS);
+    // From there on they are counted one by one again.
+    const { row } = await workshop.shop.journal.planned({ batch, row: 0, part: 0 });
+    const take = { shotKey: row.shotKey, indices: [0], price: 20_000 };
+    expect(await records.transition('reserve', { request, take })).toMatchObject({ code: 'ok', round });
+    expect(await records.transition('release', { request })).toMatchObject({ code: 'ok', round: round + 1 });
+  }, 40_000);
+
   it('keeps a job that comes while it runs, since it would give no other where that one is there', async () => {
     await using workshop = await openWorkshop({ ...QUICK, fal: { seed: 'midst' } });
     const { queues, batches } = workshop.shop;

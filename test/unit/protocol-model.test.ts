@@ -90,6 +90,26 @@ describe('the money protocol', () => {
     expect(play(scenario, choices).intents.size).toBeGreaterThan(0);
   });
 
+  // A run of before a rebuild wrote its intent behind it, in a round that a later run was short of; found by seed 541.
+  it('goes on after a rebuild in rounds that no run of before can be in', () => {
+    const scenario = {
+      falAheadS: 0,
+      processes: 2 as const,
+      lossy: true,
+      forgetful: true,
+      requests: LISTS[0] ?? [],
+      caps: { batch: 1_000_000, day: 1_000_000, month: 1_000_000 },
+    };
+    const choices = [
+      504_320, 3_730_432, 5_304_136, 15_044_352, 9_377_608, 10_473_288, 10_841_600, 2_507_520, 16_105_544,
+      8_668_488, 13_931_188, 703_816, 13_239_296, 14_127_944, 9_471_560, 3_185_478, 13_741_128, 11_902_280, 0,
+      0, 704_840, 0, 5_656_648, 4_992_000, 12_297_428, 3_998_420, 5_418_452, 4_510_024, 11_461_376,
+      15_422_676, 1_724_232, 1_116_160, 0, 1_779_791, 9_285_290, 7_846_912, 16_411_904, 10_293_832, 9_540,
+    ];
+    expect(() => play(scenario, choices, 'doubt-in-the-next-round')).toThrow('the ledger');
+    expect(play(scenario, choices).intents.size).toBeGreaterThan(0);
+  });
+
   it.each(Object.entries(SHOWN_BY))('is found broken by %s (from schedule %i on)', (mutation, first) => {
     if (!isMutation(mutation)) throw new Error(`${mutation} is no mutation.`);
     const finding = explore({ seed: SEED, first, runs: MUTANT_RUNS, mutation, unshrunk: true });

@@ -99,8 +99,9 @@ export function settleDoubt(name: Pick<IdTaken, 'batch' | 'row' | 'part'>, evide
 }
 
 /**
- * The round in which a request without doubt goes on: after all that were seen, and, since rounds that left no intent
- * cannot be seen, after all that any earlier life of Redis can have counted to.
+ * The round in which a request goes on: one without doubt at once, one in doubt when it is planned again. After all that
+ * were seen, and, since rounds that left no intent cannot be seen, after all that any earlier life of Redis can have
+ * counted to: a run of then may yet write its intent, and the next rebuild takes the last one for what is under way.
  */
 export function nextRound(seen: number | undefined, nowMs: number): number {
   return Math.max((seen ?? -1) + 1, Math.floor(nowMs / 1_000));

@@ -243,7 +243,8 @@ async function restoreBatch(
           const under = { name, last: standing.round, failedRound, traces };
           const round = await roundUnderWay(under, deps, signal);
           const found = { batch, row, request, round, traces, money };
-          inDoubt.push({ batch, record: await readDoubt(found, deps, signal) });
+          const record = await readDoubt(found, deps, signal);
+          inDoubt.push({ batch, record: { ...record, nextRound: nextRound(standing.round, epoch) } });
           continue;
         }
         const { state } = standing;

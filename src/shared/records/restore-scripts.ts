@@ -90,6 +90,7 @@ for _, item in ipairs(a.items) do
   local rec = P .. ':rec:' .. request
   redis.call('DEL', rec)
   redis.call('HSET', rec, 's', item.state, 'e', int(a.epoch), 'n', int(item.round))
+  if item.nextRound then redis.call('HSET', rec, 'nn', int(item.nextRound)) end
   redis.call('HINCRBY', bat, 'c.' .. item.state, 1)
   if item.rest then redis.call('EXPIRE', rec, a.ttlS)
   else redis.call('SADD', P .. ':open:' .. a.batch, item.member) end

@@ -13,6 +13,8 @@ export interface RestoredRecord {
   readonly member: string;
   readonly state: State;
   readonly round: number;
+  /** Of a request in doubt: the first round that it may be planned in again (`nextRound`). */
+  readonly nextRound?: number;
   readonly requestId?: string;
   readonly booked?: MicroUsd;
   readonly intentAtMs?: number;

@@ -6,7 +6,7 @@
  *
  * | key | what |
  * |---|---|
- * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time) |
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
@@ -258,8 +258,8 @@ if a.revives then
   if a.to ~= 'planned' then redis.call('HINCRBY', rec, 'n', 1) end
 end
 if a.to == 'planned' then
-  redis.call('HINCRBY', rec, 'n', 1)
-  redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd', 'pt')
+  redis.call('HSET', rec, 'n', int(math.max(num(redis.call('HGET', rec, 'n')) + 1, num(redis.call('HGET', rec, 'nn')))))
+  redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd', 'pt', 'nn')
 end
 for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
 local ended = false

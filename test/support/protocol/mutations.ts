@@ -43,6 +43,7 @@ export const MUTATIONS = {
   'taken-is-absent': 'an id that is taken in Redis alone counts as another request’s for good',
   'witness-at-submits-only':
     'it is asked before a submit, and not when an unknown takes an id or is proven absent',
+  'doubt-in-the-next-round': 'a request that a rebuild left in doubt is planned again in the very next round',
   'rebuild-trusts-the-last-intent':
     'a rebuild takes the last intent for the one under way, whoever wrote it, and leaves the rounds before it open',
 } as const;
@@ -64,6 +65,7 @@ export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 
     case 'absent-at-own-time':
     case 'refused-in-silence':
     case 'taken-is-absent':
+    case 'doubt-in-the-next-round':
     case 'rebuild-trusts-the-last-intent':
     case 'witness-at-submits-only':
       return 'equal input';

@@ -112,7 +112,10 @@ function* restoreBatch(
     if (standing.state === 'doubt' && world.mutation !== 'rebuild-plans-anew') {
       const earlier = rounds.filter((one) => one < standing.round && one > (failedRound ?? -1));
       const round = (yield* liveAmong(world, plan, earlier)) ?? standing.round;
-      inDoubt.push(yield* readDoubt(world, plan, { round, epoch, bookings, ledger }));
+      const record = yield* readDoubt(world, plan, { round, epoch, bookings, ledger });
+      const first = nextRound(standing.round, world.nowS * 1_000);
+      const isReused = world.mutation === 'doubt-in-the-next-round';
+      inDoubt.push(isReused ? record : { ...record, nextRound: first });
       continue;
     }
     const seen = Math.max(failedRound ?? -1, sentRound ?? -1);

@@ -71,7 +71,9 @@ export function transition(world: World, change: Change): Outcome {
   const { state: before, reservation } = record;
   moveMoney(world, record, change);
   if (row.to === 'planned') {
-    if (name !== 'retry' || world.mutation !== 'retry-in-the-same-round') record.round += 1;
+    if (name !== 'retry' || world.mutation !== 'retry-in-the-same-round') {
+      record.round = Math.max(record.round + 1, record.nextRound);
+    }
     record.falId = undefined;
     record.intentAtS = undefined;
     record.isBooked = false;

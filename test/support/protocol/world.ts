@@ -40,6 +40,8 @@ export interface RequestRecord {
   state: State;
   epoch: number;
   round: number;
+  /** The first round that it may be planned in again. */
+  nextRound: number;
   reruns: number;
   renderStarts: number;
   reservation: Reservation | undefined;
@@ -200,6 +202,7 @@ export function newRecord(plan: RequestPlan): RequestRecord {
     state: 'planned',
     epoch: 0,
     round: 1,
+    nextRound: 0,
     reruns: 0,
     renderStarts: 0,
     reservation: undefined,

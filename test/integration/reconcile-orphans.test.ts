@@ -4,46 +4,14 @@ import { describe, expect, it } from '@jest/globals';
 import { costsCommand } from '../../src/cli/costs-command.ts';
 import { enqueueCommand } from '../../src/cli/enqueue-command.ts';
 import { ledgerCommand } from '../../src/cli/ledger-command.ts';
-import { reconcileCommand, since } from '../../src/cli/reconcile-command.ts';
 import { pauseCommand } from '../../src/cli/resume-command.ts';
-import type { FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
 import { dayOf } from '../../src/shared/time.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
 import { completed, submit } from '../support/fal.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
-import { openWorkshop, type Workshop } from '../support/workshop.ts';
-import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';
-
-const TEE = { id: 'tee', prompt: 'a tee' };
-/** What a workshop posts for the tee. */
-const TEE_INPUT = {
-  prompt: 'a tee',
-  quality: 'medium',
-  image_size: '1024x1024',
-  background: 'auto',
-  output_format: 'png',
-  num_images: 1,
-};
-const DAY_MS = 86_400_000;
-const NOTHING = { corrected: [], missing: [], orphans: [], attached: [], driftUsd: 0 };
-
-async function opened(fal: FalSimulatorOptions = {}) {
-  const workshop = await openWorkshop({ fal });
-  const cli = await workshopCli(workshop);
-  return {
-    workshop,
-    cli,
-    [Symbol.asyncDispose]: async () => {
-      await cli[Symbol.asyncDispose]();
-      await workshop[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function reconcile(cli: WorkshopCli, back = '24h') {
-  const { out } = await cli.run((context) => reconcileCommand(context, { since: since(back), json: true }));
-  return JSON.parse(out);
-}
+import { DAY_MS, NOTHING, opened, reconcile, TEE, TEE_INPUT } from '../support/reconciling.ts';
+import type { Workshop } from '../support/workshop.ts';
+import type { WorkshopCli } from '../support/workshop-cli.ts';
 
 /** Accepted, run and charged by fal without any request of ours, and told of as an orphan. */
 async function orphan(

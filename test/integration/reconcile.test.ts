@@ -3,45 +3,14 @@ import { costsCommand } from '../../src/cli/costs-command.ts';
 import { ledgerCommand } from '../../src/cli/ledger-command.ts';
 import { reconcileCommand, since } from '../../src/cli/reconcile-command.ts';
 import { unknownAdoptCommand } from '../../src/cli/unknown-command.ts';
-import type { FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
 import { type Adjustment, Corrections } from '../../src/shared/corrections.ts';
 import { dayOf } from '../../src/shared/time.ts';
 import { expectMoneyAtRest, ledgerOf } from '../support/accounts.ts';
 import { completed, submit } from '../support/fal.ts';
 import { anEntry } from '../support/filled-store.ts';
-import { openWorkshop, type Row, type Workshop } from '../support/workshop.ts';
+import { DAY_MS, NOTHING, opened, reconcile, TEE, TEE_INPUT } from '../support/reconciling.ts';
+import type { Row, Workshop } from '../support/workshop.ts';
 import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';
-
-const TEE = { id: 'tee', prompt: 'a tee' };
-/** What a workshop posts for the tee. */
-const TEE_INPUT = {
-  prompt: 'a tee',
-  quality: 'medium',
-  image_size: '1024x1024',
-  background: 'auto',
-  output_format: 'png',
-  num_images: 1,
-};
-const DAY_MS = 86_400_000;
-const NOTHING = { corrected: [], missing: [], orphans: [], attached: [], driftUsd: 0 };
-
-async function opened(fal: FalSimulatorOptions = {}) {
-  const workshop = await openWorkshop({ fal });
-  const cli = await workshopCli(workshop);
-  return {
-    workshop,
-    cli,
-    [Symbol.asyncDispose]: async () => {
-      await cli[Symbol.asyncDispose]();
-      await workshop[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function reconcile(cli: WorkshopCli) {
-  const { out } = await cli.run((context) => reconcileCommand(context, { since: since('24h'), json: true }));
-  return JSON.parse(out);
-}
 
 async function delivered(workshop: Workshop, rows: readonly Row[]): Promise<string> {
   const batch = await workshop.enqueueRows(rows);

@@ -20,14 +20,24 @@ export function createRenderChild(open: () => Promise<RenderDeps>): RenderProces
   let opened: Promise<RenderProcessor> | undefined;
   let current: Promise<void> = Promise.resolve();
 
+  // The worker died, so nobody reads what this child answers, and its open sockets would keep it alive forever. From the
+  // start on: it may die while this child waits for a Redis that does not answer.
+  process.once('disconnect', () => {
+    orphaned.abort(new Error('the worker of this render child is gone'));
+    void Promise.race([current.catch(() => {}), sleep(LAST_WORDS_MS)]).then(() => endProcess(0));
+  });
+  // BullMQ tells the worker what nobody caught (classes/main-base.ts), and ends. Where the worker is gone that fails, which
+  // nobody catches, which it tells the worker: a full core and all of the memory, in one turn of the event loop, in which
+  // no `disconnect` comes. Found by the chaos; test/e2e/render-child.test.ts.
+  let isTold = false;
+  process.prependListener('uncaughtException', () => {
+    if (isTold) endProcess(1);
+    isTold = true;
+  });
+
   const prepare = async (): Promise<RenderProcessor> => {
     const deps = await open();
     await offerToTheOomKiller(deps.log);
-    // The worker died, so nobody reads what this child answers, and its open sockets would keep it alive forever.
-    process.once('disconnect', () => {
-      orphaned.abort(new Error('the worker of this render child is gone'));
-      void Promise.race([current.catch(() => {}), sleep(LAST_WORDS_MS)]).then(() => endProcess(0));
-    });
     // BullMQ ends its children with process.exit, which waits for what libvips is at; that may be the hang.
     process.once('exit', (code) => endProcess(code));
     return createRenderProcessor(deps, await startWatchdog());

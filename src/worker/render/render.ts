@@ -43,7 +43,7 @@ export interface RenderOptions {
  * So that a core that is free while another child reads, writes or starts has something to do; no more, since each holds
  * its own pixels.
  */
-const RENDITIONS_AT_ONCE = 2;
+const RENDITIONS_AT_ONCE = 4;
 
 /**
  * Every rendition of the recipe, in its order. The original is decoded once and whole, also for a recipe without

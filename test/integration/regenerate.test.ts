@@ -333,6 +333,12 @@ describe('--regenerate', () => {
     await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 1 });
     const work = await workshop.startWorker();
     await untilOver(workshop, 'spring');
+    // At fal by then: a worker that stops between intent and submit leaves what only fal's list can prove absent, which takes
+    // a quarter of an hour (docs/rebuild.md).
+    await workshop.untilStatus(
+      'spring.again1',
+      ({ counts }) => counts.submitted + counts.generated + counts.rendering + counts.delivered === 1,
+    );
     await work[Symbol.asyncDispose]();
     await flush(workshop.redis);
     await rebuild(workshop);

@@ -2,6 +2,7 @@ import { batchManifest } from '../shared/manifest/batch-manifest.ts';
 import { readStatus } from '../shared/read-status.ts';
 import { type Regenerated, readRegenerated, regenerationsOf } from '../shared/regenerated.ts';
 import { CHECK_FAILURES } from '../shared/regeneration.ts';
+import { isOver } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit, say } from './context.ts';
 import { leftOfEnding } from './follow-ending.ts';
@@ -13,7 +14,7 @@ export async function isRegenerating({ signal }: Context, shop: Shop, batch: str
   const head = await shop.journal.readHead(batch, signal);
   for (const id of head === undefined ? [] : await regenerationsOf(shop.journal, head, signal)) {
     const status = await readStatus(shop, id);
-    if (status?.state !== 'done' && status?.state !== 'cancelled') return true;
+    if (status === undefined || !isOver(status.state)) return true;
     if ((await leftOfEnding(shop, id)) !== undefined) return true;
   }
   return false;

@@ -1,7 +1,7 @@
 import type { Forecast } from '../shared/forecast.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { STATES } from '../shared/records/states.ts';
-import type { BatchStatus } from '../shared/status.ts';
+import { type BatchStatus, isOver } from '../shared/status.ts';
 import { MEANINGS } from './state-words.ts';
 
 /** A batch at one moment, for somebody who watches it. */
@@ -119,8 +119,8 @@ function sizeOf({ counts }: BatchStatus): { total: number; ended: number } {
 
 function moneyOf({ status: { money, state }, forecast }: Picture): string {
   const spent = `${formatUsd(fromUsd(money.spentUsd))} spent`;
-  const over = state === 'done' || state === 'cancelled' || forecast === undefined;
-  return over ? spent : `${spent} of ${formatUsd(forecast.projectedMicroUsd)} projected`;
+  if (isOver(state) || forecast === undefined) return spent;
+  return `${spent} of ${formatUsd(forecast.projectedMicroUsd)} projected`;
 }
 
 function paceOf({ status: { state, etaSeconds }, forecast }: Picture): string[] {

@@ -6,7 +6,7 @@ import type { Head } from '../shared/journal-objects.ts';
 import { encodeSegment } from '../shared/keys.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
-import type { Regenerated } from '../shared/regenerated.ts';
+import { type Regenerated, spentAgain } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import { assertUsable } from '../worker/preflight.ts';
@@ -116,7 +116,7 @@ function summaryTable(
   const { delivered = 0, batches = [] } = again ?? {};
   const table = new Table({ style: { head: [], border: [] } });
   const paid = fromUsd(money.spentUsd);
-  const inAll = batches.reduce((sum, one) => sum + fromUsd(one.money.spentUsd), paid);
+  const inAll = paid + spentAgain({ batches });
   // What is made again lies in the folder of the batch that made it.
   const { store } = stack;
   const where =

@@ -6,6 +6,7 @@ import { UserError } from '../shared/errors.ts';
 import { type Logger, redactor } from '../shared/log.ts';
 import { readStatus } from '../shared/read-status.ts';
 import type { ScheduleQueue } from '../shared/schedule-queue.ts';
+import { isOver } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import type { Context } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
@@ -60,7 +61,7 @@ export function scheduleRunDepsOf({
     ring: (name, dueMs) => queue.addLate(name, dueMs),
     async underway(batch) {
       const status = await readStatus(shop, batch);
-      if (status === undefined || status.state === 'done' || status.state === 'cancelled') return undefined;
+      if (status === undefined || isOver(status.state)) return undefined;
       return status.heldReason ?? `it is ${status.state}`;
     },
     clean: redactor([...secretsOf(context.environment), ...stack.secrets]),

@@ -2,7 +2,7 @@ import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import type { Regenerated } from '../shared/regenerated.ts';
-import type { BatchStatus } from '../shared/status.ts';
+import { type BatchStatus, isOver } from '../shared/status.ts';
 import { sleep, systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit } from './context.ts';
 import { createLook, type PictureDeps } from './picture.ts';
@@ -74,7 +74,7 @@ function exitOf({ status: { state, counts }, toStrikeOff }: Picture): Exit | und
   // What was at fal when its batch was cancelled is finished and kept; what waited is struck off, and only then does the
   // batch have its end, with its summary and manifest.
   if (state === 'cancelled' && unfinished(counts) + toStrikeOff > 0) return undefined;
-  if (state === 'done' || state === 'cancelled') return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
+  if (isOver(state)) return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
   const moving = counts.submitting + counts.submitted + counts.generated + counts.rendering;
   return state === 'held' && moving === 0 ? EXIT.held : undefined;
 }

@@ -1,4 +1,4 @@
-import type { BatchStatus } from './status.ts';
+import { type BatchStatus, isOver } from './status.ts';
 
 /** What stands between a running batch and its end, beside the time that fal takes. */
 export interface Surroundings {
@@ -20,7 +20,7 @@ export function heldBackBy(
   { workers, active, waiting, concurrency, rateLimited }: Surroundings,
 ): string | undefined {
   if (state === 'held') return heldReason ?? undefined;
-  if (state === 'done' || state === 'cancelled') return undefined;
+  if (isOver(state)) return undefined;
   const missing = missingRole(counts, workers, state);
   if (missing !== undefined) return missing;
   if (state === 'paused') return `paused by a person; go on with: shotlist resume ${batch}`;

@@ -1,13 +1,13 @@
 import type { Journal } from './journal.ts';
 import type { Head } from './journal-objects.ts';
 import { madeAnew } from './manifest/manifest-takes.ts';
-import { fromUsd, toUsd } from './money.ts';
+import { fromUsd, type MicroUsd, toUsd } from './money.ts';
 import type { ObjectStore } from './object-store.ts';
 import { planRows } from './plan-rows.ts';
 import { readStatus, type StatusDeps } from './read-status.ts';
 import { retriedRounds } from './rebuild/derive.ts';
 import { CHECK_FAILURES, regenerationIds } from './regeneration.ts';
-import type { BatchStatus } from './status.ts';
+import { type BatchStatus, isOver } from './status.ts';
 import { Takes } from './takes.ts';
 
 /** What came of the requests of a batch that failed a check and were made again. */
@@ -68,9 +68,10 @@ export async function readRegenerated(
       const makers = records.filter((one) => indices.some((index) => one.indices.includes(index)));
       const last = begun.findLast((id) => makers.some(({ batch }) => batch === id));
       if (last === undefined) continue;
+      const status = statuses.get(last);
       counts.requests += 1;
       if ((await madeAnew(row, indices, takes)) !== undefined) counts.delivered += 1;
-      else if (isOver(statuses.get(last))) counts.failed += 1;
+      else if (status !== undefined && isOver(status.state)) counts.failed += 1;
       else counts.open += 1;
     }
   }
@@ -92,18 +93,20 @@ async function standingFailures(
   return new Set(failures.map(([member]) => member));
 }
 
-function isOver(status: BatchStatus | undefined): boolean {
-  return status?.state === 'done' || status?.state === 'cancelled';
+/** What was paid to make pictures again. */
+export function spentAgain({ batches }: Pick<Regenerated, 'batches'>): MicroUsd {
+  return batches.reduce((sum, { money }) => sum + fromUsd(money.spentUsd), 0);
 }
 
 /** The public contract: `regenerated` in `run --json`, `status BATCH --json` and the webhook. */
-export function regeneratedJson({ requests, delivered, failed, open, batches }: Regenerated) {
+export function regeneratedJson(regenerated: Regenerated) {
+  const { requests, delivered, failed, open, batches } = regenerated;
   return {
     requests,
     delivered,
     failed,
     open,
-    spentUsd: toUsd(batches.reduce((sum, { money }) => sum + fromUsd(money.spentUsd), 0)),
+    spentUsd: toUsd(spentAgain(regenerated)),
     batches: batches.map(({ batch, state, money, heldReason }) => ({
       batch,
       state,

@@ -33,6 +33,11 @@ export const batchStatus = z.object({
 });
 export type BatchStatus = z.infer<typeof batchStatus>;
 
+/** Nothing more is begun for it; of a cancelled batch, what was at fal then may yet be finished. */
+export function isOver(state: BatchStatus['state']): state is 'done' | 'cancelled' {
+  return state === 'done' || state === 'cancelled';
+}
+
 /** Pure: what a batch in Redis looks like to a person. `nowMs`: wall clock. */
 export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number): BatchStatus {
   const open = unfinished(view.counts);

@@ -89,6 +89,7 @@ async function makeAll(list: string, bucket: Bucket, spoolFolder: string): Promi
     listName: 'catalog.csv',
     options: { inputs: {} },
     registry: defaultRegistry(),
+    defaultModel: defaultRegistry().get('gpt-image-1-mini'),
     recipes: new Set(['catalog']),
     made: async () => [],
     hashOf: async () => '',

@@ -21,6 +21,7 @@ export async function storeAsMade(folder: string, pictures: readonly Buffer[]): 
     listName: 'catalog.csv',
     options: { inputs: {} },
     registry,
+    defaultModel: defaultRegistry().get('gpt-image-1-mini'),
     recipes: new Set(['catalog']),
     made: async () => [],
     hashOf: async () => '',

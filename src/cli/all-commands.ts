@@ -23,6 +23,7 @@ export function addAllCommands(cli: Command, context: Context, done: (exit: Exit
   addListArguments(
     cli.command('run').description('make the pictures of a list: enqueue, work and watch until it ends'),
     registry,
+    context.clock(),
   )
     .addOption(json())
     .addHelpText(
@@ -32,7 +33,11 @@ export function addAllCommands(cli: Command, context: Context, done: (exit: Exit
     .action(async (list, args) => {
       done(await runCommand(context, list, args));
     });
-  addListArguments(cli.command('enqueue').description('queue a list; workers make the pictures'), registry)
+  addListArguments(
+    cli.command('enqueue').description('queue a list; workers make the pictures'),
+    registry,
+    context.clock(),
+  )
     .option('--watch', 'follow it until it ends')
     .addOption(json())
     .action(async (list, args) => {

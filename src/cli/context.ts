@@ -1,5 +1,6 @@
 import { type Config, type Environment, readConfig, secretsOf } from '../shared/config.ts';
 import { createLogger, type Logger, redactor } from '../shared/log.ts';
+import type { Clock } from '../shared/time.ts';
 
 /** What a command is handed by `main.ts`; nothing else in the program looks at the process. */
 export interface Context {
@@ -10,6 +11,7 @@ export interface Context {
   readonly stderr: NodeJS.WriteStream;
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  readonly clock: Clock;
 }
 
 /** What a command came to; `main.ts` turns it into the exit code of the contract. */

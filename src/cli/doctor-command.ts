@@ -4,6 +4,7 @@ import { Closers } from '../shared/closers.ts';
 import { type Config, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { redactor } from '../shared/log.ts';
+import { defaultModelOf } from '../shared/models/default-model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
@@ -83,6 +84,7 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
   // Not `close`: a call that was left behind must not be waited for.
   opened.defer(() => agent.destroy());
   const { redisUrl } = stack;
+  const registry = defaultRegistry();
   const found = await examine({
     machine: {
       nodeVersion: process.version,
@@ -107,7 +109,8 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
       apiUrl: stack.fal.apiUrl,
       queueUrl: stack.fal.queueUrl,
       mediaHosts: stack.fal.mediaHosts,
-      models: defaultRegistry().models,
+      registry,
+      defaultModel: defaultModelOf(registry, config.defaultModel, context.clock()).model,
     },
     clock: systemClock,
     timeoutMs: CHECK_TIMEOUT_MS,

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
 import { defaultRegistry } from '../shared/models/registry.ts';
+import { toUsd } from '../shared/money.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { finishBy } from './finish-by.ts';
 import { followWhole } from './follow-whole.ts';
 import { openLearned } from './learned-latency.ts';
 import type { ListArguments } from './list-arguments.ts';
-import { fittedCommand } from './list-command.ts';
+import { commandWith } from './list-command.ts';
 import { stackOptions } from './operator.ts';
 import { planJson } from './plan-json.ts';
 import { count, planFromArguments, planSentence } from './plan-list.ts';
@@ -30,7 +31,14 @@ export async function enqueueCommand(
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
-  const { batch, outcome, totals, facts } = await queueList(context, { stack, shop, config, list, args });
+  const { batch, outcome, totals, facts } = await queueList(context, {
+    stack,
+    shop,
+    config,
+    command: 'enqueue',
+    list,
+    args,
+  });
   if (args.json === true) printJson(context, planJson(batch, totals, facts));
   else if (outcome !== 'ended') say(context, QUEUED[outcome](batch));
   if (args.watch !== true) return EXIT.ok;
@@ -62,7 +70,7 @@ export async function dryRun(
   // Opening a folder makes it, and a dry run leaves nothing behind.
   const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);
   await using store = none ? undefined : await openStore(stack.store, log);
-  const planned = await planFromArguments(context, { list, args, config, store });
+  const planned = await planFromArguments(context, { command, list, args, config, store });
   const { plan, proof, fit } = planned;
   await using _plan = plan;
   const { totals } = plan;
@@ -83,10 +91,17 @@ export async function dryRun(
     );
   }
   for (const line of sampleLines(planned)) say(context, line);
-  for (const line of reportLines(facts, totals.shots, { args, config })) say(context, line);
+  for (const line of reportLines(facts, totals.shots, { args, config, nowMs: context.clock() }))
+    say(context, line);
   if (fit !== undefined) {
     const { flag, best = '', budgetMicroUsd: cap } = fit;
-    const next = fittedCommand(command, list, args, defaultRegistry(), { flag, value: best, cap });
+    const next = commandWith(
+      { [flag]: best, cap: String(toUsd(cap)) },
+      command,
+      list,
+      args,
+      defaultRegistry(),
+    );
     for (const line of fitLines(fit, totals.shots, next)) say(context, line);
   }
   say(context, 'Nothing was queued: this was a dry run.');

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ListOptions } from '../producer/list-options.ts';
 import { MAX_PROOF_ROWS } from '../producer/proof-sample.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../shared/jobs.ts';
+import { defaultModelOf } from '../shared/models/default-model.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { type MicroUsd, parseUsd } from '../shared/money.ts';
 import { MAX_REGENERATIONS } from '../shared/regeneration.ts';
@@ -63,8 +64,9 @@ function regenerations(text: string): number {
   throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_REGENERATIONS}.`);
 }
 
-/** Adds the list argument and every option of `enqueue`; the models' inputs bring their own. */
-export function addListArguments(command: Command, registry: Registry): Command {
+/** Adds the list argument and every option of `enqueue`; the models' inputs bring their own. `nowMs`: wall clock. */
+export function addListArguments(command: Command, registry: Registry, nowMs: number): Command {
+  const { model: shipped } = defaultModelOf(registry, undefined, nowMs);
   command
     .argument('[list]', 'a .csv or .jsonl file (.gz too), s3://bucket/key, or - for standard input')
     .option('--prompt <text>', 'one picture of this prompt, instead of a list')
@@ -76,12 +78,18 @@ export function addListArguments(command: Command, registry: Registry): Command 
       '--template <text>',
       'the prompt, from the columns of the list: "Studio photo of {{title}}", or @FILE to read it from a file',
     )
-    .option('--model <id>', `the model (default: ${registry.defaultModel.alias})`)
+    .option(
+      '--model <id>',
+      `the model: ${registry.models.map(({ alias }) => alias).join(', ')} (default: DEFAULT_MODEL, else ${shipped.alias})`,
+    )
     .option('--variants <n>', 'pictures of each row, 1 to 100 (default: 1)');
-  for (const input of new Map(
-    registry.models.flatMap((model) => model.inputs.map((one) => [one.flag, one] as const)),
-  ).values()) {
-    const choices = input.options === undefined ? '' : `: ${input.options.join(', ')}`;
+  const inputs = registry.models.flatMap((model) => model.inputs);
+  for (const flag of new Set(inputs.map((input) => input.flag))) {
+    const same = inputs.filter((input) => input.flag === flag);
+    const [input] = same;
+    if (input === undefined) continue;
+    const options = [...new Set(same.flatMap((one) => one.options ?? []))];
+    const choices = options.length === 0 ? '' : `: ${options.join(', ')}`;
     const fallback = input.default === undefined ? '' : ` (default: ${input.default})`;
     // A flag that takes no word switches a yes-or-no input on.
     const value = input.type === 'boolean' ? '' : ' <value>';

@@ -1,38 +1,38 @@
 import type { Registry } from '../shared/models/registry.ts';
-import { type MicroUsd, toUsd } from '../shared/money.ts';
+import { toUsd } from '../shared/money.ts';
 import { attributeOf, type ListArguments } from './list-arguments.ts';
 
-export interface FittedOption {
-  /** The command-line option that is set in place of the person's own. */
-  readonly flag: string;
-  readonly value: string;
-  readonly cap: MicroUsd;
-}
+export type ListCommand = 'run' | 'enqueue';
 
-/** The command that queues the same list with another option, as a shell takes it. */
-export function fittedCommand(
-  command: 'run' | 'enqueue',
+/**
+ * The command that queues the same list with other options, as a shell takes it. `others`: by the command-line option,
+ * in place of what the user wrote.
+ */
+export function commandWith(
+  others: Readonly<Record<string, string>>,
+  command: ListCommand,
   list: string | undefined,
   args: ListArguments,
   registry: Registry,
-  { flag, value, cap }: FittedOption,
 ): string {
   const words = ['shotlist', command, ...(list === undefined ? [] : [list])];
   const option = (name: string, given: unknown) => {
+    if (Object.hasOwn(others, name)) return;
     if (given === true) words.push(`--${name}`);
     else if (given !== undefined) words.push(`--${name}`, String(given));
   };
   for (const name of ['prompt', 'batch', 'template', 'model', 'variants', 'recipe'] as const)
     option(name, args[name]);
   const flags = new Set(registry.models.flatMap(({ inputs }) => inputs.map((input) => input.flag)));
-  for (const name of flags) if (name !== flag) option(name, args[attributeOf(name)]);
+  for (const name of flags) option(name, args[attributeOf(name)]);
   option('allow-unlabelled', args['allowUnlabelled']);
   option('proof', args.proof);
   option('regenerate', args.regenerate);
   option('prune', args.prune);
   option('on-done', args.onDone);
   option('simulate', args.simulate);
-  words.push(`--${flag}`, value, '--cap', String(toUsd(cap)));
+  option('cap', args.cap === undefined ? undefined : toUsd(args.cap));
+  for (const [name, value] of Object.entries(others)) words.push(`--${name}`, value);
   return words.map(quoted).join(' ');
 }
 

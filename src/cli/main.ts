@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { messageOf, UnavailableError, UserError } from '../shared/errors.ts';
+import { systemClock } from '../shared/time.ts';
 import { type Context, cleaned, EXIT, type Exit, say } from './context.ts';
 import { addOperatorCommands } from './operator-commands.ts';
 
@@ -36,6 +37,7 @@ const context: Context = {
   stdout: process.stdout,
   stderr: process.stderr,
   signal: stopping.signal,
+  clock: systemClock,
 };
 
 let exit: Exit = EXIT.ok;

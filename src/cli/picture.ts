@@ -3,6 +3,7 @@ import { forecastOf } from '../shared/forecast.ts';
 import { heldBackBy, type Surroundings, stillStruckOff } from '../shared/hold-back.ts';
 import type { Queues } from '../shared/queues.ts';
 import { readStatus, type StatusDeps } from '../shared/read-status.ts';
+import { readStops } from '../shared/records/endpoint-stops.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import type { Picture } from './progress.ts';
@@ -39,7 +40,7 @@ export function createLook(deps: PictureDeps): (batch: string) => Promise<Pictur
         : { status, forecast: undefined, heldBack: undefined, toStrikeOff: 0 };
     }
     const now = systemClock();
-    const status = statusOf(view, await deps.batches.stopped(), now);
+    const status = statusOf(view, await readStops(deps), now);
     // The status counts them as cancelled from the word on; the batch ends when their records say so, too.
     const toStrikeOff = view.word === 'cancelled' ? view.counts.planned + view.counts.held : 0;
     const surrounding = await around();

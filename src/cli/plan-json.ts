@@ -7,7 +7,7 @@ import type { PlannedList } from './plan-list.ts';
 
 /** What is said of a list beside its totals. */
 export interface PlanFacts
-  extends Pick<PlannedList, 'sync' | 'covered' | 'fit' | 'regenerate' | 'paidAlready'> {
+  extends Pick<PlannedList, 'defaultModel' | 'sync' | 'covered' | 'fit' | 'regenerate' | 'paidAlready'> {
   readonly finish: Finish | undefined;
 }
 
@@ -15,7 +15,7 @@ export interface PlanFacts
 export function planJson(
   batch: string,
   totals: PlanTotals,
-  { sync, covered, finish, fit, regenerate, paidAlready }: PlanFacts,
+  { defaultModel, sync, covered, finish, fit, regenerate, paidAlready }: PlanFacts,
 ) {
   const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
   return {
@@ -26,6 +26,7 @@ export function planJson(
     reusedImages,
     estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
     naiveUsd: toUsd(naiveMicroUsd),
+    ...(defaultModel === undefined ? {} : { defaultModel: defaultModel.model.endpoint }),
     ...(sync === undefined ? {} : { sync }),
     ...(covered === undefined
       ? {}

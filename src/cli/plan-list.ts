@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
+import { hasPicturesOf, openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
 import { type Covered, RowCosts, tightest } from '../producer/coverage.ts';
 import { RequestKinds } from '../producer/finish.ts';
 import { Fit, type FitResult } from '../producer/fit.ts';
@@ -20,22 +20,27 @@ import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { Journal } from '../shared/journal.ts';
 import { inputHashOf } from '../shared/keys.ts';
+import { type DefaultModel, defaultModelOf } from '../shared/models/default-model.ts';
+import type { Model } from '../shared/models/model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd } from '../shared/money.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { sizeWordsNote } from '../shared/rendition-names.ts';
 import type { OwnRecipe } from '../shared/stored-recipes.ts';
 import { createTakesOfPlan, Takes } from '../shared/takes.ts';
-import { systemClock } from '../shared/time.ts';
 import { inputOf } from '../worker/generate/input.ts';
 import { type Context, openLog, say } from './context.ts';
+import { chooseModel } from './default-model.ts';
 import { freeCharges } from './free-charges.ts';
 import { type ListArguments, listOptionsOf } from './list-arguments.ts';
+import type { ListCommand } from './list-command.ts';
 import { sourceOf, templateOf } from './list-source.ts';
 import { chooseRecipes } from './recipe-choice.ts';
 import { roomsLeft } from './room-left.ts';
 
 export interface PlanListDeps {
+  /** What the user typed, for the commands that messages name. */
+  readonly command: ListCommand;
   readonly list: string | undefined;
   readonly args: ListArguments;
   readonly config: Config;
@@ -46,6 +51,8 @@ export interface PlanListDeps {
 export interface PlannedList {
   readonly plan: Plan;
   readonly name: string;
+  /** undefined where no row takes it. */
+  readonly defaultModel: DefaultModel | undefined;
   /** How the list differs from the last one of its name; undefined where there was none. */
   readonly sync: SyncTotals | undefined;
   /** undefined where no cap is set. */
@@ -68,12 +75,59 @@ export interface PlannedList {
 /** Prompts that a dry run shows. */
 const SAMPLES = 3;
 
-/** Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. */
-export async function planFromArguments(
+/**
+ * Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. Asks where the default
+ * model has changed under the catalog's pictures; see `chooseModel`.
+ */
+export async function planFromArguments(context: Context, deps: PlanListDeps): Promise<PlannedList> {
+  const { command, list, args, config } = deps;
+  const registry = defaultRegistry();
+  const chosen = defaultModelOf(registry, config.defaultModel, context.clock());
+  const planned = await planWith(context, deps, chosen);
+  const { ended, model } = chosen;
+  try {
+    if (ended === undefined || planned.defaultModel === undefined) return planned;
+    if (!(await hasPictures(context, deps, planned.name, ended))) return planned;
+    if (args.dryRun === true) {
+      const both = [model, ended].map(({ alias }) => `--model ${alias}`).join(' or ');
+      say(
+        context,
+        `note: this catalog has pictures of ${ended.alias}, which ended; to queue it, write ${both}`,
+      );
+      return planned;
+    }
+    if ((await chooseModel(context, { ended, model, command, list, args, registry })) === model)
+      return planned;
+  } catch (error) {
+    await planned.plan[Symbol.asyncDispose]();
+    throw error;
+  }
+  await planned.plan[Symbol.asyncDispose]();
+  return await planWith(context, deps, { model: ended, by: 'shipped', ended: undefined });
+}
+
+async function hasPictures(
+  { signal }: Context,
+  { store, args }: PlanListDeps,
+  name: string,
+  { endpoint }: Model,
+): Promise<boolean> {
+  if (store === undefined || args.prompt !== undefined) return false;
+  const made = await createMade(store, signal);
+  return await hasPicturesOf(endpoint, catalogOf(name), {
+    store,
+    journal: new Journal({ store }),
+    made,
+    signal,
+  });
+}
+
+async function planWith(
   context: Context,
   { list, args, config, store }: PlanListDeps,
+  defaultModel: DefaultModel,
 ): Promise<PlannedList> {
-  const { signal, stdin, cwd } = context;
+  const { signal, stdin, cwd, clock } = context;
   const registry = defaultRegistry();
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
   const source = sourceOf(list, args, { stdin, cwd, config, log });
@@ -93,7 +147,7 @@ export async function planFromArguments(
   const fit =
     args.fit === undefined
       ? undefined
-      : new Fit(args.fit, options.model === undefined ? registry.defaultModel : registry.get(options.model), {
+      : new Fit(args.fit, options.model === undefined ? defaultModel.model : registry.get(options.model), {
           ...existing,
           hashOf: hashOfImage,
         });
@@ -101,7 +155,7 @@ export async function planFromArguments(
   const kinds = new RequestKinds();
   const used = new Set<string>();
   const paidAlready = new PaidAlready({
-    charges: await freeCharges(store, systemClock(), signal),
+    charges: await freeCharges(store, clock(), signal),
     inputHash: ({ shot: { model, prompt }, input }, numImages) =>
       inputHashOf(model.endpoint, inputOf({ row: { prompt, input }, model }, numImages)),
   });
@@ -118,13 +172,14 @@ export async function planFromArguments(
     listName: name,
     options,
     registry,
+    defaultModel: defaultModel.model,
     recipes: recipes.names,
     judgeNames: createNameJudge({ names: options.names, recipes: recipes.recipes }),
     ...existing,
     hashOf: hashOfImage,
     ...(sample === undefined ? {} : { sample }),
     spoolFolder: tmpdir(),
-    clock: systemClock,
+    clock,
     async onRow(row) {
       const { shot, shotKey, requests } = row;
       sync?.see({ shot: shot.id, shotKey, variants: shot.variants });
@@ -148,10 +203,11 @@ export async function planFromArguments(
     }
     const batch = args.batch ?? plan.batchId;
     const { caps } = config;
-    const room = tightest(await roomsLeft({ caps, batch, cap: args.cap, store, clock: systemClock, signal }));
+    const room = tightest(await roomsLeft({ caps, batch, cap: args.cap, store, clock, signal }));
     return {
       plan,
       name,
+      defaultModel: plan.defaultRows === 0 ? undefined : defaultModel,
       proof: sample?.chosen(),
       ownRecipe: recipes.own,
       sync: await sync?.totals(),

@@ -1,7 +1,9 @@
 import type { SyncTotals } from '../producer/catalog-sync.ts';
 import type { FitResult } from '../producer/fit.ts';
 import type { Config } from '../shared/config.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd } from '../shared/money.ts';
+import { defaultModelSentence } from './default-model.ts';
 import type { ListArguments } from './list-arguments.ts';
 import { bindsOf, type PlanFacts } from './plan-json.ts';
 import { count, type PlannedList } from './plan-list.ts';
@@ -9,14 +11,21 @@ import { duration } from './progress.ts';
 
 /** What a person should know before the money is spent, one line each: `--dry-run`, `enqueue` and `run` say the same. */
 export function reportLines(
-  { sync, covered, finish, regenerate, paidAlready }: PlanFacts,
+  { defaultModel, sync, covered, finish, regenerate, paidAlready }: PlanFacts,
   rows: number,
   {
     args,
     config,
-  }: { readonly args: Pick<ListArguments, 'prune' | 'cap'>; readonly config: Pick<Config, 'fal'> },
+    nowMs,
+  }: {
+    readonly args: Pick<ListArguments, 'prune' | 'cap'>;
+    readonly config: Pick<Config, 'fal'>;
+    /** Wall clock, ms since 1970. */
+    readonly nowMs: number;
+  },
 ): string[] {
   const lines: string[] = [];
+  if (defaultModel !== undefined) lines.push(defaultModelSentence(defaultModel, defaultRegistry(), nowMs));
   if (sync !== undefined) lines.push(syncSentence(sync, args));
   if (covered !== undefined) lines.push(coveredSentence(covered, rows));
   if (regenerate !== undefined) lines.push(regenerateSentence(regenerate, args));

@@ -12,6 +12,7 @@ import { systemClock } from '../shared/time.ts';
 import { type Context, say } from './context.ts';
 import { finishBy } from './finish-by.ts';
 import type { ListArguments } from './list-arguments.ts';
+import type { ListCommand } from './list-command.ts';
 import { assertSigned, otherOnDone } from './on-done.ts';
 import type { PlanFacts } from './plan-json.ts';
 import { confirmSpending, count, planFromArguments, planSentence } from './plan-list.ts';
@@ -24,6 +25,7 @@ export interface QueueListOptions {
   readonly stack: Stack;
   readonly shop: Shop;
   readonly config: Config;
+  readonly command: ListCommand;
   readonly list: string | undefined;
   readonly args: ListArguments;
 }
@@ -37,10 +39,16 @@ export function refuseDryRunOptions({ fit }: Pick<ListArguments, 'fit'>): void {
 /** What `run` and `enqueue` have in common: plan the list, say what it comes to, ask, queue it. */
 export async function queueList(
   context: Context,
-  { stack, shop, config, list, args }: QueueListOptions,
+  { stack, shop, config, command, list, args }: QueueListOptions,
 ): Promise<Enqueued & { readonly totals: PlanTotals; readonly facts: PlanFacts }> {
   assertSigned(args, config);
-  const planned = await planFromArguments(context, { list, args, config, store: shop.store });
+  const planned = await planFromArguments(context, {
+    command,
+    list,
+    args,
+    config,
+    store: shop.store,
+  });
   const { plan, name, proof, ownRecipe } = planned;
   await using _plan = plan;
   for (const note of stack.notes) say(context, `note: ${note}`);
@@ -71,7 +79,8 @@ export async function queueList(
   if (other !== undefined) say(context, `note: ${batch} was queued before ${other}, which stands`);
   const facts = { ...planned, finish, ...(other === undefined ? {} : { regenerate: undefined }) };
   say(context, planSentence(plan.totals));
-  for (const line of reportLines(facts, plan.totals.shots, { args, config })) say(context, line);
+  for (const line of reportLines(facts, plan.totals.shots, { args, config, nowMs: context.clock() }))
+    say(context, line);
   if (proof !== undefined && standing === 'unknown') say(context, proofSentence(batch, proof));
   const { maxMicroUsd } = plan.totals;
   // What may be paid, pictures that are made again included.

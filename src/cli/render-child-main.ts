@@ -5,6 +5,7 @@ import { defaultRegistry } from '../shared/models/registry.ts';
 import { Queues } from '../shared/queues.ts';
 import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
 import { Batches } from '../shared/records/batches.ts';
+import { EndpointStops } from '../shared/records/endpoint-stops.ts';
 import { Records } from '../shared/records/records.ts';
 import { openRedis } from '../shared/redis.ts';
 import { systemClock } from '../shared/time.ts';
@@ -52,6 +53,7 @@ export default createRenderChild(async () => {
   const house = createHouse({
     records,
     batches,
+    endpointStops: new EndpointStops({ redis, prefix }),
     journal,
     registry: defaultRegistry(),
     add: queues.add.bind(queues),

@@ -60,14 +60,17 @@ export async function resumeCommand(
   return await withShop(context, args, async ({ shop }) => {
     const deps = operationsOf(shop);
     if (batch === undefined) {
-      const { was, behind } = await resumeAll(deps);
+      const { was, endpoints, behind } = await resumeAll(deps);
       if (args.json === true)
-        printJson(context, { stopped: false, was: was ?? null, requests: behind.requests });
-      else
+        printJson(context, { stopped: false, was: was ?? null, endpoints, requests: behind.requests });
+      else {
+        for (const endpoint of endpoints)
+          say(context, `${endpoint} is tried again: one request goes first, the others after its answer.`);
         say(
           context,
           `${was === undefined ? 'Submits were not stopped' : 'Submits go on'}; ${count(behind.requests, 'request')} queued again${behind.finished ? '' : ' so far; the workers queue the rest'}.${was === undefined ? '' : ` What had stopped them: ${was.reason}`}`,
         );
+      }
       return EXIT.ok;
     }
     const operation = await resumeBatch(batch, { cap }, deps);
@@ -85,9 +88,10 @@ export async function resumeCommand(
 }
 
 function operationsOf(shop: Shop): OperationsDeps {
-  const { batches, journal, queues } = shop;
+  const { batches, endpointStops, journal, queues } = shop;
   return {
     batches,
+    endpointStops,
     journal,
     catchUp: patientCatchUp(shop),
     pauseSubmits: () => queues.pauseGenerate(),

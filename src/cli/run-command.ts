@@ -4,11 +4,11 @@ import type { EndingStanding } from '../shared/endings.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Head } from '../shared/journal-objects.ts';
 import { encodeSegment } from '../shared/keys.ts';
+import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { type Regenerated, spentAgain } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
-import { systemClock } from '../shared/time.ts';
 import { assertUsable } from '../worker/preflight.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
@@ -46,7 +46,7 @@ export async function runCommand(
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
   for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
-  const { batch, outcome } = await queueList(context, { stack, shop, config, list, args });
+  const { batch, outcome } = await queueList(context, { stack, shop, config, command: 'run', list, args });
   // A loss of Redis may have taken the word that something fails its checks; to begin it twice is harmless.
   if (outcome === 'ended') await beginRegenerations(context, shop, batch, log);
   // Of an earlier run that was ended in between, something may be left.
@@ -77,7 +77,7 @@ export async function runCommand(
 }
 
 /** The checks of a worker's start, before anything can cost money. */
-export async function lookAt({ signal }: Context, { redis, store }: Shop): Promise<readonly string[]> {
+export async function lookAt({ signal, clock }: Context, { redis, store }: Shop): Promise<readonly string[]> {
   return await assertUsable({
     redis: async () => redis,
     store: async () => store,
@@ -85,7 +85,8 @@ export async function lookAt({ signal }: Context, { redis, store }: Shop): Promi
     recipesFolder: shippedRecipesFolder(),
     // The plan warns of the models that the list names.
     models: [],
-    clock: systemClock,
+    registry: defaultRegistry(),
+    clock,
     signal,
   });
 }

@@ -42,7 +42,7 @@ export async function scheduleAddCommand(
   const now = systemClock();
   const asked = definitionOf(context, name, list, args, now);
   return await withSchedules(context, args, async ({ shop, stack, schedules, queue }) => {
-    const planning = { list: asked.list, args, config, store: shop.store };
+    const planning = { command: 'enqueue' as const, list: asked.list, args, config, store: shop.store };
     const { plan } = await planFromArguments(context, planning);
     await using _plan = plan;
     for (const note of stack.notes) say(context, `note: ${note}`);

@@ -34,6 +34,7 @@ export function addScheduleCommands(cli: Command, { context, registry, done }: S
         'what it is called; each run is a batch named NAME-20261124T0100Z, by its due time in UTC',
       ),
     registry,
+    context.clock(),
   );
   for (const option of add.options) if (option.attributeName() in UNFIT) option.hideHelp();
   add

@@ -49,7 +49,7 @@ export function scheduleRunDepsOf({
         // What `schedule add` stored of the same arguments, as the same parser gave them.
       } as ListArguments;
       try {
-        await queueList({ ...context, signal }, { stack, shop, config, list, args });
+        await queueList({ ...context, signal }, { stack, shop, config, command: 'enqueue', list, args });
       } catch (error) {
         if (!(error instanceof UserError) || error.code !== 'batch_taken') throw error;
         // It has rung for this time before, and the list is another one by now.
@@ -102,5 +102,6 @@ export function unseenContext(environment: Environment, log: Logger): Context {
     stdout: silent() as unknown as NodeJS.WriteStream,
     stderr: silent() as unknown as NodeJS.WriteStream,
     signal: new AbortController().signal,
+    clock: systemClock,
   };
 }

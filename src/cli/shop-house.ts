@@ -6,12 +6,13 @@ import type { Shop } from './shop.ts';
 
 /** For a command that takes steps of single requests, as a worker does. */
 export function openHouse(
-  { records, batches, journal, queues, ended }: Shop,
+  { records, batches, endpointStops, journal, queues, ended }: Shop,
   { clean, log }: { readonly clean: (text: string) => string; readonly log: Logger },
 ): House {
   return createHouse({
     records,
     batches,
+    endpointStops,
     journal,
     registry: defaultRegistry(),
     add: queues.add.bind(queues),

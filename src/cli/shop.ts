@@ -9,6 +9,7 @@ import { Queues } from '../shared/queues.ts';
 import { restoreSpent, sumSpent } from '../shared/rebuild/spent.ts';
 import { hasUnfinished } from '../shared/rebuild/traces.ts';
 import { Batches } from '../shared/records/batches.ts';
+import { EndpointStops } from '../shared/records/endpoint-stops.ts';
 import { Records } from '../shared/records/records.ts';
 import { openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
@@ -24,6 +25,7 @@ export interface Shop extends AsyncDisposable {
   readonly journal: Journal;
   readonly queues: Queues;
   readonly batches: Batches;
+  readonly endpointStops: EndpointStops;
   readonly records: Records;
   /** Whether Redis forgot something. To be opened before anything is begun. */
   readonly memory: RedisMemory;
@@ -44,6 +46,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
     const queues = opened.use(new Queues({ url, prefix }));
     const journal = new Journal({ store });
     const batches = new Batches({ redis, prefix, clock: systemClock });
+    const endpointStops = new EndpointStops({ redis, prefix });
     const ttlH = config.recordTtlH;
     const memory = new RedisMemory({
       redis,
@@ -74,6 +77,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       journal,
       queues,
       batches,
+      endpointStops,
       records,
       memory,
       attendance,

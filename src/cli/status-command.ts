@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import { UserError } from '../shared/errors.ts';
+import { readStops } from '../shared/records/endpoint-stops.ts';
 import { regeneratedJson } from '../shared/regenerated.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
@@ -55,14 +56,15 @@ export function statusJson({ status, regenerated }: Pick<Whole, 'status' | 'rege
 }
 
 /** Newest first. */
-async function listAll(context: Context, { batches }: Shop, args: OperatorArguments): Promise<Exit> {
-  const stop = await batches.stopped();
+async function listAll(context: Context, shop: Shop, args: OperatorArguments): Promise<Exit> {
+  const { batches } = shop;
+  const stops = await readStops(shop);
   const views = await pMap(await batches.list(), (name) => batches.read(name), {
     concurrency: READS_AT_ONCE,
   });
   const now = systemClock();
   // A name without its batch: Redis has forgotten it, and the next sweep drops the name.
-  const statuses = views.flatMap((view) => (view === undefined ? [] : [statusOf(view, stop, now)]));
+  const statuses = views.flatMap((view) => (view === undefined ? [] : [statusOf(view, stops, now)]));
   if (args.json === true) {
     printJson(context, statuses);
     return EXIT.ok;
@@ -72,6 +74,8 @@ async function listAll(context: Context, { batches }: Shop, args: OperatorArgume
     const elsewhere = simulatedElsewhere(context, args) ? ' (add --simulate for simulated ones)' : '';
     say(context, `No batch is known${elsewhere}; queue one with: shotlist run LIST`);
   }
-  if (stop !== undefined) say(context, `All submits are stopped: ${stop.reason}`);
+  if (stops.all !== undefined) say(context, `All submits are stopped: ${stops.all.reason}`);
+  for (const reason of stops.endpoints.values())
+    say(context, `Submits of one endpoint are stopped: ${reason}`);
   return EXIT.ok;
 }

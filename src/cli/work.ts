@@ -90,7 +90,7 @@ export async function startWork({
   random = Math.random,
   ...given
 }: WorkOptions): Promise<Work> {
-  const { redis, store, journal, queues, batches, records, memory, ended } = shop;
+  const { redis, store, journal, queues, batches, endpointStops, records, memory, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   if (fal.key === undefined && needsKey(roles))
@@ -110,6 +110,7 @@ export async function startWork({
   const house = createHouse({
     records,
     batches,
+    endpointStops,
     journal,
     registry,
     add,
@@ -205,6 +206,7 @@ export async function startWork({
             store,
             journal,
             batches,
+            endpointStops,
             records,
             post:
               config.webhookSecret === undefined

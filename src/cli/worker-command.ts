@@ -3,6 +3,7 @@ import { Closers } from '../shared/closers.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import { defaultModelOf } from '../shared/models/default-model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
@@ -57,7 +58,8 @@ export async function workerCommand(
   });
   const stack = concurrency === undefined ? opened : { ...opened, fal: { ...opened.fal, concurrency } };
   const log = openLog(context, config, { detail: 'full', secrets: stack.secrets });
-  for (const warning of await lookAt(stack, roles, log, signal)) log.warn({ warning }, 'worth mending');
+  for (const warning of await lookAt(context, config, { stack, roles, log }))
+    log.warn({ warning }, 'worth mending');
 
   await using shop = await openShop(stack, config, log);
   let work: Work | undefined;
@@ -94,11 +96,11 @@ async function openTold(
 
 /** On connections of its own, closed again: the shop opens only where all is well. Resolves to the warnings. */
 async function lookAt(
-  stack: Stack,
-  roles: ReadonlySet<Role>,
-  log: Logger,
-  signal: AbortSignal,
+  { signal, clock }: Context,
+  config: Config,
+  { stack, roles, log }: { readonly stack: Stack; readonly roles: ReadonlySet<Role>; readonly log: Logger },
 ): Promise<readonly string[]> {
+  const registry = defaultRegistry();
   await using opened = new Closers();
   return await assertUsable({
     async redis() {
@@ -110,8 +112,9 @@ async function lookAt(
     store: async () => opened.use(await openStore(stack.store, log)),
     hasKey: stack.fal.key !== undefined || !needsKey(roles),
     recipesFolder: shippedRecipesFolder(),
-    models: defaultRegistry().models,
-    clock: systemClock,
+    models: [defaultModelOf(registry, config.defaultModel, clock()).model],
+    registry,
+    clock,
     signal,
   });
 }

@@ -3,6 +3,7 @@ import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import { formatUsd, type MicroUsd } from '../shared/money.ts';
 import type { Batches, BatchView, CaughtUp, Stop } from '../shared/records/batches.ts';
+import type { EndpointStops } from '../shared/records/endpoint-stops.ts';
 import type { Clock } from '../shared/time.ts';
 import { refuseCancelled } from './cancel.ts';
 
@@ -15,6 +16,7 @@ export interface OperationsDeps {
     Batches,
     'read' | 'list' | 'setWord' | 'setCap' | 'stop' | 'stopped' | 'unstop' | 'leaveBehind'
   >;
+  readonly endpointStops: Pick<EndpointStops, 'lift'>;
   readonly journal: Pick<Journal, 'writeEvent' | 'writeHouseEvent'>;
   /** No generate job starts any more, in any worker; and again they do. */
   readonly pauseSubmits: () => Promise<void>;
@@ -77,6 +79,7 @@ export async function resumeBatch(
   }
   // Numbered, since both are of one millisecond and are read back in the order of their names.
   await journal.writeEvent(batch, { kind: 'resume', at }, `2-${eventId()}`);
+  await deps.endpointStops.lift(before.endpoints);
   await batches.setWord(batch, 'running');
   return { outcome: 'done', behind: await deps.catchUp(batch), before };
 }
@@ -91,21 +94,27 @@ export async function pauseAll(deps: OperationsDeps): Promise<Stop> {
 }
 
 /**
- * Lifts the stop of all submits. Resolves to what it was, undefined where there was none, and what it gave jobs to. Rejects
- * with a `UserError` where only a rebuild can lift it.
+ * Lifts the stop of all submits, and those of single endpoints. Resolves to what it was, undefined where there was none,
+ * which endpoints were stopped, and what it gave jobs to. Rejects with a `UserError` where only a rebuild can lift it.
  */
 export async function resumeAll({
   batches,
+  endpointStops,
   journal,
   resumeSubmits,
   catchUp,
   eventId,
   clock,
-}: OperationsDeps): Promise<{ readonly was: Stop | undefined; readonly behind: CaughtUp }> {
+}: OperationsDeps): Promise<{
+  readonly was: Stop | undefined;
+  readonly endpoints: readonly string[];
+  readonly behind: CaughtUp;
+}> {
   const was = await batches.stopped();
   if (was?.code === 'redis_lost' || was?.code === 'rebuild') throw mustRebuild();
   await journal.writeHouseEvent({ kind: 'resume', at: clock() }, eventId());
   if (!(await batches.unstop())) throw mustRebuild();
+  const endpoints = await endpointStops.lift();
   await resumeSubmits();
   const views = await pMap(await batches.list(), (batch) => batches.read(batch), { concurrency: AT_ONCE });
   const running = views.flatMap((view) =>
@@ -120,7 +129,7 @@ export async function resumeAll({
     finished &&= caught.finished;
     requests += caught.requests;
   }
-  return { was, behind: { finished, requests } };
+  return { was, endpoints, behind: { finished, requests } };
 }
 
 const AT_ONCE = 32;

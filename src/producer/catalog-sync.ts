@@ -3,9 +3,8 @@ import { MalformedError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import { leanHeap } from '../shared/lean-heap.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
-import type { PlanShot } from '../shared/plan-row.ts';
 import { planShots } from '../shared/plan-shots.ts';
-import { ShotTable } from '../shared/shot-table.ts';
+import { ShotTable, type WantedShot } from '../shared/shot-table.ts';
 
 /** How a list differs from the one of its name that was queued last. Counts are of rows. */
 export interface SyncTotals {
@@ -22,7 +21,7 @@ export interface SyncTotals {
 
 export interface CatalogSync {
   /** Each row of the list, in any order. */
-  see(shot: PlanShot): void;
+  see(shot: WantedShot): void;
   /** To be called once, when all were seen. */
   totals(): Promise<SyncTotals>;
 }
@@ -36,6 +35,35 @@ export interface CatalogSyncDeps {
 const SHOWN_GONE = 20;
 /** Rows of an earlier list from which on the tables of a comparison weigh. */
 const LARGE = 100_000;
+
+/**
+ * Whether the list that the catalog was last has pictures of this model. A plan that is no longer whole in the store says
+ * no: the comparison of the lists warns of it.
+ */
+export async function hasPicturesOf(
+  endpoint: string,
+  catalog: string,
+  {
+    store,
+    journal,
+    made,
+    signal,
+  }: CatalogSyncDeps & {
+    readonly made: (shotKey: string, variants: number) => Promise<readonly number[]>;
+  },
+): Promise<boolean> {
+  const entry = await newestEntry(store, catalog, signal);
+  const head = entry === undefined ? undefined : await journal.readHead(entry.batch, signal);
+  if (head === undefined) return false;
+  try {
+    for await (const { model, shotKey, variants } of planShots(head, store, signal)) {
+      if (model === endpoint && (await made(shotKey, variants)).length > 0) return true;
+    }
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+  }
+  return false;
+}
 
 /**
  * Reads the plan that the catalog was last. undefined where there is none to compare with: the first list of its name,

@@ -167,6 +167,7 @@ function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: numbe
     maxMicroUsd: totals.maxMicroUsd,
     naiveMicroUsd: totals.naiveMicroUsd,
     cheapestMicroUsd: totals.cheapestMicroUsd ?? 0,
+    endpoints: totals.endpoints,
     ...(options.proof === undefined ? {} : { proof: { rows: [...options.proof] } }),
     ...(options.redoOf === undefined ? {} : { redoOf: options.redoOf }),
     ...(options.regenerate === undefined ? {} : { regenerate: options.regenerate }),

@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
 import { UserError } from '../shared/errors.ts';
+import type { Model } from '../shared/models/model.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { compileNames } from '../shared/rendition-names.ts';
 import { compileTemplate } from '../shared/template.ts';
@@ -24,6 +25,8 @@ export const DEFAULT_VARIANTS = '1';
 
 export interface OptionDeps {
   readonly registry: Registry;
+  /** Where no option names a model. */
+  readonly defaultModel: Model;
   readonly recipes: ReadonlySet<string>;
 }
 
@@ -31,8 +34,8 @@ export interface OptionDeps {
  * Throws one `UserError` (`bad_option`) that names every option that no row could use, before the list is opened. What
  * depends on a row's own model is checked with the row.
  */
-export function assertOptions(options: ListOptions, { registry, recipes }: OptionDeps): void {
-  const model = options.model === undefined ? registry.defaultModel : registry.get(options.model);
+export function assertOptions(options: ListOptions, { registry, defaultModel, recipes }: OptionDeps): void {
+  const model = options.model === undefined ? defaultModel : registry.get(options.model);
   const fields = fieldSchemas(model, recipes);
   const faults: string[] = [];
   const check = (flag: string, value: string | undefined, schema: ZodType | undefined) => {

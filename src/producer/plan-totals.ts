@@ -18,6 +18,8 @@ export interface PlanTotals {
   readonly naiveMicroUsd: MicroUsd;
   /** The cheapest reservation among the paid requests: a cap below it can buy nothing. undefined: nothing to pay. */
   readonly cheapestMicroUsd: MicroUsd | undefined;
+  /** Endpoints of the paid requests. */
+  readonly endpoints: readonly string[];
   /** By model and options, most money first; at most 50, the rest under `options: undefined`. */
   readonly groups: readonly PlanGroup[];
 }
@@ -49,7 +51,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Adds shots up, in memory that does not grow with the list. */
 export class TotalsCounter {
-  readonly #sum: Mutable<Omit<PlanTotals, 'groups'>> = {
+  readonly #sum: Mutable<Omit<PlanTotals, 'groups' | 'endpoints'>> = {
     shots: 0,
     images: 0,
     requests: 0,
@@ -60,6 +62,7 @@ export class TotalsCounter {
     naiveMicroUsd: 0,
     cheapestMicroUsd: undefined,
   };
+  readonly #endpoints = new Set<string>();
   readonly #groups = new Map<string, Mutable<PlanGroup>>();
 
   add({ model, values, variants, requests, singleMicroUsd }: PlannedShot): void {
@@ -77,6 +80,7 @@ export class TotalsCounter {
         continue;
       }
       sum.requests += 1;
+      this.#endpoints.add(model.endpoint);
       sum.minMicroUsd += minMicroUsd;
       sum.maxMicroUsd += maxMicroUsd;
       sum.cheapestMicroUsd = Math.min(sum.cheapestMicroUsd ?? maxMicroUsd, maxMicroUsd);
@@ -88,7 +92,7 @@ export class TotalsCounter {
 
   totals(): PlanTotals {
     const groups = [...this.#groups.values()].sort((a, b) => b.maxMicroUsd - a.maxMicroUsd);
-    return { ...this.#sum, groups };
+    return { ...this.#sum, endpoints: [...this.#endpoints], groups };
   }
 
   #groupOf(model: Model, values: ModelValues): Mutable<PlanGroup> {

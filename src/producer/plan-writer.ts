@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { endWarning, type ModelValues } from '../shared/models/model.ts';
+import type { ModelValues } from '../shared/models/model.ts';
+import { endWarning } from '../shared/models/model-end.ts';
 import { pricerOf } from '../shared/models/price.ts';
+import type { Registry } from '../shared/models/registry.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Clock } from '../shared/time.ts';
 import { inputOf, requestsOf } from './plan-requests.ts';
@@ -11,6 +13,7 @@ import { takeKeyOf } from './shot-key.ts';
 import type { Spool } from './spool.ts';
 
 export interface PlanWriterDeps {
+  readonly registry: Registry;
   /** Which of the shot's variants, numbered from 0, exist as originals already. Asked up to 32 shots at once. */
   readonly made: (shotKey: string, variants: number) => Promise<readonly number[]>;
   /**
@@ -122,7 +125,7 @@ export class PlanWriter {
   #warnOfEnd({ model }: Shot): void {
     if (this.#endpoints.has(model.endpoint)) return;
     this.#endpoints.add(model.endpoint);
-    const warning = endWarning(model, this.#deps.clock());
+    const warning = endWarning(model, this.#deps.registry, this.#deps.clock());
     if (warning !== undefined) this.#warnings.add(warning);
   }
 }

@@ -1,5 +1,5 @@
 import { catalogOf } from '../shared/catalog.ts';
-import type { Registry } from '../shared/models/registry.ts';
+import type { Model } from '../shared/models/model.ts';
 import type { PlannedRow } from '../shared/plan-row.ts';
 import { FaultReport, type RowFault } from './fault.ts';
 import { IdSet } from './id-set.ts';
@@ -17,7 +17,8 @@ export interface PlanDeps extends PlanWriterDeps {
   /** What the list is called: in messages, and at the head of the batch id. */
   readonly listName: string;
   readonly options: ListOptions;
-  readonly registry: Registry;
+  /** The model of the rows that name none, where no option does either. */
+  readonly defaultModel: Model;
   /** Names of the recipes that there are. */
   readonly recipes: ReadonlySet<string>;
   /** Judges the names of the files; undefined where all of them are the default ones. */
@@ -41,17 +42,23 @@ export interface Plan extends AsyncDisposable {
   requests(index: number): Promise<readonly PlannedRow[]>;
 }
 
+export interface ListPlan extends Plan {
+  /** Rows that took the default model. */
+  readonly defaultRows: number;
+}
+
 /**
  * Plans a list in one pass: every row is checked, what exists already is looked up, the rest is split into requests at
  * the lowest price. Rejects with one `UserError` (`bad_list`) for all faults of the list, and with the signal's reason
  * when it aborts; the spool folder is then gone. Memory is flat: a million rows take no more than a thousand.
  */
-export async function planList(deps: PlanDeps): Promise<Plan> {
-  const { listName, options, registry, recipes, signal } = deps;
+export async function planList(deps: PlanDeps): Promise<ListPlan> {
+  const { listName, options, registry, defaultModel, recipes, signal } = deps;
   signal?.throwIfAborted();
-  assertOptions(options, { registry, recipes });
+  assertOptions(options, { registry, defaultModel, recipes });
   const warnings = new Set<string>();
-  const validate = createValidator({ registry, options, recipes, ids: new IdSet(), warnings });
+  const fallback = { model: defaultModel, rows: 0 };
+  const validate = createValidator({ registry, fallback, options, recipes, ids: new IdSet(), warnings });
   const faults = new FaultReport();
   const spool = await Spool.create(deps.spoolFolder);
   const writer = new PlanWriter(spool, deps, warnings);
@@ -70,6 +77,7 @@ export async function planList(deps: PlanDeps): Promise<Plan> {
       batchId: batchIdOf(listName, digest),
       totals,
       warnings: [...warnings],
+      defaultRows: fallback.rows,
       chunkCount: spool.chunkCount,
       chunk: (index) => spool.read(index),
       requests: (index) => spool.requests(index),

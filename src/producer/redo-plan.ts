@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../shared/errors.ts';
 import { derivedBatchId } from '../shared/keys.ts';
-import { endWarning, type InputValue, type Model, type ModelValues } from '../shared/models/model.ts';
+import type { InputValue, Model, ModelValues } from '../shared/models/model.ts';
+import { endWarning } from '../shared/models/model-end.ts';
 import { pricerOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../shared/plan-row.ts';
@@ -53,7 +54,7 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
   const rows: PlanRow[] = [];
   for (const [at, { row: of, indices, why }] of ask.shots.entries()) {
     const model = registry.get(of.model);
-    const warning = endWarning(model, clock());
+    const warning = endWarning(model, registry, clock());
     if (warning !== undefined) warnings.add(warning);
     const prompt = ask.prompt === undefined ? of.prompt : promptOf(ask.prompt, of, model);
     const values = valuesOf(model, of.input);

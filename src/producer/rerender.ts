@@ -26,6 +26,7 @@ const NOTHING_TO_PAY: Omit<PlanTotals, 'shots' | 'images' | 'reuseRequests' | 'r
   maxMicroUsd: 0,
   naiveMicroUsd: 0,
   cheapestMicroUsd: undefined,
+  endpoints: [],
   groups: [],
 };
 

@@ -30,6 +30,8 @@ export interface Shot {
 
 export interface ShotDeps {
   readonly registry: Registry;
+  /** Of the rows that name no model, where no option does either; it counts them. */
+  readonly fallback: ModelFallback;
   readonly options: ListOptions;
   /** Names of the recipes that there are. */
   readonly recipes: ReadonlySet<string>;
@@ -37,6 +39,11 @@ export interface ShotDeps {
   readonly ids: IdSet;
   /** Said once a list, by its text. */
   readonly warnings: Set<string>;
+}
+
+export interface ModelFallback {
+  readonly model: Model;
+  rows: number;
 }
 
 export type Validated =
@@ -48,7 +55,7 @@ export type Validated =
  * same for all rows once; the function it returns finds every fault of a row.
  */
 export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
-  const { registry, options, recipes, ids, warnings } = deps;
+  const { registry, fallback, options, recipes, ids, warnings } = deps;
   const template = options.template === undefined ? undefined : compileTemplate(options.template);
   const schemas = new Map<Model, FieldSchemas>();
   const hint = createColumnHints(registry, warnings);
@@ -62,7 +69,7 @@ export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
   return (raw) => {
     hint(raw);
     const row = new ShotRow(raw, options);
-    const model = readModel(row, registry);
+    const model = readModel(row, registry, fallback);
     if (model === undefined) return { ok: false, faults: row.faults };
     const fields = schemasOf(model);
 
@@ -93,10 +100,13 @@ export function createValidator(deps: ShotDeps): (raw: RawRow) => Validated {
   };
 }
 
-function readModel(row: ShotRow, registry: Registry): Model | undefined {
+function readModel(row: ShotRow, registry: Registry, fallback: ModelFallback): Model | undefined {
   const cell = row.cell('model');
   const name = cell ?? row.options.model;
-  if (name === undefined) return registry.defaultModel;
+  if (name === undefined) {
+    fallback.rows += 1;
+    return fallback.model;
+  }
   const model = registry.find(name);
   if (model !== undefined) return model;
   return row.fault(

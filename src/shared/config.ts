@@ -30,6 +30,8 @@ export interface Config {
   readonly confirmOver: MicroUsd;
   readonly renderConcurrency: number;
   readonly recordTtlH: number;
+  /** Endpoint id or alias, as it is written. */
+  readonly defaultModel: string | undefined;
   readonly webhookSecret: string | undefined;
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' | undefined };
   readonly healthPort: number | undefined;
@@ -76,6 +78,11 @@ export const SETTINGS = {
     meaning: 'pictures rendered at once by one worker',
   },
   RECORD_TTL_H: { default: '72', meaning: 'hours that the records of finished requests stay in Redis' },
+  DEFAULT_MODEL: {
+    default: undefined,
+    meaning:
+      'model of rows that name none; unset: the one that ships, from the day of its end on its successor',
+  },
   WEBHOOK_SECRET: { default: undefined, meaning: 'signs the webhooks of --on-done' },
   LOG_LEVEL: { default: 'info', meaning: "debug also passes fal's own logs on" },
   LOG_FORMAT: { default: 'json, pretty on a terminal', meaning: 'json or pretty' },
@@ -174,6 +181,7 @@ const schema = z.object({
   CONFIRM_OVER_USD: usd.prefault(SETTINGS.CONFIRM_OVER_USD.default),
   RENDER_CONCURRENCY: integer(1, 256).optional(),
   RECORD_TTL_H: integer(1, 8_760).prefault(SETTINGS.RECORD_TTL_H.default),
+  DEFAULT_MODEL: z.string().optional(),
   WEBHOOK_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
@@ -231,6 +239,7 @@ export function readConfig(environment: Environment): Config {
     confirmOver: env.CONFIRM_OVER_USD,
     renderConcurrency: env.RENDER_CONCURRENCY ?? availableParallelism(),
     recordTtlH: env.RECORD_TTL_H,
+    defaultModel: env.DEFAULT_MODEL,
     webhookSecret: env.WEBHOOK_SECRET,
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     healthPort: env.HEALTH_PORT,

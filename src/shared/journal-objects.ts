@@ -27,6 +27,8 @@ export const head = z.object({
   maxMicroUsd: microUsd,
   naiveMicroUsd: microUsd,
   cheapestMicroUsd: microUsd,
+  /** Those that its requests are sent to. */
+  endpoints: z.array(z.string()).readonly(),
   // The rows that run first, where the others wait for a person's word on them.
   proof: z.object({ rows: z.array(z.int().min(0)).min(1) }).optional(),
   /** The batch whose pictures this one makes anew. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { WireValue } from './models/wire.ts';
 
 /**
  * Every name that lasts: object keys, record keys, shot keys, job ids. Names made of a person's words (ids, batch
@@ -44,21 +45,24 @@ export interface ShotIdentity {
 
 /** 128 bits in hex. Not of variants, recipe or batch: these do not change the picture. */
 export function shotKeyOf({ id, model, prompt, options, take }: ShotIdentity): string {
-  const sorted = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
-  const canonical = JSON.stringify(['shot-1', id, model, prompt, sorted, take]);
+  const canonical = JSON.stringify(['shot-1', id, model, prompt, sortedEntries(options), take]);
   return createHash('sha256').update(canonical).digest('hex').slice(0, 32);
 }
 
 /** 128 bits in hex of exactly what is POSTed: requests with the same one cannot be told apart in fal's history. */
-export function inputHashOf(
-  endpoint: string,
-  input: Readonly<Record<string, string | number | boolean>>,
-): string {
-  const sorted = Object.entries(input).sort(([a], [b]) => (a < b ? -1 : 1));
+export function inputHashOf(endpoint: string, input: Readonly<Record<string, WireValue>>): string {
+  const sorted = sortedEntries(input).map(([name, value]) => [
+    name,
+    typeof value === 'object' ? sortedEntries({ ...value }) : value,
+  ]);
   return createHash('sha256')
     .update(JSON.stringify([endpoint, sorted]))
     .digest('hex')
     .slice(0, 32);
+}
+
+function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** A request's name: the batch, the row of the list (from 0), the part of the row's plan (from 0). */

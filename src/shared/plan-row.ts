@@ -100,7 +100,7 @@ function parsedLines<T>(bytes: Uint8Array, schema: z.ZodType<T>): T[] {
   }
 }
 
-const planShot = planRow.pick({ shot: true, shotKey: true, variants: true });
+const planShot = planRow.pick({ shot: true, shotKey: true, variants: true, model: true });
 
 /** What a row wants, without its prompt and columns. */
 export type PlanShot = z.infer<typeof planShot>;

@@ -1,6 +1,9 @@
 import { idWords } from './id-words.ts';
 import type { PlanShot } from './plan-row.ts';
 
+/** What a row wants, by its id. */
+export type WantedShot = Pick<PlanShot, 'shot' | 'shotKey' | 'variants'>;
+
 /** Two words of the id's hash, two of the shot key, one of variants and marks. */
 const WORDS = 5;
 const TAKEN = 0x8000_0000;
@@ -34,7 +37,7 @@ export class ShotTable {
     return this.#met;
   }
 
-  add({ shot, shotKey, variants }: PlanShot): void {
+  add({ shot, shotKey, variants }: WantedShot): void {
     const [id0, id1] = wordsOfId(shot);
     const at = this.#find(id0, id1);
     if ((this.#slots[at + 4] ?? 0) === 0) this.#size += 1;
@@ -51,7 +54,7 @@ export class ShotTable {
   }
 
   /** Compares a shot with the one of its id, and marks that one as met. */
-  meet({ shot, shotKey, variants }: PlanShot): 'new' | 'changed' | 'unchanged' {
+  meet({ shot, shotKey, variants }: WantedShot): 'new' | 'changed' | 'unchanged' {
     const [id0, id1] = wordsOfId(shot);
     const at = this.#find(id0, id1);
     const marks = this.#slots[at + 4] ?? 0;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { forecastOf, waitingForProof } from './forecast.ts';
 import { formatUsd, toUsd } from './money.ts';
 import { type BatchView, type Stop, unfinished } from './records/batches.ts';
+import type { Stops } from './records/endpoint-stops.ts';
 import { STATES } from './records/states.ts';
 
 const count = z.int().min(0);
@@ -39,14 +40,19 @@ export function isOver(state: BatchStatus['state']): state is 'done' | 'cancelle
 }
 
 /** Pure: what a batch in Redis looks like to a person. `nowMs`: wall clock. */
-export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number): BatchStatus {
+export function statusOf(view: BatchView, stops: Stops, nowMs: number): BatchStatus {
+  const { all: stop } = stops;
+  const stopped = view.endpoints.filter((endpoint) => stops.endpoints.has(endpoint));
+  // None of its requests can be sent: each is held when its job comes, and waits for a person already.
+  const allStopped = stopped.length > 0 && stopped.length === view.endpoints.length;
   const open = unfinished(view.counts);
   const ended = view.complete && open === 0;
   const inHand = open - view.counts.planned - view.counts.held - view.counts.unknown;
   // Approved, and no cap holds anything: whoever gives jobs is on the way to them.
-  const released = view.proof === 'approved' && view.heldBy === undefined;
+  const released = view.proof === 'approved' && view.heldBy === undefined && stopped.length === 0;
   const waits = view.counts.held > 0 && view.counts.planned === 0 && inHand === 0 && !released;
   const proofHolds = waits && view.proof === 'open' && view.heldBy === undefined;
+  const endpointHolds = allStopped && view.word === 'running' && view.counts.planned > 0;
   const capHolds = view.word === 'held' || (waits && !proofHolds);
   // The sample is not done while fal's answer to one of it is looked for, or the list is still being queued.
   const proofWaits = proofHolds && view.complete && view.counts.unknown === 0;
@@ -54,7 +60,7 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     ? view.word === 'cancelled'
       ? 'cancelled'
       : 'done'
-    : view.word !== 'cancelled' && (stop !== undefined || capHolds || proofWaits)
+    : view.word !== 'cancelled' && (stop !== undefined || endpointHolds || capHolds || proofWaits)
       ? 'held'
       : view.word;
   const counts = Object.fromEntries(STATES.map((one) => [one, view.counts[one]])) as BatchStatus['counts'];
@@ -63,7 +69,7 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     counts.held = 0;
   }
   // Held as a whole, in one step, whatever the size: what is still planned waits for a person too.
-  if (view.word === 'held') {
+  if (view.word === 'held' || endpointHolds) {
     counts.held += counts.planned;
     counts.planned = 0;
   }
@@ -85,13 +91,13 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     },
     etaSeconds:
       state === 'running' ? (forecastOf(view, nowMs).etaSeconds ?? null) : state === 'done' ? 0 : null,
-    heldReason: state === 'held' ? heldReason(view, stop) : null,
+    heldReason: state === 'held' ? heldReason(view, stop, stops.endpoints.get(stopped[0] ?? '')) : null,
   };
 }
 
-function heldReason(view: BatchView, stop: Stop | undefined): string {
+function heldReason(view: BatchView, stop: Stop | undefined, endpoint: string | undefined): string {
   if (stop !== undefined) return stop.reason;
-  if (view.heldBy === undefined) return proofReason(view) ?? 'held; run shotlist resume';
+  if (view.heldBy === undefined) return endpoint ?? proofReason(view) ?? 'held; run shotlist resume';
   const { scope, limit } = view.heldBy;
   const [kind = ''] = scope.split(':');
   const spent = kind === 'batch' ? `, ${formatUsd(view.spent)} of it spent` : '';

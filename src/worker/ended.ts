@@ -2,6 +2,7 @@ import type { Ending } from '../shared/endings.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Batches } from '../shared/records/batches.ts';
+import { NO_STOPS } from '../shared/records/endpoint-stops.ts';
 import { statusOf } from '../shared/status.ts';
 import type { Clock } from '../shared/time.ts';
 
@@ -31,7 +32,7 @@ export function createEnded({
   return async (batch) => {
     const view = await batches.read(batch);
     if (view === undefined) return;
-    const status = statusOf(view, undefined, clock());
+    const status = statusOf(view, NO_STOPS, clock());
     await journal.writeSummary(batch, status);
     if (view.doneAtMs !== undefined) {
       await follow({ kind: view.summarized ? 'refresh' : 'manifest', batch, endedAtMs: view.doneAtMs });

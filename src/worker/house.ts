@@ -3,9 +3,11 @@ import type { Journal } from '../shared/journal.ts';
 import { parseRequestKey, type RequestName } from '../shared/keys.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Model } from '../shared/models/model.ts';
+import { successorOf } from '../shared/models/model-end.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Batches, Stop } from '../shared/records/batches.ts';
+import type { EndpointStops } from '../shared/records/endpoint-stops.ts';
 import type { Outcome } from '../shared/records/outcome.ts';
 import type { Records, Step } from '../shared/records/records.ts';
 import type { TransitionName } from '../shared/records/states.ts';
@@ -21,6 +23,8 @@ export interface House {
   work(request: string, signal?: AbortSignal): Promise<Work>;
   /** Stops all submits, everywhere, until a person resumes. */
   stop(stop: Stop): Promise<void>;
+  /** Stops the submits of one endpoint, since fal says that it is not there. `words`: fal's. */
+  stopEndpoint(model: Model, words: string): Promise<void>;
   /** Writes the failure down and ends the request with it. */
   fail(
     request: string,
@@ -40,6 +44,7 @@ export interface Work {
 export interface HouseDeps {
   readonly records: Records;
   readonly batches: Batches;
+  readonly endpointStops: Pick<EndpointStops, 'stop'>;
   readonly journal: Journal;
   readonly registry: Registry;
   readonly add: (queue: QueueName, calls: readonly JobCall[]) => Promise<void>;
@@ -97,7 +102,7 @@ export function createHouse(deps: HouseDeps): House {
         return { code: 'state', state: 'cancelled' };
       }
       if (outcome.code === 'held') {
-        log.warn({ request: step.request, scope: outcome.scope }, 'held by a cap');
+        log.warn({ request: step.request, scope: outcome.scope }, 'held');
       }
       if (outcome.code === 'word') deps.turnedAway(batch);
       return outcome;
@@ -115,6 +120,17 @@ export function createHouse(deps: HouseDeps): House {
       await batches.stop({ code, reason });
       await deps.pauseSubmits();
       log.error({ code, reason }, 'all submits stopped');
+    },
+
+    async stopEndpoint(model, words) {
+      const { endpoint, alias } = model;
+      const next = successorOf(model, registry) ?? 'NAME';
+      const reason = deps.clean(
+        `endpoint: fal says "${words}" of ${endpoint}; use --model ${next}, or shotlist resume to try ${alias} again`,
+      );
+      log.error({ endpoint, reason }, 'submits of an endpoint stopped');
+      for (const { request, round } of await deps.endpointStops.stop(endpoint, reason))
+        await give('generate', request, round);
     },
 
     async fail(request, epoch, round, { code, message }) {

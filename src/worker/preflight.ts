@@ -1,6 +1,8 @@
 import { assertCreateOnce } from '../shared/create-once.ts';
 import { UnavailableError, UserError } from '../shared/errors.ts';
-import { endWarning, type Model } from '../shared/models/model.ts';
+import type { Model } from '../shared/models/model.ts';
+import { endWarning } from '../shared/models/model-end.ts';
+import type { Registry } from '../shared/models/registry.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { loadRecipes } from '../shared/recipes.ts';
 import type { Clock } from '../shared/time.ts';
@@ -22,7 +24,9 @@ export interface PreflightDeps {
   /** Whether a key is there that pays, or none is needed; the simulator brings its own. */
   readonly hasKey: boolean;
   readonly recipesFolder: string;
+  /** The models whose announced end is warned of, and where their successors are looked up. */
   readonly models: readonly Model[];
+  readonly registry: Registry;
   readonly clock: Clock;
   readonly signal?: AbortSignal;
 }
@@ -35,7 +39,7 @@ export interface Preflight {
 
 /** Looks at everything, whatever was found before, so that a person mends all of it in one go. */
 export async function preflight(deps: PreflightDeps): Promise<Preflight> {
-  const { hasKey, recipesFolder, models, clock, signal } = deps;
+  const { hasKey, recipesFolder, models, registry, clock, signal } = deps;
   const faults: string[] = [];
   const warnings: string[] = [];
   if (!hasKey) faults.push(`${NO_KEY.message} ${NO_KEY.mend}`);
@@ -58,7 +62,7 @@ export async function preflight(deps: PreflightDeps): Promise<Preflight> {
   signal?.throwIfAborted();
   for (const fault of [redis, store, recipes]) if (fault !== undefined) faults.push(fault);
   for (const model of models) {
-    const warning = endWarning(model, clock());
+    const warning = endWarning(model, registry, clock());
     if (warning !== undefined) warnings.push(warning);
   }
   return { faults, warnings };

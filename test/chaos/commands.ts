@@ -141,9 +141,10 @@ function tappedRebuild({ shop, config, tap }: ChaosShop): RebuildDeps {
 
 /** As `shotlist pause` and `resume` have them. */
 export function operationsOf(shop: Shop): OperationsDeps {
-  const { batches, journal, queues } = shop;
+  const { batches, endpointStops, journal, queues } = shop;
   return {
     batches,
+    endpointStops,
     journal,
     pauseSubmits: () => queues.pauseGenerate(),
     resumeSubmits: () => queues.resumeGenerate(),

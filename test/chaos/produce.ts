@@ -23,6 +23,7 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
     listName: `${batch}.csv`,
     options: { recipe: 'original', inputs: { quality: 'low' } },
     registry: defaultRegistry(),
+    defaultModel: defaultRegistry().get('gpt-image-1-mini'),
     recipes: new Set(['original', 'catalog']),
     made: await createMade(shop.store),
     hashOf: async () => '',

@@ -95,6 +95,7 @@ describe('what needs nothing', () => {
     expect(ran).toMatchObject({ code: 0 });
     expect(jsonOf(ran)).toEqual({
       batch: expect.stringMatching(/^catalog-[0-9a-f]{8}$/),
+      defaultModel: 'fal-ai/gpt-image-1-mini',
       shots: 24,
       images: 69,
       requests: 25,

@@ -3,6 +3,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { silentLogger } from '../../src/shared/log.ts';
 import { Queues } from '../../src/shared/queues.ts';
 import type { Word } from '../../src/shared/records/batches.ts';
+import { NO_STOPS } from '../../src/shared/records/endpoint-stops.ts';
 import { statusOf } from '../../src/shared/status.ts';
 import { type CatchUpDeps, catchUp } from '../../src/worker/catch-up.ts';
 import { createNotice, startCatchingUp } from '../../src/worker/catching-up.ts';
@@ -97,7 +98,7 @@ describe('the jobs of a batch catch up with its word', () => {
     if (view === undefined) throw new Error('the batch is gone');
     expect(view.counts.planned).toBe(1_500);
     // The word counts, not how far the records are.
-    expect(statusOf(view, undefined, Date.now())).toMatchObject({
+    expect(statusOf(view, NO_STOPS, Date.now())).toMatchObject({
       state: 'cancelled',
       counts: { planned: 0, cancelled: 1_500 },
     });

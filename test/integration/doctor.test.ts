@@ -181,7 +181,8 @@ describe('what the doctor says of fal', () => {
         apiUrl: fal.apiUrl,
         queueUrl: fal.queueUrl,
         mediaHosts: fal.mediaHosts,
-        models: defaultRegistry().models,
+        registry: defaultRegistry(),
+        defaultModel: defaultRegistry().get('gpt-image-1-mini'),
         clock,
         timeoutMs,
       });
@@ -212,7 +213,7 @@ describe('what the doctor says of fal', () => {
     const gone = await ofFal((fal) => fal.faults.add({ on: 'models', kind: 'status', status: 404 }));
     expect(gone['fal-endpoint:gpt-image-1-mini']).toMatchObject({
       outcome: 'fault',
-      mend: expect.stringContaining('gpt-image-1.5'),
+      mend: expect.stringContaining('--model gpt-image-2.5-flare'),
     });
     const body = {
       models: [{ endpoint_id: 'fal-ai/gpt-image-1-mini', metadata: { status: 'deprecated' } }],

@@ -70,7 +70,7 @@ describe('a dry run', () => {
 
   it('says how long it takes by what workers learned, and shows the prompts as they are sent', async () => {
     await using at = await openDryRuns({ FAL_CONCURRENCY: '2', FAL_SUBMIT_RATE: '100/s' });
-    const { defaultModel: model } = defaultRegistry();
+    const model = defaultRegistry().get('gpt-image-1-mini');
     expect((await at.json()).finish).toEqual({
       seconds: (4 * model.latency.p50Ms) / 2_000,
       binds: 'slots',

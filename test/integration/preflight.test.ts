@@ -30,6 +30,7 @@ async function good(): Promise<Good> {
       hasKey: true,
       recipesFolder: shippedRecipesFolder(),
       models: [],
+      registry: defaultRegistry(),
       clock: () => Date.parse('2026-11-24T12:00:00Z'),
     },
     async [Symbol.asyncDispose]() {
@@ -121,7 +122,8 @@ describe('preflight', () => {
 
   it('warns of a model whose end is near', async () => {
     await using at = await good();
-    const { faults, warnings } = await preflight({ ...at.deps, models: defaultRegistry().models });
+    const clock = () => Date.parse('2026-11-20T00:00:00Z');
+    const { faults, warnings } = await preflight({ ...at.deps, clock, models: defaultRegistry().models });
     expect(faults).toEqual([]);
     expect(warnings).toEqual([expect.stringContaining('2026-12-01')]);
   });

@@ -42,7 +42,7 @@ describe('a rebuild that another one has replaced', () => {
 
   it('leaves a person who resumes with the word to rebuild, as long as only that can help', async () => {
     await using workshop = await openWorkshop(QUICK);
-    const { batches, journal, queues } = workshop.shop;
+    const { batches, endpointStops, journal, queues } = workshop.shop;
     await workshop.enqueueRows(shots);
     await flush(workshop.redis);
     const frozen = frozenAtTheLedger(workshop);
@@ -50,6 +50,7 @@ describe('a rebuild that another one has replaced', () => {
 
     const resuming = resumeAll({
       batches,
+      endpointStops,
       journal,
       pauseSubmits: () => queues.pauseGenerate(),
       resumeSubmits: () => queues.resumeGenerate(),

@@ -20,7 +20,6 @@ describe('submits stop everywhere', () => {
       'balance',
       'User is locked. Reason: Exhausted balance',
     ],
-    ['404 on a submit', { on: 'submit', kind: 'not-found' }, 'no such endpoint', 'Not Found'],
   ] as const satisfies readonly (readonly [string, Fault, string, string])[])(
     "on %s: every batch is held with fal's words, nothing fails, and resume goes on",
     async (_name, fault, code, words) => {

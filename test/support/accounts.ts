@@ -1,8 +1,12 @@
 import { expect } from '@jest/globals';
 import type { LedgerEntry } from '../../src/shared/journal-objects.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { originalsOf } from '../../src/shared/originals.ts';
 import type { PlanRow } from '../../src/shared/plan-row.ts';
+import { inputOf } from '../../src/worker/generate/input.ts';
 import type { Workshop } from './workshop.ts';
+
+const registry = defaultRegistry();
 
 /** Every entry of the ledger, in the order of its keys. */
 export async function ledgerOf({ shop }: Workshop): Promise<LedgerEntry[]> {
@@ -42,7 +46,7 @@ export async function expectPaidOnce(workshop: Workshop, ...batches: readonly st
         index,
         stored: true,
       });
-      const input = signatureOf({ prompt: row.prompt, ...row.input });
+      const input = signatureOf(inputOf({ row, model: registry.get(row.model) }, 1));
       wanted.set(input, (wanted.get(input) ?? new Set()).add(`${row.shotKey} ${index}`));
     }
   }

@@ -16,6 +16,7 @@ export function batchView(counts: Partial<Record<State, number>>, more: Partial<
     maxMicroUsd: 200_000,
     naiveMicroUsd: 200_000,
     cheapestMicroUsd: 20_000,
+    endpoints: ['fal-ai/gpt-image-1-mini'],
     word: 'running',
     complete: true,
     createdAtMs: 0,

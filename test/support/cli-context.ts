@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Context } from '../../src/cli/context.ts';
+import { type Clock, systemClock } from '../../src/shared/time.ts';
 
 /** What a command wrote. */
 export interface Spoken {
@@ -10,7 +11,11 @@ export interface Spoken {
 
 /** Runs a command in a process of its own making: its folder, its environment, its streams. */
 export async function runInContext<T>(
-  { cwd, environment = {} }: { cwd: string; environment?: Record<string, string> },
+  {
+    cwd,
+    environment = {},
+    clock = systemClock,
+  }: { cwd: string; environment?: Record<string, string>; clock?: Clock },
   command: (context: Context) => Promise<T>,
 ): Promise<Spoken & { readonly result: T }> {
   const stdout = new PassThrough();
@@ -27,6 +32,7 @@ export async function runInContext<T>(
       stdout: stdout as unknown as NodeJS.WriteStream,
       stderr: stderr as unknown as NodeJS.WriteStream,
       signal: new AbortController().signal,
+      clock,
     });
   } finally {
     stdout.end();

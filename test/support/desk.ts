@@ -61,6 +61,7 @@ export async function openDesk({ caps, ttlH = 1 }: DeskOptions = {}): Promise<De
         maxMicroUsd: count * PRICE,
         naiveMicroUsd: count * PRICE,
         cheapestMicroUsd: PRICE,
+        endpoints: ['fal-ai/gpt-image-1-mini'],
         ...more,
       });
       const requests: string[] = [];

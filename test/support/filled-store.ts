@@ -37,6 +37,7 @@ export function aHead(batch: string, more: Partial<Head> = {}): Head {
     maxMicroUsd: 20_000,
     naiveMicroUsd: 20_000,
     cheapestMicroUsd: 20_000,
+    endpoints: ['fal-ai/gpt-image-1-mini'],
     ...more,
   };
 }

@@ -44,6 +44,8 @@ export function startProgram(args: readonly string[], { cwd, env = {}, input }: 
       PATH: process.env['PATH'] ?? '',
       ...(process.env['HOME'] === undefined ? {} : { HOME: process.env['HOME'] }),
       ...(process.env['TMPDIR'] === undefined ? {} : { TMPDIR: process.env['TMPDIR'] }),
+      // The one that ships changes with the day.
+      DEFAULT_MODEL: 'gpt-image-1-mini',
       ...env,
     },
     stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],

@@ -38,10 +38,11 @@ export async function startRendering({ shop, url, prefix, log }: RenderingDeps):
 
 /** The shipped processor over a shop, in this very process. */
 export async function renderProcessorOf(shop: Shop, prefix: string, log: Logger): Promise<RenderProcessor> {
-  const { records, batches, journal, store, queues, ended } = shop;
+  const { records, batches, endpointStops, journal, store, queues, ended } = shop;
   const house = createHouse({
     records,
     batches,
+    endpointStops,
     journal,
     registry: defaultRegistry(),
     add: queues.add.bind(queues),

@@ -1,6 +1,7 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../../src/cli/context.ts';
+import { type Clock, systemClock } from '../../src/shared/time.ts';
 import { runInContext, type Spoken } from './cli-context.ts';
 import { tempFolder } from './temp-folder.ts';
 import type { Workshop } from './workshop.ts';
@@ -9,7 +10,7 @@ import type { Workshop } from './workshop.ts';
 export interface WorkshopCli extends AsyncDisposable {
   /** The folder that commands are run in. */
   readonly path: string;
-  run<T>(command: (context: Context) => Promise<T>): Promise<Spoken & { readonly result: T }>;
+  run<T>(command: (context: Context) => Promise<T>, clock?: Clock): Promise<Spoken & { readonly result: T }>;
 }
 
 export async function workshopCli(
@@ -30,11 +31,12 @@ export async function workshopCli(
     FAL_UNKNOWN_MARGIN_S: String(config.fal.unknownMarginS),
     REDIS_URL: redis.url,
     REDIS_PREFIX: redis.prefix,
+    DEFAULT_MODEL: 'gpt-image-1-mini',
     ...settings,
   };
   return {
     path: folder.path,
-    run: (command) => runInContext({ cwd: folder.path, environment }, command),
+    run: (command, clock = systemClock) => runInContext({ cwd: folder.path, environment, clock }, command),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }

@@ -88,6 +88,8 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
       FAL_SUBMIT_RATE: '1000/s',
       REDIS_URL: redis.url,
       REDIS_PREFIX: redis.prefix,
+      // The one that ships changes with the day.
+      DEFAULT_MODEL: 'gpt-image-1-mini',
       ...options.settings,
     });
     const stack = stackOf(config, folder.path);
@@ -171,6 +173,7 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
 
     operations: {
       batches: shop.batches,
+      endpointStops: shop.endpointStops,
       journal: shop.journal,
       pauseSubmits: () => shop.queues.pauseGenerate(),
       resumeSubmits: () => shop.queues.resumeGenerate(),
@@ -196,6 +199,7 @@ async function enqueueRows(
     listName: name,
     options: { recipe: 'original', ...list },
     registry: defaultRegistry(),
+    defaultModel: defaultRegistry().get('gpt-image-1-mini'),
     recipes: new Set(['original', 'catalog']),
     made: await createMade(shop.store),
     takes: createTakesOfPlan(await Takes.load(shop), shop.store),

@@ -6,6 +6,7 @@ import { reconcileJson } from '../../src/cli/reconcile-command.ts';
 import { statusJson } from '../../src/cli/status-command.ts';
 import { unknownJson } from '../../src/cli/unknown-command.ts';
 import { manifestLine } from '../../src/shared/manifest/manifest.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { batchStatus } from '../../src/shared/status.ts';
 import type { Outlook } from '../../src/worker/reconcile/unknowns-list.ts';
 import { jsonUnder, readPage, tableOf } from '../support/docs.ts';
@@ -39,6 +40,7 @@ describe('docs/json.md', () => {
       maxMicroUsd: 1_070_000,
       naiveMicroUsd: 1_360_000,
       cheapestMicroUsd: 10_000,
+      endpoints: ['openai/gpt-image-2.5/flare/text-to-image'],
       groups: [],
     };
     const sync = {
@@ -71,7 +73,9 @@ describe('docs/json.md', () => {
     const finish = { seconds: 225, binds: 'slots' as const, learned: 'none' as const };
     const regenerate = { times: 2, maxMicroUsd: 2_140_000 };
     const paidAlready = { requests: 1, costMicroUsd: 50_000 };
-    const facts = { sync, covered, finish, fit, regenerate, paidAlready };
+    const model = defaultRegistry().get('gpt-image-2.5-flare');
+    const defaultModel = { model, by: 'shipped' as const, ended: undefined };
+    const facts = { defaultModel, sync, covered, finish, fit, regenerate, paidAlready };
     const printed = planJson('catalog-bc6d54ef', totals, facts);
     expect(plan).toEqual(printed);
     expect(shapeOf(plan)).toEqual(shapeOf(printed));

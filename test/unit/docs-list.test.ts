@@ -1,22 +1,30 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_RECIPE, DEFAULT_VARIANTS } from '../../src/producer/list-options.ts';
 import { MAX_VARIANTS } from '../../src/producer/shot-fields.ts';
+import { successorOf } from '../../src/shared/models/model-end.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/list.md');
-const model = defaultRegistry().defaultModel;
+const registry = defaultRegistry();
+const model = registry.get('gpt-image-2.5-flare');
 
 describe('docs/list.md', () => {
-  it("has the default model's inputs as its file has them", () => {
-    const coded = model.inputs.map(({ name, flag, options, default: fallback, description }) => [
-      name,
-      `--${flag}`,
-      (options ?? ['true', 'false']).join(', '),
-      String(fallback),
-      description,
-    ]);
-    expect(tableOf(page, 'input')).toEqual(coded);
+  it.each([
+    ['gpt-image-2.5-flare', 'input'],
+    ['gpt-image-2.5-sunburst', 'input'],
+    ['gpt-image-1-mini', 'old input'],
+  ])('has the inputs of %s as its file has them', (alias, heading) => {
+    const coded = registry
+      .get(alias)
+      .inputs.map(({ name, flag, options, default: fallback, description }) => [
+        name,
+        `--${flag}`,
+        (options ?? ['true', 'false']).join(', '),
+        String(fallback),
+        description,
+      ]);
+    expect(tableOf(page, heading)).toEqual(coded);
   });
 
   it('has the defaults and limits of the other columns', () => {
@@ -24,7 +32,16 @@ describe('docs/list.md', () => {
     expect(rows.get('variants')?.[1]).toBe(DEFAULT_VARIANTS);
     expect(rows.get('variants')?.[2]).toContain(`1 to ${MAX_VARIANTS}`);
     expect(rows.get('recipe')?.[1]).toBe(DEFAULT_RECIPE);
-    expect(rows.get('model')?.[1]).toBe(model.alias);
     expect(page).toContain(`at most ${model.prompt.maxCharacters.toLocaleString('en')} characters`);
+  });
+
+  it('has every model with its end and its successor', () => {
+    const coded = registry.models.map((one) => [
+      one.alias,
+      one.endpoint,
+      one.ends?.date ?? '',
+      successorOf(one, registry) ?? '',
+    ]);
+    expect(tableOf(page, 'model')).toEqual(coded);
   });
 });

@@ -99,7 +99,8 @@ describe('the checks', () => {
         apiUrl: 'https://api.fal.ai',
         queueUrl: FAL,
         mediaHosts: [],
-        models: defaultRegistry().models,
+        registry: defaultRegistry(),
+        defaultModel: defaultRegistry().get('gpt-image-1-mini'),
       },
       clock: () => NOW,
       timeoutMs: 1,
@@ -183,7 +184,8 @@ describe('FAL_MEDIA_HOSTS', () => {
 });
 
 describe("fal's price", () => {
-  const { defaultModel } = defaultRegistry();
+  const defaultModel = defaultRegistry().get('gpt-image-1-mini');
+  const flare = defaultRegistry().get('gpt-image-2.5-flare');
   const flat: Model = {
     ...defaultModel,
     price: { kind: 'flat', microUsdPerImage: 40_000, roundUpToMicroUsd: 1 },
@@ -194,6 +196,8 @@ describe("fal's price", () => {
     [defaultModel, { microUsd: 20_000, unit: 'cents' }, 'warning'],
     [defaultModel, { microUsd: 11_000, unit: 'image' }, 'ok'],
     [defaultModel, { microUsd: 60_000, unit: 'images' }, 'warning'],
+    [flare, { microUsd: 1_000_000, unit: 'units' }, 'ok'],
+    [flare, { microUsd: 1_100_000, unit: 'units' }, 'warning'],
     [flat, { microUsd: 40_000, unit: 'image' }, 'ok'],
     [flat, { microUsd: 41_000, unit: 'image' }, 'warning'],
     [flat, { microUsd: 40_000, unit: 'megapixels' }, 'warning'],

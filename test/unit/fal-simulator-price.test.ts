@@ -11,6 +11,13 @@ function model() {
   return endpoint;
 }
 
+/** What a request is billed, rounded up to a cent. */
+function centsOf(input: Input): number {
+  const { costMicroUsd, unit } = model();
+  expect(unit).toEqual({ name: 'cents', priceMicroUsd: 10_000, stepMicroUsd: 10_000 });
+  return Math.ceil(costMicroUsd(input) / unit.stepMicroUsd);
+}
+
 describe("the simulator's own price list", () => {
   it.each([
     ['low', SQUARE, [1, 2, 2, 3]],
@@ -22,7 +29,7 @@ describe("the simulator's own price list", () => {
     ['auto', SQUARE, [4, 8, 11, 15]],
   ])('bills %s at %s as FAL.md says: %j cents for 1 to 4 images', (quality, size, cents) => {
     const units = [1, 2, 3, 4].map((count) =>
-      model().units({ prompt: 'a red mug', quality, image_size: size, num_images: count }),
+      centsOf({ prompt: 'a red mug', quality, image_size: size, num_images: count }),
     );
     expect(units).toEqual(cents);
   });
@@ -34,12 +41,12 @@ describe("the simulator's own price list", () => {
       quality: 'medium',
       image_size: SQUARE,
     });
-    expect(model().units(words(1_125))).toBe(2);
-    expect(model().units(words(1_126))).toBe(3);
+    expect(centsOf(words(1_125))).toBe(2);
+    expect(centsOf(words(1_126))).toBe(3);
   });
 
   it('leaves every option out at the default, which is auto', () => {
-    expect([4, 6]).toContain(model().units({ prompt: 'a red mug' }));
+    expect([4, 6]).toContain(centsOf({ prompt: 'a red mug' }));
   });
 
   it('takes a flat price for an endpoint that was added', () => {
@@ -47,7 +54,7 @@ describe("the simulator's own price list", () => {
       'acme/edit',
     );
     expect(added?.unit.priceMicroUsd).toBe(40_000);
-    expect(added?.units({ prompt: 'x', num_images: 3 })).toBe(3);
+    expect(added?.costMicroUsd({ prompt: 'x', num_images: 3 })).toBe(120_000);
     expect(added?.issues({ prompt: 'x' }).map((issue) => issue.loc.join('.'))).toEqual(['body.image_url']);
   });
 });

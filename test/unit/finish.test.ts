@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { finishOf } from '../../src/producer/finish.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 
-const model = defaultRegistry().defaultModel;
+const model = defaultRegistry().get('gpt-image-1-mini');
 const perSecond = { max: 10, durationMs: 1_000 };
 
 /** Kinds by name: how many requests of each. */

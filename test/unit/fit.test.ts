@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { fittedCommand } from '../../src/cli/list-command.ts';
+import { commandWith } from '../../src/cli/list-command.ts';
 import { fitLines } from '../../src/cli/plan-report.ts';
 import { Fit } from '../../src/producer/fit.ts';
 import { readList } from '../../src/producer/list.ts';
@@ -20,7 +20,7 @@ type Made = (shotKey: string, variants: number) => Promise<readonly number[]>;
 /** What `--fit` finds of a list, and what the same list costs when it is planned at each quality. */
 async function fitOf(list: string, budgetCents: number, made: Made = async () => []) {
   const hashOf = async () => '';
-  const fit = new Fit(budgetCents * CENT, registry.defaultModel, { made, hashOf });
+  const fit = new Fit(budgetCents * CENT, registry.get('gpt-image-1-mini'), { made, hashOf });
   const plan = async (inputs: Record<string, string>, onRow?: Fit['add']) => {
     await using folder = await tempFolder();
     await using planned = await planList({
@@ -28,6 +28,7 @@ async function fitOf(list: string, budgetCents: number, made: Made = async () =>
       listName: 'stdin',
       options: { inputs },
       registry,
+      defaultModel: defaultRegistry().get('gpt-image-1-mini'),
       recipes: new Set(['catalog']),
       made,
       hashOf,
@@ -85,6 +86,7 @@ describe('--fit', () => {
       listName: 'stdin',
       options: { inputs: {} },
       registry,
+      defaultModel: defaultRegistry().get('gpt-image-1-mini'),
       recipes: new Set(['catalog']),
       made: async () => [],
       hashOf: async () => '',
@@ -115,13 +117,13 @@ describe('--fit', () => {
   });
 
   it('is refused for a model without qualities', () => {
-    const { defaultModel: model } = registry;
+    const model = registry.get('gpt-image-1-mini');
     const flat = { ...model, inputs: model.inputs.map(({ tier: _, ...input }) => input) };
     expect(() => new Fit(1, flat, { made: async () => [], hashOf: async () => '' })).toThrow('has none');
   });
 });
 
-describe('the command that --fit prints', () => {
+describe('the command that a message prints', () => {
   it('has every choice of the person but the quality, as a shell takes it', () => {
     const args = {
       priority: 1_000,
@@ -130,14 +132,15 @@ describe('the command that --fit prints', () => {
       size: '1536x1024',
       simulate: true,
     } as const;
-    expect(
-      fittedCommand('enqueue', 'my list.csv', args, registry, {
-        flag: 'quality',
-        value: 'low',
-        cap: 20_500_000,
-      }),
-    ).toBe(
+    expect(commandWith({ quality: 'low', cap: '20.5' }, 'enqueue', 'my list.csv', args, registry)).toBe(
       "shotlist enqueue 'my list.csv' --template 'It'\\''s {{title}}' --size 1536x1024 --simulate --quality low --cap 20.5",
+    );
+  });
+
+  it('keeps a cap that nothing replaces', () => {
+    const args = { priority: 1_000, model: 'gpt-image-1-mini', cap: 2_500_000 } as const;
+    expect(commandWith({ model: 'gpt-image-2.5-flare' }, 'run', 'a.csv', args, registry)).toBe(
+      'shotlist run a.csv --cap 2.5 --model gpt-image-2.5-flare',
     );
   });
 });

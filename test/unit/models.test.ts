@@ -1,12 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { endWarning } from '../../src/shared/models/model.ts';
+import { endWarning } from '../../src/shared/models/model-end.ts';
 import { createRegistry, defaultRegistry } from '../../src/shared/models/registry.ts';
 import { tierOf } from '../../src/shared/models/tier.ts';
 
 const registry = defaultRegistry();
-const mini = registry.defaultModel;
+const mini = registry.get('gpt-image-1-mini');
 
 describe('the model registry', () => {
   it('finds a model by endpoint id and by alias', () => {
@@ -19,7 +19,9 @@ describe('the model registry', () => {
     expect(() => registry.get('gpt-image-mini')).toThrow(
       'There is no model "gpt-image-mini"; the nearest is gpt-image-1-mini.',
     );
-    expect(() => registry.get('zzz')).toThrow('use gpt-image-1-mini');
+    expect(() => registry.get('zzz')).toThrow(
+      'use one of gpt-image-1-mini, gpt-image-2.5-flare, gpt-image-2.5-sunburst',
+    );
   });
 
   it('refuses two models of one name, and a file that contradicts itself', () => {
@@ -61,17 +63,27 @@ describe('the announced end of a model', () => {
     ['2026-10-01T00:00:00Z', undefined],
     ['2026-11-01T00:00:00Z', 'in 30 days'],
     ['2026-11-30T12:00:00Z', 'in 1 day '],
-    ['2026-12-01T00:00:00Z', 'was to end on 2026-12-01'],
+    ['2026-12-01T00:00:00Z', 'ended on 2026-12-01'],
     ['2027-03-01T00:00:00Z', 'it is used for as long as fal answers'],
   ])('at %s the warning is %s', (now, part) => {
-    const warning = endWarning(mini, Date.parse(now));
+    const warning = endWarning(mini, registry, Date.parse(now));
     if (part === undefined) expect(warning).toBeUndefined();
-    else expect(warning).toContain(part);
+    else {
+      expect(warning).toContain(part);
+      expect(warning).toContain('write --model gpt-image-2.5-flare');
+    }
+  });
+
+  it('names the successor by its endpoint where it has no model file', () => {
+    const { ends } = mini;
+    if (ends === undefined) throw new Error('it has no end');
+    const other = { ...mini, ends: { ...ends, successor: 'acme/next' } };
+    expect(endWarning(other, registry, Date.parse('2026-12-24T00:00:00Z'))).toContain('--model acme/next');
   });
 
   it('is nothing to warn about where none was announced', () => {
     const { ends: _, ...endless } = mini;
-    expect(endWarning(endless, Date.now())).toBeUndefined();
+    expect(endWarning(endless, registry, Date.parse('2026-12-24T00:00:00Z'))).toBeUndefined();
   });
 });
 
@@ -84,9 +96,14 @@ describe('a model is data', () => {
       const text = await readFile(join('src', file), 'utf8');
       // The simulator plays fal, and so has a table of endpoints of its own.
       if (file.startsWith(join('local', 'fal'))) continue;
-      const known = text.replace("from './gpt-image-1-mini.ts'", '');
-      if (known.includes('gpt-image')) naming.push(file);
+      const known = text.replaceAll(/from '\.\/gpt-image-[\w.-]+\.ts'/g, '');
+      if (known.includes('gpt-image')) naming.push(basename(file));
     }
-    expect(naming).toEqual([join('shared', 'models', 'gpt-image-1-mini.ts')]);
+    expect(naming.sort()).toEqual([
+      'gpt-image-1-mini.ts',
+      'gpt-image-2.5-flare.ts',
+      'gpt-image-2.5-sunburst.ts',
+      'gpt-image-2.5.ts',
+    ]);
   });
 });

@@ -5,9 +5,11 @@ import { describe, expect, it } from '@jest/globals';
 import { readList } from '../../src/producer/list.ts';
 import { planList } from '../../src/producer/plan.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { formatUsd } from '../../src/shared/money.ts';
 import { readPlanChunk } from '../../src/shared/plan-row.ts';
+import { readPage, tableOf } from '../support/docs.ts';
 
-async function planned(name: string) {
+async function planned(name: string, model = 'gpt-image-1-mini') {
   const spoolFolder = await mkdtemp(join(tmpdir(), 'shotlist-examples-'));
   try {
     await using plan = await planList({
@@ -15,6 +17,7 @@ async function planned(name: string) {
       listName: name,
       options: { inputs: {} },
       registry: defaultRegistry(),
+      defaultModel: defaultRegistry().get(model),
       recipes: new Set(['catalog', 'original']),
       made: async () => [],
       hashOf: async () => '',
@@ -42,6 +45,20 @@ describe('the example catalog', () => {
     expect(new Set(rows.map((row) => row.input['output_format']))).toEqual(new Set(['png', 'jpeg', 'webp']));
     expect(rows.filter((row) => row.input['background'] === 'transparent')).toHaveLength(1);
     expect(rows.filter((row) => row.recipe === 'original')).toHaveLength(1);
+  });
+
+  it('costs what its page says, for every model', async () => {
+    const rows = tableOf(await readPage('examples/README.md'), 'model');
+    expect(rows.map(([alias]) => alias)).toEqual(defaultRegistry().models.map(({ alias }) => alias));
+    for (const [alias = '', estimate, naive] of rows) {
+      const { totals } = await planned('catalog.csv', alias);
+      const { minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
+      expect({ alias, estimate, naive }).toEqual({
+        alias,
+        estimate: `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`,
+        naive: formatUsd(naiveMicroUsd),
+      });
+    }
   });
 
   it('holds exactly one prompt that fal refuses', async () => {

@@ -24,6 +24,7 @@ function deps(spoolFolder: string, list: string, changed: Partial<PlanDeps> = {}
     listName: 'stdin',
     options: { inputs: {} },
     registry: defaultRegistry(),
+    defaultModel: defaultRegistry().get('gpt-image-1-mini'),
     recipes: new Set(['catalog', 'original']),
     made: async () => [],
     hashOf: async () => {
@@ -290,7 +291,7 @@ describe('another model', () => {
     latency: { p50Ms: 2_000, p95Ms: 4_000, maxMs: 10_000 },
     notes: [],
   };
-  const registry = createRegistry([defaultRegistry().defaultModel, relight]);
+  const registry = createRegistry([defaultRegistry().get('gpt-image-1-mini'), relight]);
   const hashes = new Map([
     ['https://shop.test/mug.jpg', 'hash-of-mug'],
     ['https://mirror.test/mug.jpg', 'hash-of-mug'],

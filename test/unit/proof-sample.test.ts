@@ -4,7 +4,7 @@ import { shotKeyOf } from '../../src/shared/keys.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import type { PlannedRequest } from '../../src/shared/plan-row.ts';
 
-const model = defaultRegistry().defaultModel;
+const model = defaultRegistry().get('gpt-image-1-mini');
 
 function shot(row: number, quality: string, more: Partial<SampledShot> = {}): SampledShot {
   const shotKey = shotKeyOf({

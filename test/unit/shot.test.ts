@@ -7,12 +7,20 @@ import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { compileTemplate } from '../../src/shared/template.ts';
 
 const registry = defaultRegistry();
+const mini = registry.get('gpt-image-1-mini');
 const recipes = new Set(['catalog', 'original']);
 
 function validator(options: Partial<ListOptions> = {}) {
   const warnings = new Set<string>();
   const ids = new IdSet();
-  const validate = createValidator({ registry, recipes, ids, warnings, options: { inputs: {}, ...options } });
+  const validate = createValidator({
+    registry,
+    fallback: { model: mini, rows: 0 },
+    recipes,
+    ids,
+    warnings,
+    options: { inputs: {}, ...options },
+  });
   let line = 1;
   const read = (columns: Record<string, string>): Shot | string[] => {
     line += 1;
@@ -204,7 +212,7 @@ describe('a prompt template', () => {
 
 describe('options of the command line', () => {
   const check = (options: Partial<ListOptions>) => () =>
-    assertOptions({ inputs: {}, ...options }, { registry, recipes });
+    assertOptions({ inputs: {}, ...options }, { registry, defaultModel: mini, recipes });
 
   it('that no row could use are refused together, before the list is read', () => {
     expect(check({ variants: '4', recipe: 'original', inputs: { quality: 'low' } })).not.toThrow();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { NO_STOPS } from '../../src/shared/records/endpoint-stops.ts';
 import { batchStatus, statusOf } from '../../src/shared/status.ts';
 import { batchView as view } from '../support/batch-view.ts';
 
@@ -22,65 +23,100 @@ describe('the state of a batch', () => {
     ['done', view({ delivered: 8, failed: 2 })],
     ['cancelled', view({ delivered: 8, cancelled: 2 }, { word: 'cancelled' })],
   ] as const)('is %s', (state, batch) => {
-    expect(statusOf(batch, undefined, 1_000).state).toBe(state);
+    expect(statusOf(batch, NO_STOPS, 1_000).state).toBe(state);
   });
 
   it('is held with the reason of the stop while all submits are stopped, but not when it has ended', () => {
     const stop = { code: 'balance', reason: 'balance: fal says so' } as const;
-    expect(statusOf(view({ planned: 5 }), stop, 1_000)).toMatchObject({
+    expect(statusOf(view({ planned: 5 }), { ...NO_STOPS, all: stop }, 1_000)).toMatchObject({
       state: 'held',
       heldReason: 'balance: fal says so',
     });
-    expect(statusOf(view({ delivered: 5 }), stop, 1_000)).toMatchObject({ state: 'done', heldReason: null });
+    expect(statusOf(view({ delivered: 5 }), { ...NO_STOPS, all: stop }, 1_000)).toMatchObject({
+      state: 'done',
+      heldReason: null,
+    });
   });
 
   it('stays cancelled while all submits are stopped and its last requests are at fal', () => {
     const stop = { code: 'balance', reason: 'balance: fal says so' } as const;
     const batch = view({ cancelled: 4, submitted: 1 }, { word: 'cancelled' });
-    expect(statusOf(batch, stop, 1_000)).toMatchObject({ state: 'cancelled', heldReason: null });
+    expect(statusOf(batch, { ...NO_STOPS, all: stop }, 1_000)).toMatchObject({
+      state: 'cancelled',
+      heldReason: null,
+    });
   });
 
   it('stays cancelled while all submits are stopped, though something of it is still at fal', () => {
     const stop = { code: 'key', reason: 'key: fal refuses it' } as const;
     const cancelled = view({ submitted: 1, cancelled: 9 }, { word: 'cancelled' });
-    expect(statusOf(cancelled, stop, 0)).toMatchObject({ state: 'cancelled', heldReason: null });
+    expect(statusOf(cancelled, { ...NO_STOPS, all: stop }, 0)).toMatchObject({
+      state: 'cancelled',
+      heldReason: null,
+    });
+  });
+
+  it('is held while every endpoint of it is stopped, and what waits counts as held', () => {
+    const endpoints = new Map([['acme/old', 'endpoint: fal says "gone"']]);
+    const one = { endpoints: ['acme/old'] };
+    const both = { endpoints: ['acme/old', 'acme/new'] };
+    const stops = { all: undefined, endpoints };
+    const reason = 'endpoint: fal says "gone"';
+    expect(statusOf(view({ planned: 5 }, one), stops, 0)).toMatchObject({
+      state: 'held',
+      counts: { planned: 0, held: 5 },
+      heldReason: reason,
+    });
+    expect(statusOf(view({ held: 5, delivered: 1 }, both), stops, 0)).toMatchObject({
+      state: 'held',
+      heldReason: reason,
+    });
+    // Rows on a living model go on; what is paid already is finished.
+    for (const batch of [
+      view({ planned: 4, held: 1 }, both),
+      view({ held: 4, submitted: 1 }, both),
+      view({ submitted: 1, delivered: 4 }, one),
+    ])
+      expect(statusOf(batch, stops, 0)).toMatchObject({ state: 'running', heldReason: null });
+    expect(statusOf(view({ planned: 5 }, { ...one, word: 'paused' }), stops, 0).state).toBe('paused');
+    expect(statusOf(view({ planned: 5 }, { endpoints: ['acme/new'] }), stops, 0).state).toBe('running');
   });
 
   it('says which cap holds it and what to do', () => {
-    expect(statusOf(view({ held: 2 }, CAP), undefined, 0).heldReason).toBe(
+    expect(statusOf(view({ held: 2 }, CAP), NO_STOPS, 0).heldReason).toBe(
       'the batch cap of $0.20 leaves no room for the next request, $0.19 of it spent; run shotlist resume cups --cap with a higher total',
     );
     const day = { ...CAP, heldBy: { scope: 'day:2026-11-24', limit: 5_000_000 } };
-    expect(statusOf(view({ held: 2 }, day), undefined, 0).heldReason).toContain(
+    expect(statusOf(view({ held: 2 }, day), NO_STOPS, 0).heldReason).toContain(
       'the day cap of $5.00 leaves no room for the next request; wait for the next day or raise DAILY_CAP_USD',
     );
     const month = { ...CAP, heldBy: { scope: 'month:2026-11', limit: 5_000_000 } };
-    expect(statusOf(view({ held: 2 }, month), undefined, 0).heldReason).toContain('MONTHLY_CAP_USD');
+    expect(statusOf(view({ held: 2 }, month), NO_STOPS, 0).heldReason).toContain('MONTHLY_CAP_USD');
   });
 
   it('counts what was just approved as planned, though nobody has come round to it', () => {
     const approved = view({ held: 7, delivered: 3 }, { proof: 'approved' });
-    expect(statusOf(approved, undefined, 0)).toMatchObject({
+    expect(statusOf(approved, NO_STOPS, 0)).toMatchObject({
       state: 'running',
       counts: { planned: 7, held: 0 },
     });
     const capped = view({ held: 7, delivered: 3 }, { ...CAP, proof: 'approved' });
-    expect(statusOf(capped, undefined, 0)).toMatchObject({ state: 'held', counts: { held: 7 } });
+    expect(statusOf(capped, NO_STOPS, 0)).toMatchObject({ state: 'held', counts: { held: 7 } });
   });
 
   it('names the contact sheet and both ways on where a proof is done', () => {
     const proof = view({ held: 7, delivered: 3 }, { proof: 'open' });
-    expect(statusOf(proof, undefined, 0).heldReason).toBe(
+    expect(statusOf(proof, NO_STOPS, 0).heldReason).toBe(
       'the proof is done and 7 requests wait for your word: look at it with shotlist sheet cups, then run shotlist approve cups or shotlist cancel cups',
     );
     const full = view({ held: 7, delivered: 3 }, { ...CAP, proof: 'open' });
-    expect(statusOf(full, undefined, 0).heldReason).toContain('the batch cap');
+    expect(statusOf(full, NO_STOPS, 0).heldReason).toContain('the batch cap');
   });
 
   it('counts what is planned as held where the whole batch is', () => {
     const { counts } = statusOf(
       view({ planned: 7, held: 1, delivered: 2 }, { ...CAP, word: 'held' }),
-      undefined,
+      NO_STOPS,
       0,
     );
     expect(counts).toMatchObject({ planned: 0, held: 8, delivered: 2 });
@@ -90,23 +126,23 @@ describe('the state of a batch', () => {
 describe('the rest of a status', () => {
   it('tells the time that the proof takes, and not that of what waits for it', () => {
     const proof = view({ held: 90, planned: 6, delivered: 4 }, { proof: 'open' });
-    expect(statusOf(proof, undefined, 20_000).etaSeconds).toBe(30);
+    expect(statusOf(proof, NO_STOPS, 20_000).etaSeconds).toBe(30);
   });
 
   it('tells the time that is left by the pace so far', () => {
-    expect(statusOf(view({ planned: 6, delivered: 3, failed: 1 }), undefined, 20_000).etaSeconds).toBe(30);
-    expect(statusOf(view({ planned: 6 }), undefined, 20_000).etaSeconds).toBeNull();
-    expect(statusOf(view({ delivered: 10 }), undefined, 20_000).etaSeconds).toBe(0);
+    expect(statusOf(view({ planned: 6, delivered: 3, failed: 1 }), NO_STOPS, 20_000).etaSeconds).toBe(30);
+    expect(statusOf(view({ planned: 6 }), NO_STOPS, 20_000).etaSeconds).toBeNull();
+    expect(statusOf(view({ delivered: 10 }), NO_STOPS, 20_000).etaSeconds).toBe(0);
     expect(
-      statusOf(view({ planned: 6, delivered: 4 }, { word: 'paused' }), undefined, 20_000).etaSeconds,
+      statusOf(view({ planned: 6, delivered: 4 }, { word: 'paused' }), NO_STOPS, 20_000).etaSeconds,
     ).toBeNull();
   });
 
   it('is the public contract, with money in dollars', () => {
     const money = { cap: 1_000_000, reserved: 20_000, spent: 110_000 };
-    const status = statusOf(view({ submitted: 1, delivered: 9 }, money), undefined, 1_000);
+    const status = statusOf(view({ submitted: 1, delivered: 9 }, money), NO_STOPS, 1_000);
     expect(batchStatus.parse(status)).toEqual(status);
     expect(status.money).toEqual({ capUsd: 1, reservedUsd: 0.02, spentUsd: 0.11, estimateUsd: 0.2 });
-    expect(statusOf(view({ delivered: 10 }), undefined, 0).money.capUsd).toBeNull();
+    expect(statusOf(view({ delivered: 10 }), NO_STOPS, 0).money.capUsd).toBeNull();
   });
 });

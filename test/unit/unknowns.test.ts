@@ -235,6 +235,7 @@ function houseThat(steps: string[], taken: readonly string[]): House {
     },
     work: () => Promise.reject(new Error('not asked')),
     stop: () => Promise.reject(new Error('not asked')),
+    stopEndpoint: () => Promise.reject(new Error('not asked')),
     fail: () => Promise.reject(new Error('not asked')),
   };
 }

@@ -23,7 +23,7 @@ describe('the verdict on a submit', () => {
     ['401', { status: 401, detail: 'bad key' }, { kind: 'stop', stop: { code: 'key' } }],
     ['403 for the balance', { status: 403, detail: BALANCE }, { kind: 'stop', stop: { code: 'balance' } }],
     ['403 for another reason', { status: 403, detail: 'no' }, { kind: 'stop', stop: { code: 'key' } }],
-    ['404', { status: 404 }, { kind: 'stop', stop: { code: 'endpoint' } }],
+    ['404', { status: 404 }, { kind: 'endpoint', words: expect.stringContaining('(404)') }],
     ['429 that says how long', { status: 429, retryAfterMs: 7_000 }, { kind: 'slow', ms: 7_000 }],
     ['429 that does not', { status: 429 }, { kind: 'slow', ms: 5_000 }],
     ['400', { status: 400 }, { kind: 'fail', failure: { code: 'bad_request' } }],

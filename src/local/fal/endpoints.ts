@@ -1,20 +1,26 @@
 import { createHash } from 'node:crypto';
 import type { MicroUsd } from '../../shared/money.ts';
+import { gptImage25 } from './gpt-image-2.5.ts';
+import { countIssues, countOf, type Input, issue, optionIssues, promptIssues, text } from './input-checks.ts';
 import type { Issue } from './outcome.ts';
+
+export type { Input };
 
 /**
  * The endpoints that the simulator serves, with their prices. Written from FAL.md alone and on purpose without
  * `src/shared/models`: it is the second opinion on the program's own price rule.
  */
-export type Input = Readonly<Record<string, unknown>>;
-
 export interface Endpoint {
   /** Everything that the endpoint refuses about this input; empty where it is good. */
   readonly issues: (input: Input) => readonly Issue[];
-  /** One billable unit, as fal's price list states it. */
-  readonly unit: { readonly name: string; readonly priceMicroUsd: MicroUsd };
-  /** Units of a run that succeeds. */
-  readonly units: (input: Input) => number;
+  /** One billable unit, as fal's price list states it, and what a request's total is rounded up to. */
+  readonly unit: {
+    readonly name: string;
+    readonly priceMicroUsd: MicroUsd;
+    readonly stepMicroUsd: MicroUsd;
+  };
+  /** What a run that succeeds costs, before it is rounded up. */
+  readonly costMicroUsd: (input: Input) => number;
   readonly output: (input: Input) => OutputShape;
 }
 
@@ -24,6 +30,8 @@ export interface OutputShape {
   readonly height: number;
   readonly format: 'jpeg' | 'png' | 'webp';
   readonly transparent: boolean;
+  /** What the answer says of a picture beside its address: all of it, or only what fal's newer endpoints promise. */
+  readonly said: 'all' | 'address';
 }
 
 /** A made-up endpoint with one price for every picture, for tests of other models. */
@@ -35,7 +43,6 @@ export interface FlatEndpoint {
 
 const SIZES = { square: '1024x1024', wide: '1536x1024', tall: '1024x1536' } as const;
 const CENT: MicroUsd = 10_000;
-const MAX_PROMPT_CHARACTERS = 32_000;
 
 /** Micro-dollars an image: [square, any other size]. `auto` bills as high. */
 const IMAGE_PRICES: Readonly<Record<string, readonly [number, number]>> = {
@@ -56,18 +63,18 @@ const gptImage1Mini: Endpoint = {
   issues: (input) => [
     ...promptIssues(input),
     ...Object.entries(OPTIONS).flatMap(([name, allowed]) => optionIssues(input, name, allowed)),
-    ...countIssues(input),
+    ...countIssues(input, 4),
     ...(input['sync_mode'] === undefined || typeof input['sync_mode'] === 'boolean'
       ? []
       : [issue('sync_mode', 'Input should be a valid boolean', 'bool_type', input['sync_mode'])]),
   ],
-  unit: { name: 'cents', priceMicroUsd: CENT },
+  unit: { name: 'cents', priceMicroUsd: CENT, stepMicroUsd: CENT },
   // $0.002 per 1,000 tokens, 4 tokens a word: 8 micro-dollars a word; the total is rounded up to a cent.
-  units: (input) => {
+  costMicroUsd: (input) => {
     const words = text(input['prompt']).split(/\s+/).filter(Boolean).length;
     const [square, other] = IMAGE_PRICES[text(input['quality'], 'auto')] ?? [0, 0];
     const perImage = resolvedSize(input) === SIZES.square ? square : other;
-    return Math.ceil((words * 8 + countOf(input) * perImage) / CENT);
+    return words * 8 + countOf(input) * perImage;
   },
   output: (input) => outputShape(input, resolvedSize(input), input['background'] === 'transparent'),
 };
@@ -77,6 +84,8 @@ export function endpointsOf(
 ): ReadonlyMap<string, Endpoint> {
   return new Map([
     ['fal-ai/gpt-image-1-mini', gptImage1Mini],
+    ['openai/gpt-image-2.5/flare/text-to-image', gptImage25],
+    ['openai/gpt-image-2.5/sunburst/text-to-image', gptImage25],
     ...Object.entries(flat).map(([id, options]) => [id, flatEndpoint(options)] as const),
   ]);
 }
@@ -85,15 +94,15 @@ function flatEndpoint({ microUsdPerImage, required = [] }: FlatEndpoint): Endpoi
   return {
     issues: (input) => [
       ...promptIssues(input),
-      ...countIssues(input),
+      ...countIssues(input, 4),
       ...required.flatMap((name) =>
         typeof input[name] === 'string' && input[name] !== ''
           ? []
           : [issue(name, 'Field required', 'missing', input[name] ?? null)],
       ),
     ],
-    unit: { name: 'images', priceMicroUsd: microUsdPerImage },
-    units: countOf,
+    unit: { name: 'images', priceMicroUsd: microUsdPerImage, stepMicroUsd: microUsdPerImage },
+    costMicroUsd: (input) => countOf(input) * microUsdPerImage,
     output: (input) =>
       outputShape(input, text(input['image_size'], SIZES.square), input['background'] === 'transparent'),
   };
@@ -108,6 +117,7 @@ function outputShape(input: Input, size: string, transparent: boolean): OutputSh
     height: Number(match?.[2] ?? 1024),
     format: format === 'jpeg' || format === 'webp' ? format : 'png',
     transparent,
+    said: 'all',
   };
 }
 
@@ -118,47 +128,4 @@ function resolvedSize(input: Input): string {
   const sizes = Object.values(SIZES);
   const digest = createHash('sha256').update(text(input['prompt'])).digest();
   return sizes[(digest[0] ?? 0) % sizes.length] ?? SIZES.square;
-}
-
-function countOf(input: Input): number {
-  return typeof input['num_images'] === 'number' ? input['num_images'] : 1;
-}
-
-function text(value: unknown, fallback = ''): string {
-  return typeof value === 'string' ? value : fallback;
-}
-
-function promptIssues(input: Input): Issue[] {
-  const prompt = input['prompt'];
-  if (prompt === undefined) return [issue('prompt', 'Field required', 'missing', input)];
-  if (typeof prompt !== 'string')
-    return [issue('prompt', 'Input should be a valid string', 'string_type', prompt)];
-  if (prompt.trim() === '')
-    return [issue('prompt', 'String should have at least 1 character', 'string_too_short', prompt)];
-  if (prompt.length <= MAX_PROMPT_CHARACTERS) return [];
-  const limit = `String should have at most ${MAX_PROMPT_CHARACTERS} characters`;
-  return [issue('prompt', limit, 'string_too_long', prompt)];
-}
-
-function optionIssues(input: Input, name: string, allowed: readonly string[]): Issue[] {
-  const value = input[name];
-  if (value === undefined || (typeof value === 'string' && allowed.includes(value))) return [];
-  const quoted = allowed.map((option) => `'${option}'`);
-  const expected = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1) ?? ''}`;
-  return [issue(name, `Input should be ${expected}`, 'literal_error', value)];
-}
-
-function countIssues(input: Input): Issue[] {
-  const count = input['num_images'];
-  if (count === undefined) return [];
-  if (!Number.isInteger(count))
-    return [issue('num_images', 'Input should be a valid integer', 'int_type', count)];
-  if (Number(count) < 1)
-    return [issue('num_images', 'Input should be greater than or equal to 1', 'greater_than_equal', count)];
-  if (Number(count) <= 4) return [];
-  return [issue('num_images', 'Input should be less than or equal to 4', 'less_than_equal', count)];
-}
-
-function issue(name: string, msg: string, type: string, input: unknown): Issue {
-  return { loc: ['body', name], msg, type, input };
 }

@@ -32,6 +32,12 @@ export function resultBody(deps: ResultDeps, run: Run): unknown {
   return { images: imagesOf(deps, run, (index) => deps.mediaUrl(run, index)) };
 }
 
+/** Newer endpoints promise the address alone: the rest is null, or not there. */
+const UNSAID = [
+  { width: null, height: null, content_type: null, file_name: null, file_size: null },
+  {},
+] as const;
+
 /** Pictures that the request has made. */
 export function imageCountOf({ endpoints }: Pick<ResultDeps, 'endpoints'>, run: Run): number {
   if (run.phase !== 'ended' || run.outcome?.kind !== 'pictures') return 0;
@@ -52,10 +58,14 @@ function imagesOf(deps: ResultDeps, run: Run, urlOf: (index: number) => string) 
   if (shape === undefined) return [];
   return Array.from({ length: shape.count }, (_, index) => ({
     url: urlOf(index),
-    width: shape.width,
-    height: shape.height,
-    content_type: contentTypeOf(deps, run),
-    file_name: `${run.id}_${index}.${shape.format === 'jpeg' ? 'jpg' : shape.format}`,
+    ...(shape.said === 'all'
+      ? {
+          width: shape.width,
+          height: shape.height,
+          content_type: contentTypeOf(deps, run),
+          file_name: `${run.id}_${index}.${shape.format === 'jpeg' ? 'jpg' : shape.format}`,
+        }
+      : UNSAID[index % UNSAID.length]),
   }));
 }
 

@@ -186,8 +186,10 @@ function decideRun(run: Run, endpoints: ReadonlyMap<string, Endpoint>, faults: F
 /** Of a success. Input that the endpoint refuses has no price: its run fails. */
 function priceOf(endpoint: Endpoint, input: Input, rise: number): { units: number; microUsd: MicroUsd } {
   if (endpoint.issues(input).length > 0) return { units: 0, microUsd: 0 };
-  const units = Math.ceil(endpoint.units(input) * rise);
-  return { units, microUsd: units * endpoint.unit.priceMicroUsd };
+  const { priceMicroUsd, stepMicroUsd } = endpoint.unit;
+  const steps = Math.ceil(Math.ceil(endpoint.costMicroUsd(input) / stepMicroUsd) * rise);
+  const microUsd = steps * stepMicroUsd;
+  return { units: microUsd / priceMicroUsd, microUsd };
 }
 
 /** Media addresses are public but cannot be guessed; they stay the same over restarts. */

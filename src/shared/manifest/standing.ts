@@ -1,5 +1,6 @@
 import type { Journal } from '../journal.ts';
 import type { BatchView } from '../records/batches.ts';
+import { NO_STOPS } from '../records/endpoint-stops.ts';
 import type { Records } from '../records/records.ts';
 import { batchStatus, statusOf } from '../status.ts';
 import type { Clock } from '../time.ts';
@@ -44,7 +45,7 @@ export function createStanding({ batch, journal, live, clock }: StandingDeps) {
     if (state === 'held' || (unsubmitted && view.word === 'held')) {
       if (record?.waitsForProof === true)
         return { status: 'held', reason: `it waits for a word on the proof; run shotlist approve ${batch}` };
-      const { heldReason } = statusOf(view, undefined, clock());
+      const { heldReason } = statusOf(view, NO_STOPS, clock());
       return { status: 'held', reason: heldReason ?? `no room on a cap; run shotlist resume ${batch}` };
     }
     return { status: 'pending' };

@@ -1,4 +1,5 @@
 import { type Model, type ModelValues, matches } from './model.ts';
+import { sizeOf } from './wire.ts';
 
 /** What a picture must be, by what was asked of the model. */
 export interface ExpectedPicture {
@@ -8,10 +9,10 @@ export interface ExpectedPicture {
 }
 
 export function expectedOf({ seen }: Model, values: ModelValues): ExpectedPicture {
-  const size = /^(\d+)x(\d+)$/.exec(String(seen.size === undefined ? '' : values[seen.size]));
+  const size = sizeOf(String(seen.size === undefined ? '' : values[seen.size]));
   return {
-    width: size === null ? undefined : Number(size[1]),
-    height: size === null ? undefined : Number(size[2]),
+    width: size?.width,
+    height: size?.height,
     transparent: seen.transparent !== undefined && matches(seen.transparent, values),
   };
 }

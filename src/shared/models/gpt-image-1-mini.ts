@@ -86,11 +86,16 @@ export const model: Model = {
     ],
     undecided: 'auto',
     microUsdPerToken: 2,
-    tokensPerWord: 4,
+    promptTokens: 'four-a-word',
+    promptCharged: 'once',
     roundUpToMicroUsd: 10_000,
   },
   latency: { p50Ms: 18_000, p95Ms: 46_000, maxMs: 120_000 },
-  ends: { date: '2026-12-01', source: "OpenAI's list of shutdowns", successor: 'fal-ai/gpt-image-1.5' },
+  ends: {
+    date: '2026-12-01',
+    source: "OpenAI's list of shutdowns",
+    successor: 'openai/gpt-image-2.5/flare/text-to-image',
+  },
   notes: [
     'There is no seed: the same request makes another picture.',
     'Moderation is not deterministic, yet a refusal counts as final.',

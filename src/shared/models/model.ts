@@ -37,6 +37,11 @@ const modelInput = z.object({
   tier: z.literal(true).optional(),
   /** Said once a list where a shot chooses another value than the default. */
   warning: z.string().optional(),
+  /**
+   * How a size is sent. `width-and-height`: the option `1536x1024` as `{ width: 1536, height: 1024 }`. Without it the
+   * option is sent as it is written.
+   */
+  wire: z.literal('width-and-height').optional(),
 });
 
 const when = z.record(z.string(), scalar).readonly();
@@ -61,7 +66,13 @@ const priceRule = z.discriminatedUnion('kind', [
     /** The option by which a person leaves an input to the model: priced from its cheapest to its dearest value. */
     undecided: z.string(),
     microUsdPerToken: microUsd,
-    tokensPerWord: z.int().min(0),
+    /**
+     * How many tokens a prompt is. `four-a-word`: as the model card says. `bounded`: at least a sixth of its characters,
+     * at most the larger of four a word and its UTF-8 bytes, since the tokenizer is not published.
+     */
+    promptTokens: z.enum(['four-a-word', 'bounded']),
+    /** How often a request for n pictures is charged for its prompt: `once`, or n times as n single requests would be. */
+    promptCharged: z.enum(['once', 'each-image']),
     roundUpToMicroUsd: z.int().min(1),
   }),
 ]);
@@ -91,9 +102,14 @@ export const modelSchema = z
     /** Combinations that the endpoint answers with an error, refused before they cost anything. */
     refusals: z.array(z.object({ when, sentence: z.string() }).readonly()).readonly(),
     price: priceRule,
+    /** What fal's price list says of this endpoint, where that is known: the name of a billing unit, and its price. */
+    billing: z.object({ unit: z.string(), microUsdPerUnit: microUsd }).readonly().optional(),
     /** From one submit to its result, as reported: where waiting starts before anything was learnt. */
     latency: z.object({ p50Ms: z.int(), p95Ms: z.int(), maxMs: z.int() }),
-    /** Announced last day. Warned about, never refused: only fal's 404 refuses. */
+    /**
+     * `date`: the first day without it, from 00:00 UTC on. Warned about, never refused: only fal's answer refuses.
+     * `successor`: an endpoint id; where it is a model file, it is the default from that day on.
+     */
     ends: z
       .object({ date: z.iso.date(), source: z.string(), successor: z.string().optional() })
       .readonly()
@@ -111,22 +127,4 @@ export type PriceRule = z.infer<typeof priceRule>;
 export function matches(when: ModelValues, values: ModelValues): boolean {
   for (const name in when) if (when[name] !== values[name]) return false;
   return true;
-}
-
-/** Days before the announced end from which on people are told. */
-const WARN_DAYS = 30;
-const DAY_MS = 86_400_000;
-
-/** The sentence to print where the model's announced end is near or past, else undefined. `nowMs`: wall clock. */
-export function endWarning(model: Model, nowMs: number): string | undefined {
-  if (model.ends === undefined) return undefined;
-  const { date, source, successor } = model.ends;
-  const next = successor === undefined ? '' : ` Look at ${successor} for what comes after it.`;
-  const days = Math.ceil((Date.parse(`${date}T00:00:00Z`) - nowMs) / DAY_MS);
-  if (days > WARN_DAYS) return undefined;
-  const end =
-    days <= 0
-      ? `was to end on ${date} (${source}); it is used for as long as fal answers`
-      : `ends on ${date}, in ${days} ${days === 1 ? 'day' : 'days'} (${source})`;
-  return `${model.alias} ${end}.${next}`;
 }

@@ -1,7 +1,7 @@
 import type { MicroUsd } from '../money.ts';
 import { type InputValue, type Model, type ModelValues, matches, type PriceRule } from './model.ts';
 
-/** What one request can cost. Both ends are equal where every option is explicit. */
+/** What one request can cost. Both ends are equal where every option is explicit and the rule knows the prompt's tokens. */
 export interface PriceRange {
   readonly minMicroUsd: MicroUsd;
   /** The dearest possible: what is reserved. */
@@ -25,14 +25,28 @@ export function pricerOf(
 ): (numImages: number) => PriceRange {
   const rule = model.price;
   const perImage = listPrice(model, values);
-  const tokensMicroUsd =
-    rule.kind === 'image-tokens' ? wordsOf(prompt) * rule.tokensPerWord * rule.microUsdPerToken : 0;
-  const total = (microUsdPerImage: MicroUsd, numImages: number) =>
-    roundUp(microUsdPerImage * numImages + tokensMicroUsd, rule.roundUpToMicroUsd);
+  const text = promptPrice(rule, prompt);
+  const prompts = (numImages: number) =>
+    rule.kind === 'image-tokens' && rule.promptCharged === 'each-image' ? numImages : 1;
+  const total = (microUsdPerImage: MicroUsd, textMicroUsd: MicroUsd, numImages: number) =>
+    roundUp(microUsdPerImage * numImages + textMicroUsd * prompts(numImages), rule.roundUpToMicroUsd);
   return (numImages) => ({
-    minMicroUsd: total(perImage.minMicroUsd, numImages),
-    maxMicroUsd: total(perImage.maxMicroUsd, numImages),
+    minMicroUsd: total(perImage.minMicroUsd, text.minMicroUsd, numImages),
+    maxMicroUsd: total(perImage.maxMicroUsd, text.maxMicroUsd, numImages),
   });
+}
+
+/** What a prompt costs once. */
+function promptPrice(rule: PriceRule, prompt: string): PriceRange {
+  if (rule.kind === 'flat') return { minMicroUsd: 0, maxMicroUsd: 0 };
+  const words = wordsOf(prompt);
+  const price = (tokens: number) => Math.floor(tokens * rule.microUsdPerToken);
+  if (rule.promptTokens === 'four-a-word') {
+    return { minMicroUsd: price(words * 4), maxMicroUsd: price(words * 4) };
+  }
+  // Four a word is no bound: a Japanese prompt is one word.
+  const most = Math.max(words * 4, Buffer.byteLength(prompt));
+  return { minMicroUsd: price(charactersOf(prompt) / 6), maxMicroUsd: price(most) };
 }
 
 /** The price of one picture by the price list: no prompt, no rounding. */
@@ -104,6 +118,17 @@ function wordsOf(prompt: string): number {
     inWord = !blank;
   }
   return words;
+}
+
+/** Unicode characters, counted without an array of them. */
+function charactersOf(prompt: string): number {
+  let characters = 0;
+  for (let at = 0; at < prompt.length; at += 1) {
+    const code = prompt.charCodeAt(at);
+    // The second half of a pair.
+    if (code < 0xdc00 || code > 0xdfff) characters += 1;
+  }
+  return characters;
 }
 
 /** The same characters as `\s` in a regular expression. */

@@ -1,17 +1,19 @@
 import { UserError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { model as gptImageMini } from './gpt-image-1-mini.ts';
+import { model as flare } from './gpt-image-2.5-flare.ts';
+import { model as sunburst } from './gpt-image-2.5-sunburst.ts';
 import { type Model, modelSchema } from './model.ts';
 import { assertPriced } from './price.ts';
 import { assertTier } from './tier.ts';
+import { sizeOf } from './wire.ts';
 
 /** The models that a list may name. A model's file is added to this table, and to nothing else. */
-const MODELS: readonly Model[] = [gptImageMini];
+const MODELS: readonly Model[] = [gptImageMini, flare, sunburst];
 
 export interface Registry {
+  /** The first is the default until its end; see `default-model.ts`. */
   readonly models: readonly Model[];
-  /** Taken where neither row nor option names one. */
-  readonly defaultModel: Model;
   /** By endpoint id or alias; undefined where there is none. */
   find(name: string): Model | undefined;
   /** By endpoint id or alias; throws a `UserError` (`unknown_model`) that names the nearest. */
@@ -22,10 +24,9 @@ export function defaultRegistry(): Registry {
   return createRegistry(MODELS);
 }
 
-/** The first model is the default. Throws a RangeError on a model file that contradicts itself: that is a bug in it. */
+/** Throws a RangeError on a model file that contradicts itself: that is a bug in it. */
 export function createRegistry(models: readonly Model[]): Registry {
-  const [defaultModel] = models;
-  if (defaultModel === undefined) throw new RangeError('a registry needs a model');
+  if (models.length === 0) throw new RangeError('a registry needs a model');
   const byName = new Map<string, Model>();
   for (const model of models) {
     assertModel(model);
@@ -43,7 +44,7 @@ export function createRegistry(models: readonly Model[]): Registry {
       `There is no model ${JSON.stringify(name)}; ${modelHint(models, name)}.`,
     );
   };
-  return { models, defaultModel, find, get };
+  return { models, find, get };
 }
 
 /** `use …`, with the nearest name first where one is near. */
@@ -72,6 +73,9 @@ function assertModel(model: Model): void {
       !input.options?.includes(`${input.default}`)
     ) {
       throw new RangeError(`model ${model.endpoint}: the default of ${input.name} is none of its options`);
+    }
+    if (input.wire !== undefined && !(input.options ?? []).every((option) => sizeOf(option) !== undefined)) {
+      throw new RangeError(`model ${model.endpoint}: an option of ${input.name} has no width and height`);
     }
   }
   assertPriced(model);

@@ -134,7 +134,6 @@ function isStillMeant({ code }: Stop, last: 'pause' | 'resume' | undefined): boo
   switch (code) {
     case 'balance':
     case 'key':
-    case 'endpoint':
     case 'price_changed':
       return true;
     case 'operator':

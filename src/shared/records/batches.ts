@@ -40,6 +40,8 @@ export interface NewBatch {
   readonly naiveMicroUsd: MicroUsd;
   /** Of the cheapest request: below this much room, the whole batch is held. */
   readonly cheapestMicroUsd: MicroUsd;
+  /** Those that its requests are sent to. */
+  readonly endpoints: readonly string[];
 }
 
 export interface BatchView extends NewBatch {
@@ -68,7 +70,7 @@ export interface BatchView extends NewBatch {
 
 /** Why all submits are stopped, everywhere. */
 export interface Stop {
-  readonly code: 'balance' | 'key' | 'endpoint' | 'price_changed' | 'operator' | 'redis_lost' | 'rebuild';
+  readonly code: 'balance' | 'key' | 'price_changed' | 'operator' | 'redis_lost' | 'rebuild';
   /** A sentence; holds fal's words. */
   readonly reason: string;
 }
@@ -102,6 +104,7 @@ const stored = z.object({
   max: integer,
   naive: integer,
   cheapest: integer,
+  endpoints: z.string(),
   enq: z.string().optional(),
   at: integer,
   done: integer.optional(),
@@ -152,6 +155,7 @@ export class Batches {
           max: batch.maxMicroUsd,
           naive: batch.naiveMicroUsd,
           cheapest: batch.cheapestMicroUsd,
+          endpoints: batch.endpoints.join(' '),
           ...(proof === undefined ? {} : { proof }),
         })
         .hsetnx(key, 'at', String(now))
@@ -191,6 +195,7 @@ export class Batches {
       maxMicroUsd: row.max,
       naiveMicroUsd: row.naive,
       cheapestMicroUsd: row.cheapest,
+      endpoints: row.endpoints.split(' ').filter((one) => one !== ''),
       word: row.word,
       complete: row.enq === '1',
       createdAtMs: row.at,

@@ -31,6 +31,8 @@ import { TRANSITION } from './transition-script.ts';
 
 export interface Step {
   readonly request: string;
+  /** For `reserve` and `confirm`: where it is POSTed, since one endpoint's submits may be stopped alone. */
+  readonly endpoint?: string;
   /** From `activate`. Without it any holder may take the step (operations of a person). */
   readonly epoch?: number;
   /** The round that the run took in hand: refused (`stale`) where the record is in another one by now. */
@@ -108,6 +110,7 @@ export class Records {
         op: randomBytes(6).toString('base64url'),
         epoch: step.epoch,
         round: step.round,
+        endpoint: step.endpoint,
         from,
         to,
         money,

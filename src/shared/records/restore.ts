@@ -136,6 +136,7 @@ export class Restore {
       max: head.maxMicroUsd,
       naive: head.naiveMicroUsd,
       cheapest: head.cheapestMicroUsd,
+      endpoints: head.endpoints.join(' '),
       at,
       images,
     };

@@ -218,7 +218,7 @@ return 1
 /**
  * Which of these requests have no job that would take them on. `planned` ones that wait for a cap or a claim have none
  * on purpose, unless nothing is left that could wake them. Held requests are planned again first: those that waited for a
- * proof once it is approved, those that a cap holds with `unhold`.
+ * proof once it is approved, those whose endpoint is no longer stopped, those that a cap holds with `unhold`.
  */
 export const JOBLESS = `${COMMON}
 local out = {}
@@ -230,14 +230,15 @@ local function has(queue, id) return redis.call('EXISTS', P .. ':' .. queue .. '
 for _, member in ipairs(a.members) do
   local request = a.batch .. '.' .. member
   local rec = P .. ':rec:' .. request
-  local fields = redis.call('HMGET', rec, 's', 'n', 'w', 'p')
-  local state, round, waits, byProof = fields[1], num(fields[2]), fields[3], fields[4]
+  local fields = redis.call('HMGET', rec, 's', 'n', 'w', 'p', 'he')
+  local state, round, waits, byProof, byEndpoint = fields[1], num(fields[2]), fields[3], fields[4], fields[5]
   if not state then
     redis.call('SREM', P .. ':open:' .. a.batch, member)
   else
-    if state == 'held' and ((byProof and approved) or (a.unhold and not byProof)) then
+    local lifted = byEndpoint and word ~= 'cancelled' and redis.call('HEXISTS', P .. ':endpoint-stops', byEndpoint) == 0
+    if state == 'held' and ((byProof and approved) or lifted or (a.unhold and not byProof and not byEndpoint)) then
       redis.call('HSET', rec, 's', 'planned')
-      redis.call('HDEL', rec, 'p')
+      redis.call('HDEL', rec, 'p', 'he')
       redis.call('HINCRBY', bat, 'c.held', -1)
       redis.call('HINCRBY', bat, 'c.planned', 1)
       round = redis.call('HINCRBY', rec, 'n', 1)
@@ -250,6 +251,9 @@ for _, member in ipairs(a.members) do
       if waits and not a.unhold and redis.call('SISMEMBER', P .. ':wait:' .. waits, request) == 1 then
         if string.sub(waits, 1, 6) == 'claim:' then
           waiting = redis.call('EXISTS', P .. ':claim:' .. string.sub(waits, 7)) == 1
+        elseif string.sub(waits, 1, 9) == 'endpoint:' then
+          local first = redis.call('HGET', P .. ':endpoint-first', string.sub(waits, 10))
+          waiting = first and redis.call('HGET', P .. ':rec:' .. first, 's') == 'submitting'
         else
           waiting = num(redis.call('HGET', P .. ':money:' .. waits, 'r')) > 0
         end

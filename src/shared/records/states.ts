@@ -132,14 +132,14 @@ export const TRANSITIONS = {
     to: 'held',
     money: 'keep',
     needs: 'nothing',
-    meaning: 'a cap leaves no room, and nothing reserved could make any',
+    meaning: 'a cap leaves no room and nothing reserved could make any, or its endpoint is stopped',
   },
   unhold: {
     from: ['held'],
     to: 'planned',
     money: 'keep',
     needs: 'nothing',
-    meaning: 'a person resumed, or room was made',
+    meaning: 'a person resumed, room was made, or the stop of its endpoint was lifted',
   },
   render: {
     from: ['generated', 'rendering'],

@@ -6,7 +6,7 @@
  *
  * | key | what |
  * |---|---|
- * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time) |
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; `he` while it is held since that endpoint is stopped; `ef` while it goes first at that endpoint; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
@@ -21,6 +21,8 @@
  * | `P:rebuild` | the token of the rebuild under way, or of the last one that broke off: of everything (`*`) and of batches (`batch:<id>`) |
  * | `P:workers` | which workers are there, by role: see `attendance.ts` |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
+ * | `P:endpoint-stops` | endpoint → why its submits are stopped |
+ * | `P:endpoint-first` | endpoint → the request whose answer the others wait for, since its stop was lifted; empty: the next one |
  */
 
 /** Takes a request off those that may be paying for an image; the last one frees it. For every script that lets go. */
@@ -128,6 +130,22 @@ if a.needs == 'running' then
   if stop then return answer('stopped', { reason = stop }) end
   local word = redis.call('HGET', bat, 'word')
   if word ~= 'running' then return answer('word', { reason = word or 'absent' }) end
+  local gone = a.endpoint and redis.call('HGET', P .. ':endpoint-stops', a.endpoint)
+  if gone then
+    if state ~= 'planned' then return answer('stopped', { reason = gone }) end
+    move(state, 'held')
+    redis.call('HSET', rec, 'op', a.op, 'he', a.endpoint)
+    return answer('held', { scope = 'endpoint:' .. a.endpoint })
+  end
+  -- Its stop was lifted: one goes first.
+  local first = a.endpoint and redis.call('HGET', P .. ':endpoint-first', a.endpoint)
+  if first and first ~= a.request and redis.call('HGET', P .. ':rec:' .. first, 's') == 'submitting' then
+    if state ~= 'planned' then return answer('stopped', { reason = 'waits for ' .. first }) end
+    local scope = 'endpoint:' .. a.endpoint
+    redis.call('SADD', P .. ':wait:' .. scope, a.request)
+    redis.call('HSET', rec, 'w', scope)
+    return answer('wait', { scope = scope })
+  end
 end
 
 -- fal's id is taken in this same step: taken outside of it, a superseded run could take one that nobody then uses.
@@ -185,6 +203,10 @@ if a.money == 'take' then
   for i, index in ipairs(a.indices) do named[i] = int(index) end
   redis.call('HSET', rec, 'm', int(a.price), 'd', a.day, 'sk', a.shotKey, 'ix', table.concat(named, ','))
   for i = 1, 3 do wake(scopes[i], 1, woken) end
+  if a.endpoint and redis.call('HEXISTS', P .. ':endpoint-first', a.endpoint) == 1 then
+    redis.call('HSET', P .. ':endpoint-first', a.endpoint, a.request)
+    redis.call('HSET', rec, 'ef', a.endpoint)
+  end
 end
 
 if idKey and not idHolder then redis.call('SET', idKey, idOwner, 'EX', a.ttlS) end
@@ -243,9 +265,25 @@ if a.to == 'unknown' then
   redis.call('HDEL', rec, 'id', 'wd', 'pt')
 end
 
+local goesFirst = state == 'submitting' and a.to ~= 'submitting' and redis.call('HGET', rec, 'ef')
+if goesFirst then
+  local firsts, scope = P .. ':endpoint-first', 'endpoint:' .. goesFirst
+  redis.call('HDEL', rec, 'ef')
+  if redis.call('HGET', firsts, goesFirst) == a.request then
+    if a.to == 'submitted' or a.to == 'failed' then
+      -- The endpoint answers: all go.
+      redis.call('HDEL', firsts, goesFirst)
+      wake(scope, 1000, woken)
+    else
+      redis.call('HSET', firsts, goesFirst, '')
+      wake(scope, 1, woken)
+    end
+  end
+end
+
 move(state, a.to)
 redis.call('HSET', rec, 'op', a.op)
-if state == 'held' then redis.call('HDEL', rec, 'p') end
+if state == 'held' then redis.call('HDEL', rec, 'p', 'he') end
 if a.revives then
   -- It is under way again, and its batch with it: neither has an end, nor a time to be forgotten at.
   redis.call('SADD', P .. ':open:' .. a.batch, a.member)

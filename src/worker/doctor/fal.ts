@@ -1,4 +1,6 @@
-import { endWarning, type Model } from '../../shared/models/model.ts';
+import type { Model } from '../../shared/models/model.ts';
+import { endWarning, successorOf } from '../../shared/models/model-end.ts';
+import type { Registry } from '../../shared/models/registry.ts';
 import type { Clock } from '../../shared/time.ts';
 import { FalError } from '../generate/fal-error.ts';
 import type { FalHttp } from '../generate/fal-http.ts';
@@ -17,8 +19,9 @@ export interface FalChecksDeps {
   readonly apiUrl: string;
   readonly queueUrl: string;
   readonly mediaHosts: readonly string[];
-  /** The first is the default. */
-  readonly models: readonly Model[];
+  readonly registry: Registry;
+  /** Whose endpoint must be there; that of another model may be gone. */
+  readonly defaultModel: Model;
   readonly timeoutMs: number;
   readonly clock: Clock;
 }
@@ -30,9 +33,7 @@ export const NO_KEY = {
 } as const;
 
 export function falChecks(deps: FalChecksDeps): readonly Check[] {
-  const { key, adminKey, apiUrl, models, clock } = deps;
-  const [defaultModel] = models;
-  if (defaultModel === undefined) return [];
+  const { key, adminKey, apiUrl, registry, defaultModel, clock } = deps;
   const facts = createFalFacts({ ...deps, anyEndpoint: defaultModel.endpoint });
   const firstPrice = once(async (signal) => await facts.price(defaultModel.endpoint, signal));
   const priceOf = (model: Model, signal: AbortSignal) =>
@@ -87,10 +88,13 @@ export function falChecks(deps: FalChecksDeps): readonly Check[] {
       mend: 'Correct FAL_MEDIA_HOSTS.',
       look: async () => lookAtMediaHosts(deps.mediaHosts, deps.queueUrl),
     },
-    ...models.flatMap((model): readonly Check[] => [
+    ...registry.models.flatMap((model): readonly Check[] => [
       check(`fal-endpoint:${model.alias}`, 'warning', async (signal) => {
         const found = await facts.endpoint(model.endpoint, signal);
-        return endpointFinding(model, found, model === defaultModel ? fault : warning);
+        return endpointFinding(model, found, {
+          successor: successorOf(model, registry),
+          missing: model === defaultModel ? fault : warning,
+        });
       }),
       check(`fal-price:${model.alias}`, 'warning', async (signal) => {
         if (key === undefined) throw new NotLookedAt('fal tells prices to a key alone');
@@ -108,9 +112,14 @@ export function falChecks(deps: FalChecksDeps): readonly Check[] {
         whenFailed: 'warning',
         mend: 'Choose another model.',
         look: async () => {
-          const sentence = endWarning(model, clock());
+          const sentence = endWarning(model, registry, clock());
           if (sentence === undefined) return ok(`No end of ${model.alias} is near.`);
-          return warning(sentence, 'Plan what comes after it: another model is a file in src/shared/models.');
+          return warning(
+            sentence,
+            model === defaultModel
+              ? 'Name another model by --model, a column model, or DEFAULT_MODEL.'
+              : 'Name another model where a list still names this one.',
+          );
         },
       },
     ]),
@@ -144,12 +153,20 @@ export function falClock(ms: number): Finding {
 }
 
 function endpointFinding(
-  { alias, endpoint, ends }: Model,
+  { alias, endpoint }: Model,
   found: { readonly status: string | undefined } | undefined,
-  missing: (message: string, mend: string) => Finding,
+  {
+    successor,
+    missing,
+  }: {
+    readonly successor: string | undefined;
+    readonly missing: (message: string, mend: string) => Finding;
+  },
 ): Finding {
   const next =
-    ends?.successor === undefined ? 'Choose another model.' : `Look at ${ends.successor}, its successor.`;
+    successor === undefined
+      ? 'Choose another model.'
+      : `Write --model ${successor}, its successor, or set DEFAULT_MODEL to it.`;
   if (found === undefined) return missing(`fal has no endpoint ${endpoint} (${alias}).`, next);
   if (found.status === undefined) return ok(`fal has the endpoint ${endpoint}.`);
   if (found.status === 'active') return ok(`fal says that ${endpoint} is active.`);

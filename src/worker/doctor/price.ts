@@ -5,7 +5,7 @@ import type { FalPrice } from './fal-facts.ts';
 
 /**
  * fal lists the price of one unit, and how many units a picture takes only once it is made. So a unit is compared with
- * what the model file has of the same kind: a picture's price, or the step to which a request's total is rounded up.
+ * the unit that the model file names, else with what the model file has of the same kind: a picture's price, or the step to which a request's total is rounded up.
  */
 export function comparePrice(model: Model, price: FalPrice | undefined): Finding {
   const { alias, price: rule } = model;
@@ -16,6 +16,14 @@ export function comparePrice(model: Model, price: FalPrice | undefined): Finding
     );
   }
   const listed = `fal asks ${formatUsd(price.microUsd)} per unit (${price.unit}) of ${alias}`;
+  if (model.billing !== undefined && model.billing.unit === price.unit.trim()) {
+    const file = formatUsd(model.billing.microUsdPerUnit);
+    if (price.microUsd === model.billing.microUsdPerUnit) return ok(`${listed}, as the model file has it.`);
+    return warning(
+      `${listed}; the model file has ${file}.`,
+      `Correct the price in the model file of ${alias}: estimates and caps follow it.`,
+    );
+  }
   const isImage = /^(image|picture)s?$/i.test(price.unit.trim());
   const dearest =
     rule.kind === 'flat'

@@ -5,6 +5,7 @@ import { objectKeys } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
 import type { Batches } from '../../shared/records/batches.ts';
+import type { EndpointStops } from '../../shared/records/endpoint-stops.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Regenerated, readRegenerated, regeneratedJson } from '../../shared/regenerated.ts';
 import { type BatchStatus, batchStatus } from '../../shared/status.ts';
@@ -19,6 +20,7 @@ export interface EndingDeps {
   readonly store: ObjectStore;
   readonly journal: Journal;
   readonly batches: Batches;
+  readonly endpointStops: Pick<EndpointStops, 'all'>;
   readonly records: Records;
   /** undefined: there is no secret to sign with here. */
   readonly post: PostWebhook | undefined;
@@ -39,7 +41,7 @@ const NO_SECRET_MS = 60_000;
  * Rejects with a `WebhookError` where the receiver did not take it.
  */
 export function createEnding(deps: EndingDeps): EndingStep {
-  const { store, journal, batches, records, clock, log } = deps;
+  const { store, journal, batches, endpointStops, records, clock, log } = deps;
 
   return async (ending, signal) => {
     const { batch, kind } = ending;
@@ -92,7 +94,7 @@ export function createEnding(deps: EndingDeps): EndingStep {
     // Written before the job; only a person can have removed it.
     if (!status.success)
       throw new WebhookError('the summary of the batch is not in the store', { final: false });
-    const regenerated = await readRegenerated(head, { store, journal, batches }, signal);
+    const regenerated = await readRegenerated(head, { store, journal, batches, endpointStops }, signal);
     const body = webhookBody(ending, {
       status: status.data,
       regenerated,

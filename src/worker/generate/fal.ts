@@ -1,6 +1,7 @@
 import { createFalClient } from '@fal-ai/client';
 import { z } from 'zod';
 import { messageOf } from '../../shared/errors.ts';
+import type { WireValue } from '../../shared/models/wire.ts';
 import { optional } from '../../shared/time.ts';
 import { type FalCall, FalError, type FalFault } from './fal-error.ts';
 import type { FalAnswer, FalHttp } from './fal-http.ts';
@@ -25,7 +26,7 @@ export interface FalQueue {
 
 export type CancelVerdict = 'cancelled' | 'asked' | 'too-late';
 
-export type FalInput = Readonly<Record<string, string | number | boolean>>;
+export type FalInput = Readonly<Record<string, WireValue>>;
 
 export interface SubmitOptions {
   /** A request that fal has not started by then never starts. */

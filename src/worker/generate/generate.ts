@@ -96,7 +96,13 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const work = await house.work(request, signal);
     const { row, planned, model, name } = work;
     const take = { shotKey: row.shotKey, indices: planned.indices, price: planned.maxMicroUsd };
-    const reserved = await house.step('reserve', { request, epoch, round, take });
+    const reserved = await house.step('reserve', {
+      request,
+      epoch,
+      round,
+      endpoint: model.endpoint,
+      take,
+    });
     if (reserved.code !== 'ok') {
       await turnedAway(run, work, reserved, signal);
       return;
@@ -119,7 +125,13 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       };
       if ((await journal.writeIntent(value, signal)) === 'theirs') return 'theirs';
       const rival = { inputHash: inputHashOf(model.endpoint, inputOf(work, indices.length)), intentAtMs: at };
-      const confirmed = await house.step('confirm', { request, epoch, round, rival });
+      const confirmed = await house.step('confirm', {
+        request,
+        epoch,
+        round,
+        endpoint: model.endpoint,
+        rival,
+      });
       if (confirmed.code === 'stopped' || confirmed.code === 'word') return 'release';
       if (confirmed.code !== 'ok') return 'end';
       return signal.aborted ? 'release' : { indices, at };
@@ -211,7 +223,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       const { status, detail } = error.fault;
       log.warn({ request, verdict: verdict.kind, status, detail }, 'submit failed');
       if (verdict.kind === 'unknown') await lose(run, work, intent);
-      else await refused(run, verdict);
+      else await refused(run, work, verdict);
       return undefined;
     } finally {
       hurry.clear();

@@ -5,6 +5,8 @@ import type { FalFault } from './fal-error.ts';
 export type SubmitVerdict =
   /** All submits stop until a person resumes; the request is planned again. */
   | { readonly kind: 'stop'; readonly stop: Stop }
+  /** fal has no such endpoint (any more): its submits stop, those of others go on. `words`: fal's. */
+  | { readonly kind: 'endpoint'; readonly words: string }
   /** Everyone slows down; no attempt used. */
   | { readonly kind: 'slow'; readonly ms: number }
   /** fal was not reached: nothing was sent; no attempt used. */
@@ -37,6 +39,9 @@ export interface RequestFailure {
   readonly message: string;
 }
 
+/** Answers to a POST that say that its endpoint is not there. */
+const GONE: ReadonlySet<number> = new Set([404, 405, 410]);
+
 /** Without a `retry-after`. */
 const SLOW_DOWN_MS = 5_000;
 
@@ -49,12 +54,7 @@ export function submitVerdict(fault: FalFault): SubmitVerdict {
   if (fault.kind !== 'http') return { kind: 'unknown' };
   const { status, type } = fault;
   if (status === 401 || status === 403) return { kind: 'stop', stop: accountStop(fault) };
-  if (status === 404) {
-    return {
-      kind: 'stop',
-      stop: { code: 'endpoint', reason: `fal has no such endpoint (404): ${wordsOf(fault)}` },
-    };
-  }
+  if (GONE.has(status)) return { kind: 'endpoint', words: `${wordsOf(fault)} (${status})` };
   if (status === 429) return { kind: 'slow', ms: fault.retryAfterMs ?? SLOW_DOWN_MS };
   if (status === 400 && type?.startsWith('downstream_service'))
     return { kind: 'again', failure: failureOf(fault) };

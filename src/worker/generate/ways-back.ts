@@ -37,7 +37,7 @@ export interface WaysBack {
   /** It may or may not have been accepted: `collect` finds out. */
   lose(run: Pick<Run, 'request' | 'epoch' | 'round'>, work: Work, intent: SentIntent): Promise<void>;
   /** A definite no: nothing was accepted. */
-  refused(run: Run, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void>;
+  refused(run: Run, work: Work, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void>;
   /**
    * No claim or no room. Somebody wakes the request: a release, a resume, the end of the other claim. But what is paid
    * for already needs neither.
@@ -80,12 +80,20 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     await house.give('collect', request, round);
   }
 
-  async function refused(run: Run, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void> {
+  async function refused(
+    run: Run,
+    { model }: Work,
+    verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>,
+  ): Promise<void> {
     const { attempts } = run;
     switch (verdict.kind) {
       case 'stop':
         // Stopped before it is planned again, so that no worker tries it in between.
         await house.stop(verdict.stop);
+        await release(run);
+        return;
+      case 'endpoint':
+        await house.stopEndpoint(model, verdict.words);
         await release(run);
         return;
       case 'slow':

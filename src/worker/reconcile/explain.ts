@@ -43,7 +43,8 @@ export interface Explained {
   readonly undecided: number;
 }
 
-const inputs = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+const size = z.strictObject({ width: z.number(), height: z.number() });
+const inputs = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), size]));
 
 /**
  * Finds out what charges without a ledger entry are: of requests under way, of runs that were taken for unbilled, of

@@ -1,4 +1,5 @@
 import { NO_BATCH, type Orphan } from '../../shared/corrections.ts';
+import { sizeWord } from '../../shared/models/wire.ts';
 import { dayOf } from '../../shared/time.ts';
 import type { BookEvent } from './billing.ts';
 
@@ -29,7 +30,7 @@ export function orphanOf(
     requestId,
     model: known.model,
     quality: textOf('quality'),
-    imageSize: textOf('image_size'),
+    imageSize: sizeWord(input.get('image_size')) ?? '',
     numImages: known.images,
     costMicroUsd,
     source: 'billing-event',

@@ -127,6 +127,7 @@ function summaryTable(
   table.push(
     ['delivered', count(counts.delivered + delivered, 'request')],
     ['failed', count(counts.failed - delivered, 'request')],
+    ...(counts.held === 0 ? [] : [['held', count(counts.held, 'request')]]),
     ['images wanted', `${head.images}`],
     ['paid', `${formatUsd(paid)}${stack.simulated ? ' (simulated)' : ''}`],
     ...batches.map((one) => [

@@ -76,6 +76,6 @@ async function listAll(context: Context, shop: Shop, args: OperatorArguments): P
   }
   if (stops.all !== undefined) say(context, `All submits are stopped: ${stops.all.reason}`);
   for (const reason of stops.endpoints.values())
-    say(context, `Submits of one endpoint are stopped: ${reason}`);
+    say(context, `Stopped: ${reason}`);
   return EXIT.ok;
 }

@@ -75,7 +75,6 @@ async function listAll(context: Context, shop: Shop, args: OperatorArguments): P
     say(context, `No batch is known${elsewhere}; queue one with: shotlist run LIST`);
   }
   if (stops.all !== undefined) say(context, `All submits are stopped: ${stops.all.reason}`);
-  for (const reason of stops.endpoints.values())
-    say(context, `Stopped: ${reason}`);
+  for (const reason of stops.endpoints.values()) say(context, `Stopped: ${reason}`);
   return EXIT.ok;
 }

@@ -2,6 +2,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCodes } from '../shared/errors.ts';
 import { assertPrefix, type ListedObject, type ListOptions } from '../shared/object-store.ts';
+import { compareUtf8 } from '../shared/utf8-order.ts';
 import { decodeName, type NameKind } from './folder-names.ts';
 
 export interface ListDeps {
@@ -100,12 +101,4 @@ async function statOf({ key, path, kind }: Entry): Promise<ListedObject | undefi
     if (errorCodes(error).includes('ENOENT')) return undefined;
     throw error;
   }
-}
-
-/** Strings compare by UTF-16 units, which is the order of UTF-8 only below the surrogates. */
-function compareUtf8(a: string, b: string): number {
-  if (/[\ud800-\uffff]/.test(a) || /[\ud800-\uffff]/.test(b)) {
-    return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  }
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -12,7 +12,10 @@ export class GarbledAnswer extends Error {
   }
 }
 
-/** Every S3 store says which bytes it wrote or read. A page that something else put in its place does not. */
+/**
+ * Every S3 store says which bytes it wrote or read. A page that something else put in its place does not. May be empty:
+ * Ceph's gateway sends it so at the end of an upload in parts.
+ */
 export function assertEtag({ ETag }: { readonly ETag?: string | undefined }, what: string): void {
-  if (ETag === undefined || ETag === '') throw new GarbledAnswer(`${what} without an ETag`);
+  if (ETag === undefined) throw new GarbledAnswer(`${what} without an ETag`);
 }

@@ -38,7 +38,7 @@ export function createListing(client: S3Client, { bucket, prefix, after, maxKeys
       ...(token === undefined && after !== undefined ? { StartAfter: after } : {}),
     });
     refuseOtherDocuments(command);
-    const page = unescaped(await client.send(command, { abortSignal: signal }));
+    const page = unescaped(await client.send(command, { abortSignal: signal }), prefix);
     if ((page.Prefix ?? '') !== prefix) throw new GarbledAnswer('a listing of another prefix');
     const objects = (page.Contents ?? []).map(objectOf);
     if (page.KeyCount !== undefined && page.KeyCount > objects.length)
@@ -82,13 +82,13 @@ function refuseOtherDocuments(command: ListObjectsV2Command): void {
   );
 }
 
-/** Some stores escape names although nobody asked for it, and say so. */
-function unescaped(page: ListObjectsV2CommandOutput): ListObjectsV2CommandOutput {
+/** Some stores escape keys although nobody asked for it, and say so; of the prefix they differ (Ceph's leaves it). */
+function unescaped(page: ListObjectsV2CommandOutput, prefix: string): ListObjectsV2CommandOutput {
   if (page.EncodingType !== 'url') return page;
   const decoded = (text: string | undefined) => text && decodeURIComponent(text.replaceAll('+', ' '));
   return {
     ...page,
-    Prefix: decoded(page.Prefix),
+    Prefix: page.Prefix === prefix ? prefix : decoded(page.Prefix),
     Contents: page.Contents?.map((one) => ({ ...one, Key: decoded(one.Key) })),
   };
 }

@@ -6,8 +6,8 @@ export class GarbledAnswer extends Error {
   /** The SDK's mark of what it may repeat at once, like a 5xx. */
   readonly $retryable = {};
 
-  constructor(what: string) {
-    super(what);
+  constructor(what: string, options?: ErrorOptions) {
+    super(what, options);
     this.name = 'GarbledAnswer';
   }
 }

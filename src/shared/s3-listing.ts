@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3';
 import type { ListedObject } from './object-store.ts';
 import { GarbledAnswer } from './s3-answers.ts';
+import { statusOf } from './s3-errors.ts';
 import { compareUtf8 } from './utf8-order.ts';
 
 export interface ListingQuery {
@@ -38,7 +39,7 @@ export function createListing(client: S3Client, { bucket, prefix, after, maxKeys
       ...(token === undefined && after !== undefined ? { StartAfter: after } : {}),
     });
     refuseOtherDocuments(command);
-    const page = unescaped(await client.send(command, { abortSignal: signal }), prefix);
+    const page = unescaped(await sent(client, command, signal), prefix);
     if ((page.Prefix ?? '') !== prefix) throw new GarbledAnswer('a listing of another prefix');
     const objects = (page.Contents ?? []).map(objectOf);
     if (page.KeyCount !== undefined && page.KeyCount > objects.length)
@@ -55,6 +56,17 @@ export function createListing(client: S3Client, { bucket, prefix, after, maxKeys
     if (token !== undefined) tokens.add(token);
     return { objects, next: token };
   };
+}
+
+async function sent(client: S3Client, command: ListObjectsV2Command, signal: AbortSignal) {
+  try {
+    return await client.send(command, { abortSignal: signal });
+  } catch (error) {
+    const status = statusOf(error);
+    if (error instanceof GarbledAnswer || status === undefined || status >= 300) throw error;
+    // The SDK's reader fails on what breaks off, or is no XML, with an error that names neither.
+    throw new GarbledAnswer('a listing that cannot be read', { cause: error });
+  }
 }
 
 /**

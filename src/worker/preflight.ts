@@ -1,5 +1,6 @@
 import { assertCreateOnce } from '../shared/create-once.ts';
 import { UnavailableError, UserError } from '../shared/errors.ts';
+import { assertListsAll } from '../shared/listing-probe.ts';
 import { endWarning, type Model } from '../shared/models/model.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { loadRecipes } from '../shared/recipes.ts';
@@ -50,6 +51,7 @@ export async function preflight(deps: PreflightDeps): Promise<Preflight> {
       const opened = await deps.store();
       await opened.check(signal);
       await assertCreateOnce(opened, signal);
+      await assertListsAll(opened, signal);
     }),
     faultOf(async () => {
       await loadRecipes(recipesFolder);

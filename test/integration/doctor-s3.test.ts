@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { assertListsAll } from '../../src/shared/listing-probe.ts';
+import { shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { type CheckResult, runChecks } from '../../src/worker/doctor/check.ts';
 import { storeChecks } from '../../src/worker/doctor/store.ts';
+import { preflight } from '../../src/worker/preflight.ts';
 import { type Bend, type FakeS3Options, fakeS3, refusal, type S3Call } from '../support/fake-s3.ts';
 
 async function looked(
@@ -38,11 +41,12 @@ const WELL = {
 };
 
 describe('the doctor over the S3 protocol', () => {
-  it('finds nothing where nothing is wrong, and leaves three objects', async () => {
+  it('finds nothing where nothing is wrong, and leaves its probes', async () => {
     const { told, keys } = await looked({});
     expect(outcomes(told)).toEqual(WELL);
     expect(keys.map((key) => key.replace(/^.*_shotlist/, '_shotlist'))).toEqual([
       '_shotlist/probe/create-once.txt',
+      ...Array.from({ length: 9 }, (_, at) => `_shotlist/probe/list/${at}.txt`),
       '_shotlist/probe/race-1.txt',
       '_shotlist/probe/rights.txt',
     ]);
@@ -79,6 +83,57 @@ describe('the doctor over the S3 protocol', () => {
       mend: expect.stringContaining('s3:ListBucket'),
     });
     expect(unlisted['store-get']?.outcome).toBe('ok');
+  });
+
+  it('lists its probes three at a time, to the end, and writes them once', async () => {
+    await using s3 = await fakeS3();
+    await using store = s3.store();
+    await assertListsAll(store);
+    const before = s3.calls.length;
+    await assertListsAll(store);
+    expect(s3.calls.slice(before)).toEqual(Array(3).fill('LIST _shotlist/probe/list/'));
+  });
+
+  const inProbes =
+    (change: (xml: string) => string): Bend =>
+    (call, own) =>
+      call.action === 'LIST' && call.prefix === '_shotlist/probe/list/'
+        ? { ...own(), body: change(String(own().body)) }
+        : undefined;
+
+  it.each<[string, Bend, RegExp]>([
+    [
+      'ends after its first page',
+      inProbes((xml) =>
+        xml.replace('<IsTruncated>true', '<IsTruncated>false').replace(/<NextCont.*Token>/, ''),
+      ),
+      /shows 3 of 9 objects when they are listed 3 at a time, so that a picture could be paid for twice/,
+    ],
+    [
+      'leaves one out',
+      inProbes((xml) =>
+        xml.replace('<KeyCount>3', '<KeyCount>2').replace(/<Contents><Key>[^<]*4\.txt.*?<\/Contents>/, ''),
+      ),
+      /shows 8 of 9 objects/,
+    ],
+    ['goes on, but not where', inProbes((xml) => xml.replace(/<NextCont.*Token>/, '')), /does not say where/],
+    ['breaks off', inProbes((xml) => xml.replace(/<Key>.*$/, '')), /a listing that cannot be read/],
+    ['answers with nothing', inProbes(() => ''), /an empty body for a listing/],
+  ])('finds a store whose listing %s, as does the start of a worker', async (_, bend, words) => {
+    const { told } = await looked({}, bend);
+    expect(told['store-list']).toMatchObject({ outcome: 'fault', message: expect.stringMatching(words) });
+    await using s3 = await fakeS3();
+    s3.bend(bend);
+    await using store = s3.store();
+    const { faults } = await preflight({
+      redis: async () => ({ info: async () => 'maxmemory_policy:noeviction' }),
+      store: async () => store,
+      hasKey: true,
+      recipesFolder: shippedRecipesFolder(),
+      models: [],
+      clock: Date.now,
+    });
+    expect(faults).toEqual([expect.stringMatching(words)]);
   });
 
   it("finds the store's clock ahead of ours", async () => {

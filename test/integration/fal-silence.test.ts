@@ -40,7 +40,7 @@ const signal = new AbortController().signal;
 const told = (body: unknown) => ({ kind: 'status', status: 200, body }) as const;
 const END = { has_more: false, next_cursor: null };
 const ROW = { request_id: 'r', endpoint_id: MODEL, timestamp: new Date().toISOString(), cost_total: 0.02 };
-const ENTRY = { request_id: 'r', sent_at: new Date().toISOString(), json_input: INPUT };
+const ENTRY = { request_id: 'r', sent_at: new Date().toISOString(), json_input: INPUT, json_output: null };
 
 const PAGES = [
   ['a list that goes on, but not where', { kind: 'no-cursor' }],
@@ -73,6 +73,9 @@ describe("fal's list of requests", () => {
   it('is read where it is whole', async () => {
     await using at = await opened();
     expect(await at.platform.findById(MODEL, 'another', at.window, signal)).toBeUndefined();
+    const remove = at.fal.faults.add({ on: 'list', ...told({ items: [ENTRY], ...END }) });
+    expect(await at.platform.findById(MODEL, 'r', at.window, signal)).toMatchObject({ requestId: 'r' });
+    remove();
     expect(await at.platform.findByInput(MODEL, INPUT, at.window, signal)).toHaveLength(1);
   });
 });

@@ -195,6 +195,7 @@ export async function createBucketIfMissing(
   try {
     return await translated(placeOf(options.config, bucket), signal, async (limited) => {
       try {
+        // An answer to HEAD has no body to look at. A stranger's 200 ends here as `exists`, and at the first listing.
         await client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal: limited });
         return 'exists';
       } catch (error) {

@@ -77,7 +77,7 @@ async function sum(
     keys,
     async (key) => {
       const entry = await journal.readLedger(key.key, signal);
-      return { key, group: entry === undefined ? 'lost' : groupOf(by, entry, key.day) };
+      return { key, group: groupOf(by, entry, key.day) };
     },
     { concurrency: READS_AT_ONCE },
   );
@@ -93,5 +93,5 @@ async function nameOf(
 ): Promise<string> {
   if (batchSegment === NO_BATCH_SEGMENT) return ORPHANS;
   if (!batchSegment.includes('~')) return batchSegment;
-  return (await journal.readLedger(key, signal))?.batch ?? batchSegment;
+  return (await journal.readLedger(key, signal)).batch;
 }

@@ -6,7 +6,10 @@ import type { ObjectStore } from '../shared/object-store.ts';
 /** As far back as `reconcile` looks by itself; fal keeps pictures for days, not longer. */
 const LOOK_BACK_MS = 7 * 86_400_000;
 
-/** Orphans of fal's bill that show pictures and that no request has taken yet: what `reconcile` may still attach. */
+/**
+ * Orphans of fal's bill that show pictures and that no request has taken yet: what `reconcile` may still attach. A
+ * listing that S3 promises would have to leave an orphan out for a list to pay for its picture again without a word.
+ */
 export async function freeCharges(
   store: ObjectStore | undefined,
   nowMs: number,

@@ -1,6 +1,5 @@
 import pMap from 'p-map';
 import type { DayRange } from '../shared/batch-days.ts';
-import { MalformedError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { LedgerEntry, LedgerKey } from '../shared/journal-objects.ts';
 import { csvLine } from '../shared/manifest/csv-line.ts';
@@ -84,7 +83,7 @@ async function* inOrderOfTime(
   let waiting: LedgerEntry[] = [];
   for await (const { day, ofDay } of byDay(keys)) {
     waiting.push(
-      ...(await pMap(ofDay, ({ key }) => read(key, journal, signal), { concurrency: READS_AT_ONCE })),
+      ...(await pMap(ofDay, ({ key }) => journal.readLedger(key, signal), { concurrency: READS_AT_ONCE })),
     );
     waiting.sort((a, b) => (a.ts < b.ts ? -1 : a.ts > b.ts ? 1 : 0));
     const due = waiting.findIndex(({ ts }) => dayOf(Date.parse(ts)) > day);
@@ -93,12 +92,6 @@ async function* inOrderOfTime(
     waiting = later;
   }
   yield* waiting;
-}
-
-async function read(key: string, journal: Journal, signal: AbortSignal): Promise<LedgerEntry> {
-  const entry = await journal.readLedger(key, signal);
-  if (entry === undefined) throw new MalformedError(`${key} was listed in the store and is gone.`);
-  return entry;
 }
 
 async function* mapped<T, U>(items: AsyncIterable<T>, map: (item: T) => U): AsyncGenerator<U> {

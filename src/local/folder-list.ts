@@ -1,12 +1,15 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCodes } from '../shared/errors.ts';
+import { errorCodes, MalformedError } from '../shared/errors.ts';
 import { assertPrefix, type ListedObject, type ListOptions } from '../shared/object-store.ts';
+import { compareUtf8 } from '../shared/utf8-order.ts';
 import { decodeName, type NameKind } from './folder-names.ts';
 
 export interface ListDeps {
   /** Runs a step on the disk and translates its errors. */
   readonly translated: <T>(step: () => Promise<T>) => Promise<T>;
+  /** Rejects if the store itself is gone. */
+  readonly assertThere: () => Promise<void>;
   /** The path of the folder that holds the keys which start with these segments. */
   readonly folderOf: (segments: readonly string[]) => string;
   /** The segment whose file name holds this hash; undefined where it is not known. */
@@ -25,7 +28,9 @@ const STATS_AT_ONCE = 64;
 
 /**
  * Keys in ascending order of their UTF-8 bytes. One folder's names are in memory at a time (and those of the folders
- * above it), never the whole tree. Links and files that are not this store's are passed over.
+ * above it), never the whole tree. Links and files that are not this store's are passed over. Only the folder of the
+ * prefix itself may be missing: nothing was ever written under it then. What its parent showed a moment ago and is gone,
+ * or cannot be read, is a fault: a disk that went away looks the same, and would pass for a store that holds less.
  */
 export async function* listFolder(
   deps: ListDeps,
@@ -35,7 +40,12 @@ export async function* listFolder(
   assertPrefix(prefix);
   const segments = prefix.split('/').slice(0, -1);
   const base = segments.map((segment) => `${segment}/`).join('');
-  yield* walk(deps, { folder: deps.folderOf(segments), base, prefix, after, signal });
+  const folder = deps.folderOf(segments);
+  if (await deps.translated(() => isMissing(folder))) {
+    await deps.translated(deps.assertThere);
+    return;
+  }
+  yield* walk(deps, { folder, base, prefix, after, signal });
 }
 
 interface Walk {
@@ -63,11 +73,13 @@ async function* walk(deps: ListDeps, at: Walk): AsyncIterable<ListedObject> {
 
 async function entriesOf(deps: ListDeps, { folder, base, prefix, after }: Walk): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for (const found of await entriesIfAny(folder)) {
+  for (const found of await namesIn(folder)) {
     const decoded = decodeName(found.name);
     if (decoded === undefined || decoded.kind !== found.kind) continue;
     const segment = 'segment' in decoded ? decoded.segment : await deps.longSegment(decoded.longHash);
-    if (segment === undefined) continue;
+    // It is written before the first object under that name.
+    if (segment === undefined)
+      throw new MalformedError(`The text of the name ${found.name} is missing in .store/names; restore it.`);
     const key = `${base}${segment}${found.kind === 'dir' ? '/' : ''}`;
     if (!key.startsWith(prefix)) continue;
     const inside = found.kind === 'dir' && after.startsWith(key);
@@ -77,35 +89,27 @@ async function entriesOf(deps: ListDeps, { folder, base, prefix, after }: Walk):
   return entries.sort((a, b) => compareUtf8(a.key, b.key));
 }
 
-async function entriesIfAny(folder: string): Promise<{ name: string; kind: NameKind }[]> {
+async function isMissing(folder: string): Promise<boolean> {
   try {
-    const found = await readdir(folder, { withFileTypes: true });
-    return found.flatMap((entry): { name: string; kind: NameKind }[] => {
-      if (entry.isFile()) return [{ name: entry.name, kind: 'file' }];
-      return entry.isDirectory() ? [{ name: entry.name, kind: 'dir' }] : [];
-    });
+    await lstat(folder);
+    return false;
   } catch (error) {
-    if (errorCodes(error).includes('ENOENT')) return [];
+    if (errorCodes(error).includes('ENOENT')) return true;
     throw error;
   }
 }
 
-/** undefined for a folder, and for a file that a person removed while its folder was being listed. */
+async function namesIn(folder: string): Promise<{ name: string; kind: NameKind }[]> {
+  const found = await readdir(folder, { withFileTypes: true });
+  return found.flatMap((entry): { name: string; kind: NameKind }[] => {
+    if (entry.isFile()) return [{ name: entry.name, kind: 'file' }];
+    return entry.isDirectory() ? [{ name: entry.name, kind: 'dir' }] : [];
+  });
+}
+
+/** undefined for a folder. */
 async function statOf({ key, path, kind }: Entry): Promise<ListedObject | undefined> {
   if (kind === 'dir') return undefined;
-  try {
-    const { size, mtimeMs } = await lstat(path);
-    return { key, sizeBytes: size, lastModifiedMs: Math.floor(mtimeMs) };
-  } catch (error) {
-    if (errorCodes(error).includes('ENOENT')) return undefined;
-    throw error;
-  }
-}
-
-/** Strings compare by UTF-16 units, which is the order of UTF-8 only below the surrogates. */
-function compareUtf8(a: string, b: string): number {
-  if (/[\ud800-\uffff]/.test(a) || /[\ud800-\uffff]/.test(b)) {
-    return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  }
-  return a < b ? -1 : a > b ? 1 : 0;
+  const { size, mtimeMs } = await lstat(path);
+  return { key, sizeBytes: size, lastModifiedMs: Math.floor(mtimeMs) };
 }

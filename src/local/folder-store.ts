@@ -147,6 +147,7 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
       yield* listFolder(
         {
           translated: (step) => translated(root, step),
+          assertThere,
           folderOf,
           longSegment: (hash) => readTextIfAny(join(names, `${hash}.txt`)),
         },
@@ -189,7 +190,9 @@ async function readFileIfAny(path: string, signal: AbortSignal | undefined): Pro
     return await readFile(path, optional(signal));
   } catch (error) {
     signal?.throwIfAborted();
-    if (errorCodes(error).some((code) => code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
+    // Only this is "never written" (`get` sees to it that the store is there). A file in the place of a folder, or what
+    // cannot be read, is a fault.
+    if (errorCodes(error).includes('ENOENT')) return undefined;
     throw error;
   }
 }

@@ -13,7 +13,8 @@ const DIGITS = [...'0123456789abcdef'];
 const LISTS_AT_ONCE = 8;
 
 /**
- * Which variants of a shot exist already. A look at one shot costs the store a request, and so does a page of the
+ * Which variants of a shot exist already; what is missing here is quoted as to be paid, and looked for once more, by
+ * itself, before it is (`originals.ts` says what would have to lie). A look at one shot costs the store a request, and so does a page of the
  * listing of all: shots are looked at one by one until that has cost as much as the whole listing would, and then it is
  * made. Whatever list and store are like, this takes at most twice the requests of the better way, and a page. The
  * length of the listing is told by its first page: shot keys are hashes, so how far it reaches says how many there are.

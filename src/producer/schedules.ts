@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { MalformedError } from '../shared/errors.ts';
 import { foldersIn } from '../shared/folders.ts';
-import { putJsonOnce, readJson } from '../shared/json-objects.ts';
+import { putJsonOnce, putOrReadJson, readJson, readListedJson } from '../shared/json-objects.ts';
 import { encodeSegment, objectKeys } from '../shared/keys.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { optional } from '../shared/time.ts';
@@ -58,8 +58,8 @@ export class Schedules {
 
   /** Resolves to the run that stands: the first one written. */
   async writeRun(name: string, value: ScheduleRun, signal?: AbortSignal): Promise<ScheduleRun> {
-    const wrote = await this.#once(objectKeys.scheduleRun(name, value.due), value, signal);
-    return wrote ? value : ((await this.readRun(name, value.due, signal)) ?? value);
+    const key = objectKeys.scheduleRun(name, value.due);
+    return (await putOrReadJson(this.#store, key, { value, schema: scheduleRun }, signal)).value;
   }
 
   async readRun(name: string, dueMs: number, signal?: AbortSignal): Promise<ScheduleRun | undefined> {
@@ -74,7 +74,7 @@ export class Schedules {
       const after = objectKeys.scheduleRun(name, from);
       let last: string | undefined;
       for await (const { key } of this.#store.list(prefix, { after, ...optional(signal) })) last = key;
-      if (last !== undefined) return await this.#read(last, scheduleRun, signal);
+      if (last !== undefined) return await readListedJson(this.#store, last, scheduleRun, signal);
     }
     return undefined;
   }
@@ -83,8 +83,7 @@ export class Schedules {
     const events: ScheduleEvent[] = [];
     const prefix = `${objectKeys.schedules}${folder}/events/`;
     for await (const { key } of this.#store.list(prefix, optional(signal))) {
-      const event = await this.#read(key, scheduleEvent, signal);
-      if (event !== undefined) events.push(event);
+      events.push(await readListedJson(this.#store, key, scheduleEvent, signal));
     }
     return scheduleOf(events);
   }

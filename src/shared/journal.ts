@@ -27,7 +27,7 @@ import {
   result,
   roundHas,
 } from './journal-objects.ts';
-import { putJsonOnce, readJson } from './json-objects.ts';
+import { contradicted, putJsonOnce, putOrReadJson, readJson, readListedJson } from './json-objects.ts';
 import { JOURNAL, objectKeys, type RequestName } from './keys.ts';
 import { ledgerKey, parseLedgerKey } from './ledger-key.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -57,12 +57,13 @@ export class Journal {
 
   /** `exists` with the head that stands there. */
   async writeHead(value: Head, signal?: AbortSignal): Promise<{ wrote: boolean; head: Head }> {
-    const wrote = await this.#once(objectKeys.head(value.batch), value, signal);
-    if (wrote) return { wrote, head: value };
-    const standing = await this.readHead(value.batch, signal);
-    if (standing === undefined)
-      throw new MalformedError(`The head of batch ${value.batch} vanished from the store.`);
-    return { wrote, head: standing };
+    const stands = await putOrReadJson(
+      this.#store,
+      objectKeys.head(value.batch),
+      { value, schema: head },
+      signal,
+    );
+    return { wrote: stands.wrote, head: stands.value };
   }
 
   async readHead(batch: string, signal?: AbortSignal): Promise<Head | undefined> {
@@ -84,6 +85,7 @@ export class Journal {
       ...optional(signal),
     });
     if (outcome === 'created') return outcome;
+    if ((await this.#store.get(key, signal)) === undefined) throw contradicted(key, 'not overwritten');
     return await this.readChunk(batch, chunk, signal);
   }
 
@@ -117,13 +119,21 @@ export class Journal {
   /** `ours` also when the answer to our own write was lost and it stands there. */
   async writeIntent(value: Intent, signal?: AbortSignal): Promise<'ours' | 'theirs'> {
     const key = objectKeys.intent(value, value.round);
-    if (await this.#once(key, value, signal)) return 'ours';
-    const standing = await this.#read(key, intent, signal);
-    return standing?.nonce === value.nonce ? 'ours' : 'theirs';
+    const standing = await putOrReadJson(this.#store, key, { value, schema: intent }, signal);
+    return standing.value.nonce === value.nonce ? 'ours' : 'theirs';
   }
 
+  /**
+   * undefined: nothing was sent in that round, so that the request may be sent again. A GET and a listing would both have
+   * to hide the intent for that to be wrong; if they differ this rejects with an `UnavailableError`.
+   */
   async readIntent(request: RequestName, round: number, signal?: AbortSignal): Promise<Intent | undefined> {
-    return await this.#read(objectKeys.intent(request, round), intent, signal);
+    const key = objectKeys.intent(request, round);
+    const found = await this.#read(key, intent, signal);
+    if (found !== undefined) return found;
+    for await (const listed of this.#store.list(key, optional(signal)))
+      if (listed.key === key) throw contradicted(key, 'listed');
+    return undefined;
   }
 
   /** Takes fal's id for a round of a request; resolves to whether it is that round's from here on. */
@@ -145,14 +155,14 @@ export class Journal {
     return await outcomeOfRound(this.#ids(signal), request, round);
   }
 
-  /** The round's own object of that number; who has the id that it names is the id's own object's word. */
+  /** The round's own object of that number, which a listing shows; the id's own object says who has the id that it names. */
   async readRoundHas(
     request: RequestName,
     round: number,
     nth: number,
     signal?: AbortSignal,
-  ): Promise<RoundHas | undefined> {
-    return await this.#read(objectKeys.roundHas(request, round, nth), roundHas, signal);
+  ): Promise<RoundHas> {
+    return await readListedJson(this.#store, objectKeys.roundHas(request, round, nth), roundHas, signal);
   }
 
   /** By the id's segment in a key. */
@@ -174,6 +184,10 @@ export class Journal {
     );
   }
 
+  /**
+   * undefined: no round has it. Nothing is decided by that alone: whoever wants the id writes it create-once (`takeId`),
+   * and what a listing of the rounds shows is read back.
+   */
   async readId(requestId: string, signal?: AbortSignal): Promise<IdTaken | undefined> {
     return await this.#read(objectKeys.id(requestId), idTaken, signal);
   }
@@ -181,10 +195,13 @@ export class Journal {
   /** Resolves to the result that stands: the first one written decides the cost. */
   async writeResult(value: Result, signal?: AbortSignal): Promise<Result> {
     const key = objectKeys.result(value.requestId);
-    if (await this.#once(key, value, signal)) return value;
-    return (await this.#read(key, result, signal)) ?? value;
+    return (await putOrReadJson(this.#store, key, { value, schema: result }, signal)).value;
   }
 
+  /**
+   * undefined: nothing is booked of it yet. A store that hides a result would have to accept a second create-once write
+   * of it, too, for its cost to be booked twice (`writeResult`).
+   */
   async readResult(requestId: string, signal?: AbortSignal): Promise<Result | undefined> {
     return await this.#read(objectKeys.result(requestId), result, signal);
   }
@@ -194,7 +211,10 @@ export class Journal {
     await this.#once(ledgerKey(entry, day), entry, signal);
   }
 
-  /** Newest day last. `from` and `to` are days, both included. */
+  /**
+   * Newest day last. `from` and `to` are days, both included. The sums of `costs`, `rebuild` and the caps are those of
+   * this listing: one that is whole, in order and of this prefix would have to leave entries out for them to be too low.
+   */
   async *listLedger(
     range: { from?: string; to?: string } = {},
     signal?: AbortSignal,
@@ -209,8 +229,9 @@ export class Journal {
     }
   }
 
-  async readLedger(key: string, signal?: AbortSignal): Promise<LedgerEntry | undefined> {
-    return await this.#read(key, ledgerEntry, signal);
+  /** `key`: of `listLedger`. */
+  async readLedger(key: string, signal?: AbortSignal): Promise<LedgerEntry> {
+    return await readListedJson(this.#store, key, ledgerEntry, signal);
   }
 
   async writeFailure(value: Failure, signal?: AbortSignal): Promise<void> {
@@ -223,6 +244,11 @@ export class Journal {
 
   async readDelivery(request: RequestName, signal?: AbortSignal): Promise<Delivery | undefined> {
     return await this.#read(objectKeys.delivery(request), delivery, signal);
+  }
+
+  /** Of a request that a listing shows as delivered. */
+  async readListedDelivery(request: RequestName, signal?: AbortSignal): Promise<Delivery> {
+    return await readListedJson(this.#store, objectKeys.delivery(request), delivery, signal);
   }
 
   /** `<row>.<part>` of every delivered request. */
@@ -239,15 +265,17 @@ export class Journal {
   async failures(batch: string, signal?: AbortSignal): Promise<Map<string, Failure>> {
     const last = new Map<string, Failure>();
     for await (const { key } of this.#store.list(objectKeys.failures(batch), optional(signal))) {
-      const found = await this.#read(key, failure, signal);
-      if (found === undefined) continue;
+      const found = await readListedJson(this.#store, key, failure, signal);
       const member = `${found.row}.${found.part}`;
       if (found.round >= (last.get(member)?.round ?? 0)) last.set(member, found);
     }
     return last;
   }
 
-  /** Whether any intent of the batch was ever written: then money may have been spent on it. */
+  /**
+   * Whether any intent of the batch was ever written: then money may have been spent on it. A listing that S3 promises,
+   * of this prefix, whole and in order, would have to leave them out for a "no" to be wrong.
+   */
   async hasIntents(batch: string, signal?: AbortSignal): Promise<boolean> {
     for await (const _ of this.#store.list(objectKeys.intents(batch), optional(signal))) return true;
     return false;
@@ -269,7 +297,7 @@ export class Journal {
   /** The last thing that a person did to all submits. */
   async lastHouseEvent(signal?: AbortSignal): Promise<HouseEvent | undefined> {
     const key = await this.#lastKey(objectKeys.houseEvents, signal);
-    return key === undefined ? undefined : await this.#read(key, houseEvent, signal);
+    return key === undefined ? undefined : await readListedJson(this.#store, key, houseEvent, signal);
   }
 
   async writeLife(value: Life, signal?: AbortSignal): Promise<void> {
@@ -310,10 +338,8 @@ export class Journal {
 
   #ids(signal: AbortSignal | undefined): IdObjects {
     return {
-      standing: async (key, value, schema) => {
-        if (await this.#once(key, value, signal)) return value;
-        return (await this.#read(key, schema, signal)) ?? value;
-      },
+      standing: async (key, value, schema) =>
+        (await putOrReadJson(this.#store, key, { value, schema }, signal)).value,
       read: (key, schema) => this.#read(key, schema, signal),
     };
   }
@@ -321,8 +347,7 @@ export class Journal {
   async #readAll<T>(prefix: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T[]> {
     const found: T[] = [];
     for await (const { key } of this.#store.list(prefix, optional(signal))) {
-      const one = await this.#read(key, schema, signal);
-      if (one !== undefined) found.push(one);
+      found.push(await readListedJson(this.#store, key, schema, signal));
     }
     return found;
   }

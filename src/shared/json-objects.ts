@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { MalformedError } from './errors.ts';
+import { MalformedError, UnavailableError } from './errors.ts';
 import type { ObjectStore } from './object-store.ts';
 import { optional } from './time.ts';
 
@@ -21,7 +21,7 @@ export async function readJson<T>(
   }
 }
 
-/** `readJson` of what was listed: one that is gone by then is damaged, too. */
+/** `readJson` of what a listing shows. Rejects with an `UnavailableError` if the store then says that it is not there. */
 export async function readListedJson<T>(
   store: Pick<ObjectStore, 'get'>,
   key: string,
@@ -29,7 +29,7 @@ export async function readListedJson<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   const found = await readJson(store, key, schema, signal);
-  if (found === undefined) throw damaged(key);
+  if (found === undefined) throw contradicted(key, 'listed');
   return found;
 }
 
@@ -45,6 +45,37 @@ export async function putJsonOnce(
   return (await store.putOnce(key, body, options)) === 'created';
 }
 
-function damaged(key: string, cause?: unknown): MalformedError {
+/**
+ * What stands under the key after a create-once write: `value` if this call wrote it, else what was there. Rejects with
+ * an `UnavailableError` if the store refuses to write it twice and then does not have it: `value` is on no record then,
+ * and whoever went on with it would be the second to decide.
+ */
+export async function putOrReadJson<T>(
+  store: Pick<ObjectStore, 'get' | 'putOnce'>,
+  key: string,
+  { value, schema }: { readonly value: T; readonly schema: z.ZodType<T> },
+  signal?: AbortSignal,
+): Promise<{ readonly wrote: boolean; readonly value: T }> {
+  if (await putJsonOnce(store, key, value, signal)) return { wrote: true, value };
+  const standing = await readJson(store, key, schema, signal);
+  if (standing === undefined) throw contradicted(key, 'not overwritten');
+  return { wrote: false, value: standing };
+}
+
+/** A store that says "not there" and, in the same moment, the opposite. */
+export function contradicted(key: string, proof: keyof typeof PROOFS): UnavailableError {
+  return new UnavailableError(
+    's3',
+    `The store says that ${key} is not there, but ${PROOFS[proof]}; look for a cache or a second copy behind S3_ENDPOINT, then run this again.`,
+  );
+}
+
+const PROOFS = {
+  listed: 'it lists it',
+  'not overwritten': 'it refused to write it a second time',
+  'built upon': 'it holds what is written only after it',
+} as const;
+
+function damaged(key: string, cause: unknown): MalformedError {
   return new MalformedError(`${key} in the store is damaged; restore it from a backup.`, { cause });
 }

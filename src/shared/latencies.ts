@@ -40,6 +40,7 @@ export class Latencies {
     const text = await this.#redis.hget(this.#key, kind);
     if (text === null) return undefined;
     const parsed = stored.safeParse(parseJson(text));
+    // Not ours, or damaged: learned again. No money hangs on it.
     if (!parsed.success) return undefined;
     const latency = { meanMs: parsed.data.m, deviationMs: parsed.data.d };
     this.#known.set(kind, latency);

@@ -2,9 +2,10 @@
  * The durable memory: originals, renditions, the journal. Two stores speak this interface, S3 (`s3-store.ts`) and a
  * folder of plain files (`local/folder-store.ts`); one contract suite runs on both (`test/support/store-contract.ts`).
  *
- * Every method rejects with `UnavailableError` when the store cannot be reached or is overloaded (the same call may
- * be repeated), with `UserError` when a person must mend something (no such bucket, wrong credentials, no right),
- * and with the signal's reason when the signal aborts.
+ * Every method rejects with `UnavailableError` when the store cannot be reached, is overloaded, or answers what its
+ * protocol does not promise (the same call may be repeated), with `UserError` when a person must mend something (no
+ * such bucket, wrong credentials, no right), and with the signal's reason when the signal aborts. "Nothing there" is
+ * an answer that the store gave: silence, a stranger's page or half a listing never becomes it.
  */
 export interface ObjectStore {
   /** Where it is, for people: `s3://bucket/prefix` or a folder. Holds no secret. */
@@ -69,6 +70,8 @@ export interface ListedObject {
 export interface ListOptions {
   /** Start behind this key. */
   readonly after?: string;
+  /** The most keys that the store is asked for at once. Default: its own, mostly 1,000. A folder has no pages. */
+  readonly pageSize?: number;
   readonly signal?: AbortSignal;
 }
 

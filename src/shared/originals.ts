@@ -10,7 +10,11 @@ export interface Original {
   readonly storedAtMs: number;
 }
 
-/** The pictures of a shot that are stored already, by the variant's number. What stands here was paid for. */
+/**
+ * The pictures of a shot that are stored already, by the variant's number. What is listed was paid for, and what is not
+ * listed is paid for. For that to be wrong the store would have to leave a key out of a listing that is a
+ * `ListBucketResult` of this very folder, says that it is whole, and counts no key more than it shows (`s3-listing.ts`).
+ */
 export async function originalsOf(
   store: Pick<ObjectStore, 'list'>,
   shotKey: string,

@@ -3,6 +3,7 @@ import { UserError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { Stop } from './records/batches.ts';
 import type { Redis } from './redis.ts';
+import { countOf, flagOf } from './redis-answers.ts';
 import type { Clock } from './time.ts';
 
 /**
@@ -93,7 +94,7 @@ export class RedisMemory implements Witness {
       return;
     }
     if (life !== undefined) throw lost('Redis went back in time');
-    const used = (await redis.exists(`${prefix}:batches`)) === 1;
+    const used = flagOf('EXISTS', await redis.exists(`${prefix}:batches`));
     // One that is in use and has no life yet was filled by a release that knew none.
     if (newest !== undefined || !used) {
       if (used) throw lost('Redis holds batches, but is not the one that worked on this store last');
@@ -155,7 +156,9 @@ export class RedisMemory implements Witness {
   async #read(): Promise<{ life: string | undefined; tick: number; seen: number }> {
     const { redis, prefix } = this.#deps;
     const [life, tick, seen] = await redis.hmget(`${prefix}:memory`, 'life', 'tick', this.#worker);
-    return { life: life ?? undefined, tick: Number(tick ?? 0), seen: Number(seen ?? 0) };
+    // No life: a Redis that is new, or was emptied. It has no counters then; else one that is no number is a fault, since
+    // nothing compares as less than it.
+    return { life: life ?? undefined, tick: countOf('tick', tick), seen: countOf('seen', seen) };
   }
 }
 

@@ -26,7 +26,7 @@ export interface Regenerated {
 export interface RegeneratedDeps extends StatusDeps {
   readonly store: Pick<ObjectStore, 'list' | 'get'>;
   readonly journal: StatusDeps['journal'] &
-    Pick<Journal, 'readHead' | 'readChunk' | 'readDelivery' | 'deliveredNames' | 'failures' | 'events'>;
+    Pick<Journal, 'readHead' | 'readChunk' | 'readListedDelivery' | 'deliveredNames' | 'failures' | 'events'>;
 }
 
 /** The batches that make failed pictures of this one again, as many as were begun; first round first. */

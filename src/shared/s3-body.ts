@@ -1,3 +1,5 @@
+import { GarbledAnswer } from './s3-answers.ts';
+
 /** What is used of the SDK's body; in Node it is a Readable besides. */
 export interface SdkBody {
   transformToByteArray(): Promise<Uint8Array>;
@@ -8,7 +10,8 @@ export interface SdkBody {
  * and a body that stalls never ends: https://github.com/aws/aws-sdk-js-v3/issues/8098
  */
 export async function readBody(body: SdkBody | undefined, signal: AbortSignal): Promise<Buffer> {
-  if (body === undefined) return Buffer.alloc(0);
+  // An object of no bytes has a body, too.
+  if (body === undefined) throw new GarbledAnswer('an object without a body');
   let stop: () => void = () => undefined;
   const stopped = new Promise<never>((_, reject) => {
     stop = () => {

@@ -1,4 +1,5 @@
 import { errorCodes, messageOf, UnavailableError, UserError } from './errors.ts';
+import { GarbledAnswer } from './s3-answers.ts';
 
 /** What a sentence about a failed call may name. No secret among them. */
 export interface S3Place {
@@ -34,6 +35,13 @@ export function toStoreError(place: S3Place, error: unknown): Error {
   }
 
   const where = place.endpoint === undefined ? 'S3' : `S3 at ${place.endpoint}`;
+  if (error instanceof GarbledAnswer) {
+    return new UnavailableError(
+      's3',
+      `${where} answered with ${error.message}, which says nothing about what ${place.location} holds; look for a proxy or a cache in front of it, then run this again.`,
+      { cause: error },
+    );
+  }
   const status = statusOf(error);
   const code = codes[0] ?? 'unknown error';
   if (status === 501 || status === 405) {

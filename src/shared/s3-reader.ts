@@ -1,5 +1,6 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { UserError } from './errors.ts';
+import { assertEtag } from './s3-answers.ts';
 import { openS3Client, type S3ClientOptions } from './s3-client.ts';
 import { type S3Place, statusOf, toStoreError } from './s3-errors.ts';
 
@@ -33,11 +34,12 @@ export async function* readS3Object(
   const place: S3Place = { location: address, bucket, endpoint: options.config.endpoint };
   const client = openS3Client(options);
   try {
-    const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), {
+    const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), {
       ...(signal === undefined ? {} : { abortSignal: signal }),
     });
+    assertEtag(answer, 'an object');
     // In Node the body is a Readable; the types allow for browsers, too.
-    yield* Body as unknown as AsyncIterable<Uint8Array>;
+    yield* answer.Body as unknown as AsyncIterable<Uint8Array>;
   } catch (error) {
     signal?.throwIfAborted();
     throw readFault(place, error);

@@ -5,8 +5,6 @@ import {
   GetObjectCommand,
   type GetObjectCommandOutput,
   HeadBucketCommand,
-  ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -21,9 +19,11 @@ import {
   type PutOptions,
   type StoredObject,
 } from './object-store.ts';
+import { assertEtag } from './s3-answers.ts';
 import { readBody } from './s3-body.ts';
 import { openS3Client, type S3ClientOptions } from './s3-client.ts';
 import { type S3Place, statusOf, toStoreError } from './s3-errors.ts';
+import { createListing } from './s3-listing.ts';
 import { decodeMetadata, encodeMetadata } from './s3-metadata.ts';
 import { presignedGet } from './s3-presign.ts';
 import { uploadFile } from './s3-upload.ts';
@@ -69,7 +69,7 @@ export function openS3Store(options: S3ClientOptions): ObjectStore {
         ...(await checksumOf(client, body)),
         ...condition,
       });
-      await client.send(command, { abortSignal: limited });
+      assertEtag(await client.send(command, { abortSignal: limited }), 'a receipt of a write');
     });
   }
 
@@ -116,31 +116,25 @@ export function openS3Store(options: S3ClientOptions): ObjectStore {
       return await translated(place, signal, (limited) => getWhole(`${config.prefix}${key}`, limited));
     },
 
-    async *list(prefix, { after, signal } = {}) {
+    async *list(prefix, { after, pageSize, signal } = {}) {
       assertPrefix(prefix);
-      let token: string | undefined;
+      const nextPage = createListing(client, {
+        bucket,
+        prefix: `${config.prefix}${prefix}`,
+        after: after === undefined ? undefined : `${config.prefix}${after}`,
+        maxKeys: pageSize,
+      });
+      let next: string | undefined;
       do {
-        const page: ListObjectsV2CommandOutput = await translated(place, signal, (limited) =>
-          client.send(
-            new ListObjectsV2Command({
-              Bucket: bucket,
-              Prefix: `${config.prefix}${prefix}`,
-              ...(token !== undefined ? { ContinuationToken: token } : {}),
-              ...(token === undefined && after !== undefined
-                ? { StartAfter: `${config.prefix}${after}` }
-                : {}),
-            }),
-            { abortSignal: limited },
-          ),
-        );
-        for (const { Key, Size = 0, LastModified } of page.Contents ?? []) {
-          const key = Key?.slice(config.prefix.length);
+        const page = await translated(place, signal, nextPage);
+        for (const { key: whole, ...described } of page.objects) {
+          const key = whole.slice(config.prefix.length);
           // Consoles make "folders": empty objects whose key ends in `/`. None of ours does.
-          if (key === undefined || key === '' || key.endsWith('/')) continue;
-          yield { key, sizeBytes: Size, lastModifiedMs: LastModified?.getTime() ?? 0 };
+          if (key === '' || key.endsWith('/')) continue;
+          yield { key, ...described };
         }
-        token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-      } while (token !== undefined);
+        next = page.next;
+      } while (next !== undefined);
     },
 
     urlOf(key) {
@@ -158,11 +152,7 @@ export function openS3Store(options: S3ClientOptions): ObjectStore {
 
     async check(signal) {
       // A listing, since HEAD answers carry no code that says what is wrong.
-      await translated(place, signal, (limited) =>
-        client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: config.prefix, MaxKeys: 1 }), {
-          abortSignal: limited,
-        }),
-      );
+      await translated(place, signal, createListing(client, { bucket, prefix: config.prefix, maxKeys: 1 }));
     },
 
     async [Symbol.asyncDispose]() {
@@ -177,10 +167,12 @@ export function openS3Store(options: S3ClientOptions): ObjectStore {
       try {
         answer = await client.send(command, { abortSignal: signal });
       } catch (error) {
+        // The store's own word. A bare 404, of a proxy or a gateway, has another name and is a fault.
         if (error instanceof Error && error.name === 'NoSuchKey') return undefined;
         throw error;
       }
       try {
+        assertEtag(answer, 'an object');
         return {
           body: await readBody(answer.Body, signal),
           contentType: answer.ContentType ?? 'application/octet-stream',
@@ -203,6 +195,7 @@ export async function createBucketIfMissing(
   try {
     return await translated(placeOf(options.config, bucket), signal, async (limited) => {
       try {
+        // An answer to HEAD has no body to look at. A stranger's 200 ends here as `exists`, and at the first listing.
         await client.send(new HeadBucketCommand({ Bucket: bucket }), { abortSignal: limited });
         return 'exists';
       } catch (error) {

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { PutObjectCommandInput, S3Client } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
+import { assertEtag } from './s3-answers.ts';
 
 /** Parts of a large file in memory at once, each of the SDK's least size, 5 MiB. */
 const PARTS_AT_ONCE = 2;
@@ -25,7 +26,7 @@ export async function uploadFile(
   };
   signal.addEventListener('abort', stop, { once: true });
   try {
-    await upload.done();
+    assertEtag(await upload.done(), 'a receipt of a file');
   } finally {
     signal.removeEventListener('abort', stop);
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Journal } from './journal.ts';
-import { putJsonOnce, readJson } from './json-objects.ts';
+import { putJsonOnce, readListedJson } from './json-objects.ts';
 import { objectKeys } from './keys.ts';
 import type { DeliveredImage } from './media.ts';
 import type { ObjectStore } from './object-store.ts';
@@ -41,7 +41,7 @@ export interface DeliveredTake {
 
 export interface TakesDeps {
   readonly store: Pick<ObjectStore, 'list' | 'get'>;
-  readonly journal: Pick<Journal, 'readDelivery'>;
+  readonly journal: Pick<Journal, 'readListedDelivery'>;
   readonly signal?: AbortSignal;
 }
 
@@ -76,8 +76,7 @@ export class Takes {
     const { store, signal } = this.#deps;
     const records: TakeRecord[] = [];
     for (const key of this.#keys.get(shotKey) ?? []) {
-      const record = await readJson(store, key, takeRecord, signal);
-      if (record !== undefined) records.push(record);
+      records.push(await readListedJson(store, key, takeRecord, signal));
     }
     return records;
   }
@@ -104,8 +103,7 @@ export class Takes {
     for await (const { key } of store.list(prefix, optional(signal))) {
       const part = /^(\d+)\.json$/.exec(key.slice(prefix.length))?.[1];
       if (part === undefined) continue;
-      const delivery = await journal.readDelivery({ batch, row, part: Number(part) }, signal);
-      images.push(...(delivery?.images ?? []));
+      images.push(...(await journal.readListedDelivery({ batch, row, part: Number(part) }, signal)).images);
     }
     return images.filter((image) => indices.includes(image.index) && isOfTake(image, takeKey));
   }

@@ -1,5 +1,6 @@
 import { assertCreateOnce } from '../shared/create-once.ts';
 import { UnavailableError, UserError } from '../shared/errors.ts';
+import { assertListsAll } from '../shared/listing-probe.ts';
 import type { Model } from '../shared/models/model.ts';
 import { endWarning } from '../shared/models/model-end.ts';
 import type { Registry } from '../shared/models/registry.ts';
@@ -54,6 +55,7 @@ export async function preflight(deps: PreflightDeps): Promise<Preflight> {
       const opened = await deps.store();
       await opened.check(signal);
       await assertCreateOnce(opened, signal);
+      await assertListsAll(opened, signal);
     }),
     faultOf(async () => {
       await loadRecipes(recipesFolder);

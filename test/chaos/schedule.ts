@@ -113,6 +113,8 @@ const LOST_ANSWERS = [
 ] as const;
 const STOPS = ['unauthorized', 'exhausted-balance', 'not-found'] as const;
 const READS = ['reset', 'truncated', 'empty', 'null', 'unavailable', 'rate-limited', 'not-found'] as const;
+/** A list that is away, or of which nobody can say whether it is whole. */
+const NO_LIST = ['unavailable', 'no-cursor', 'same-cursor', 'no-end', 'empty', 'null'] as const;
 const MEDIA = ['reset', 'unavailable', 'truncated'] as const;
 const SPOILED = ['html', 'other-format', 'corrupt', 'huge', 'wrong-length', 'redirect'] as const;
 // In Object.keys the names are texts.
@@ -136,7 +138,7 @@ function falFaultOf(random: Random): Fault {
   if (draw < 0.68) return { on: 'status', kind: pick(READS, random), times };
   if (draw < 0.72) return { on: 'status', kind: 'fall-back', times };
   if (draw < 0.8) return { on: 'result', kind: pick(READS, random), times };
-  if (draw < 0.84) return { on: 'list', kind: 'unavailable', times };
+  if (draw < 0.84) return { on: 'list', kind: pick(NO_LIST, random), times };
   if (draw < 0.87) return { on: 'list', kind: 'lag', lagMs: 800, times };
   // For good: a page size that changes between two pages of one reading hides rows, which fal does not do.
   if (draw < 0.9) return { on: 'list', kind: 'small-pages', pageSize: 2 };

@@ -1,84 +1,33 @@
-import { createHash } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
-import { silentLogger } from '../../src/shared/log.ts';
-import { openS3Store } from '../../src/shared/s3-store.ts';
+import { assertListsAll } from '../../src/shared/listing-probe.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { type CheckResult, runChecks } from '../../src/worker/doctor/check.ts';
 import { storeChecks } from '../../src/worker/doctor/store.ts';
-import { s3Config } from '../support/s3-suite.ts';
+import { preflight } from '../../src/worker/preflight.ts';
+import { type Bend, type FakeS3Options, fakeS3, refusal, type S3Call } from '../support/fake-s3.ts';
 
-interface Bent {
-  /** Refused with AccessDenied. */
-  readonly denied?: readonly ('PUT' | 'GET' | 'LIST')[];
-  readonly ignoresConditions?: boolean;
-  /** The server's clock against ours. */
-  readonly aheadMs?: number;
-}
-
-/** As much of S3 as the doctor touches, in memory, and bent as told: no real store can be made to do all of this. */
-async function bentS3({ denied = [], ignoresConditions = false, aheadMs = 0 }: Bent) {
-  const objects = new Map<string, { body: Buffer; at: number }>();
-  const server = createServer(async (request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://s3');
-    const key = decodeURIComponent(pathname.replace(/^\/bucket\/?/, ''));
-    const action = request.method === 'PUT' ? 'PUT' : key === '' ? 'LIST' : 'GET';
-    const body = await buffer(request);
-    const answer = (status: number, text: string | Buffer = '') =>
-      response.writeHead(status, { 'content-type': 'application/xml' }).end(text);
-    const refuse = (status: number, code: string) => answer(status, `<Error><Code>${code}</Code></Error>`);
-    if (denied.includes(action)) return refuse(403, 'AccessDenied');
-    if (action === 'PUT') {
-      const taken = request.headers['if-none-match'] === '*' && objects.has(key);
-      if (taken && !ignoresConditions) return refuse(412, 'PreconditionFailed');
-      objects.set(key, { body, at: Date.now() + aheadMs });
-      return response.writeHead(200, { etag: `"${createHash('md5').update(body).digest('hex')}"` }).end();
-    }
-    if (action === 'LIST') {
-      const prefix = searchParams.get('prefix') ?? '';
-      const rows = [...objects]
-        .filter(([name]) => name.startsWith(prefix))
-        .map(
-          ([name, { body: bytes, at }]) =>
-            `<Contents><Key>${name}</Key><Size>${bytes.length}</Size><LastModified>${new Date(at).toISOString().replace(/\.\d+/, '.000')}</LastModified></Contents>`,
-        );
-      return answer(
-        200,
-        `<ListBucketResult><IsTruncated>false</IsTruncated>${rows.join('')}</ListBucketResult>`,
-      );
-    }
-    const found = objects.get(key);
-    return found === undefined ? refuse(404, 'NoSuchKey') : answer(200, found.body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on TCP has an AddressInfo.
-  const { port } = server.address() as AddressInfo;
-  return {
-    objects,
-    endpoint: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-async function looked(bent: Bent): Promise<{ told: Record<string, CheckResult>; keys: string[] }> {
-  await using s3 = await bentS3(bent);
-  await using store = openS3Store({
-    config: s3Config({ endpoint: s3.endpoint, bucket: 'bucket' }),
-    credentials: { accessKeyId: 'key', secretAccessKey: 'secret-of-the-test' },
-    log: silentLogger,
-  });
+async function looked(
+  options: FakeS3Options,
+  bend?: Bend,
+): Promise<{ told: Record<string, CheckResult>; keys: string[]; calls: readonly string[] }> {
+  await using s3 = await fakeS3(options);
+  s3.bend(bend);
+  await using store = s3.store();
   const checks = storeChecks({ open: async () => store, clock: Date.now, raceName: () => 'race-1.txt' });
   const results = await runChecks(checks, { timeoutMs: 15_000 });
   expect(JSON.stringify(results)).not.toContain('secret-of-the-test');
   return {
     told: Object.fromEntries(results.map((result) => [result.name, result])),
     keys: [...s3.objects.keys()].sort(),
+    calls: s3.calls,
   };
 }
+
+const denied =
+  (action: S3Call['action']): Bend =>
+  (call) =>
+    call.action === action ? refusal(403, 'AccessDenied') : undefined;
 
 const outcomes = (told: Record<string, CheckResult>) =>
   Object.fromEntries(Object.entries(told).map(([name, { outcome }]) => [name, outcome]));
@@ -93,11 +42,12 @@ const WELL = {
 };
 
 describe('the doctor over the S3 protocol', () => {
-  it('finds nothing where nothing is wrong, and leaves three objects', async () => {
+  it('finds nothing where nothing is wrong, and leaves its probes', async () => {
     const { told, keys } = await looked({});
     expect(outcomes(told)).toEqual(WELL);
     expect(keys.map((key) => key.replace(/^.*_shotlist/, '_shotlist'))).toEqual([
       '_shotlist/probe/create-once.txt',
+      ...Array.from({ length: 9 }, (_, at) => `_shotlist/probe/list/${at}.txt`),
       '_shotlist/probe/race-1.txt',
       '_shotlist/probe/rights.txt',
     ]);
@@ -110,7 +60,7 @@ describe('the doctor over the S3 protocol', () => {
   });
 
   it('tells the right to write from the right to read', async () => {
-    const { told } = await looked({ denied: ['PUT'] });
+    const { told } = await looked({}, denied('PUT'));
     expect(told['store-put']).toMatchObject({
       outcome: 'fault',
       message: expect.stringContaining('may not write to s3://bucket'),
@@ -121,19 +71,71 @@ describe('the doctor over the S3 protocol', () => {
       outcome: 'warning',
       message: expect.stringContaining('Not looked at'),
     });
-    const { told: unread } = await looked({ denied: ['GET'] });
+    const { told: unread } = await looked({}, denied('GET'));
     expect(unread['store-put']?.outcome).toBe('ok');
     expect(unread['store-get']).toMatchObject({
       outcome: 'fault',
       message: expect.stringContaining('may not read from'),
       mend: expect.stringContaining('s3:GetObject'),
     });
-    const { told: unlisted } = await looked({ denied: ['LIST'] });
+    const { told: unlisted } = await looked({}, denied('LIST'));
     expect(unlisted['store-list']).toMatchObject({
       outcome: 'fault',
       mend: expect.stringContaining('s3:ListBucket'),
     });
     expect(unlisted['store-get']?.outcome).toBe('ok');
+  });
+
+  it('lists its probes three at a time, to the end, and writes them once', async () => {
+    await using s3 = await fakeS3();
+    await using store = s3.store();
+    await assertListsAll(store);
+    const before = s3.calls.length;
+    await assertListsAll(store);
+    expect(s3.calls.slice(before)).toEqual(Array(3).fill('LIST _shotlist/probe/list/'));
+  });
+
+  const inProbes =
+    (change: (xml: string) => string): Bend =>
+    (call, own) =>
+      call.action === 'LIST' && call.prefix === '_shotlist/probe/list/'
+        ? { ...own(), body: change(String(own().body)) }
+        : undefined;
+
+  it.each<[string, Bend, RegExp]>([
+    [
+      'ends after its first page',
+      inProbes((xml) =>
+        xml.replace('<IsTruncated>true', '<IsTruncated>false').replace(/<NextCont.*Token>/, ''),
+      ),
+      /shows 3 of 9 objects when they are listed 3 at a time, so that a picture could be paid for twice/,
+    ],
+    [
+      'leaves one out',
+      inProbes((xml) =>
+        xml.replace('<KeyCount>3', '<KeyCount>2').replace(/<Contents><Key>[^<]*4\.txt.*?<\/Contents>/, ''),
+      ),
+      /shows 8 of 9 objects/,
+    ],
+    ['goes on, but not where', inProbes((xml) => xml.replace(/<NextCont.*Token>/, '')), /does not say where/],
+    ['breaks off', inProbes((xml) => xml.replace(/<Key>.*$/, '')), /a listing that cannot be read/],
+    ['answers with nothing', inProbes(() => ''), /an empty body for a listing/],
+  ])('finds a store whose listing %s, as does the start of a worker', async (_, bend, words) => {
+    const { told } = await looked({}, bend);
+    expect(told['store-list']).toMatchObject({ outcome: 'fault', message: expect.stringMatching(words) });
+    await using s3 = await fakeS3();
+    s3.bend(bend);
+    await using store = s3.store();
+    const { faults } = await preflight({
+      redis: async () => ({ info: async () => 'maxmemory_policy:noeviction' }),
+      store: async () => store,
+      hasKey: true,
+      recipesFolder: shippedRecipesFolder(),
+      models: [],
+      registry: defaultRegistry(),
+      clock: Date.now,
+    });
+    expect(faults).toEqual([expect.stringMatching(words)]);
   });
 
   it("finds the store's clock ahead of ours", async () => {

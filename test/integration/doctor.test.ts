@@ -63,6 +63,7 @@ describe('doctor', () => {
     const objects = left.filter((name) => name.endsWith('.txt')).sort();
     expect(objects).toEqual([
       'probe/create-once.txt',
+      ...Array.from({ length: 9 }, (_, at) => `probe/list/${at}.txt`),
       expect.stringMatching(/^probe\/race-\d{4}-\d\d-\d\d-[0-9a-f]{16}\.txt$/),
       'probe/rights.txt',
     ]);

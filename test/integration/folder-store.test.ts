@@ -1,6 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -77,6 +88,40 @@ describe('the folder store', () => {
     expect(await keysOf(opened.store, '')).toHaveLength(4);
   });
 
+  it.each<[string, (folder: string) => Promise<unknown>]>([
+    ['a folder', (folder) => rm(join(folder, 'o', 'b'), { recursive: true })],
+    ['a file', (folder) => rm(join(folder, 'o', 'a', '99.txt'))],
+    ['the whole disk', (folder) => rename(folder, `${folder}-away`)],
+    ['a folder, and a file came in its place', replacedByFile],
+  ])('ends no listing early when it goes away in the middle of it: %s', async (_, goAway) => {
+    await using opened = await open();
+    for (let at = 10; at < 100; at += 1) await opened.store.put(`o/a/${at}.txt`, Buffer.from('x'), text);
+    await opened.store.put('o/b/1.txt', Buffer.from('x'), text);
+    const listed = async () => {
+      let gone = false;
+      for await (const _ of opened.store.list('o/')) {
+        if (!gone) await goAway(opened.folder);
+        gone = true;
+      }
+    };
+    await expect(listed()).rejects.toMatchObject({ name: 'UnavailableError' });
+  });
+
+  it('takes a folder that cannot be one for a fault, and not for one in which nothing is', async () => {
+    await using opened = await open();
+    await writeFile(join(opened.folder, 'originals'), 'a file');
+    await expect(keysOf(opened.store, 'originals/')).rejects.toMatchObject({ name: 'UnavailableError' });
+    await expect(keysOf(opened.store, 'originals/x/')).rejects.toMatchObject({ name: 'UnavailableError' });
+    await expect(opened.store.get('originals/x/0.png')).rejects.toMatchObject({ name: 'UnavailableError' });
+  });
+
+  it('passes over no object whose long name has lost its text', async () => {
+    await using opened = await open();
+    await opened.store.put(`o/${'long'.repeat(70)}/0.png`, Buffer.from('x'), text);
+    await rm(join(opened.folder, '.store', 'names'), { recursive: true });
+    await expect(keysOf(opened.store, 'o/')).rejects.toThrow('is missing in .store/names; restore it.');
+  });
+
   it('shows nothing of a write that crashed, and removes what it left after an hour', async () => {
     await using opened = await open();
     const temporary = join(opened.folder, '.store', 'tmp');
@@ -147,3 +192,8 @@ describe('the folder store', () => {
     expect(kept?.metadata).toEqual({ by: winners[0] });
   });
 });
+
+async function replacedByFile(folder: string): Promise<void> {
+  await rm(join(folder, 'o', 'b'), { recursive: true });
+  await writeFile(join(folder, 'o', 'b'), 'a file');
+}

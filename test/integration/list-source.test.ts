@@ -65,7 +65,7 @@ describe('a list at an s3:// address', () => {
     ['catalog.csv.gz', gzipSync('id,prompt\na,mug\nb,tee\n')],
     ['catalog.jsonl', Buffer.from('{"id":"a"}\n{"id":"b"}\n')],
   ])('is read from any bucket as a file is: %s', async (name, body) => {
-    await using server = await bucketServer((response) => response.writeHead(200).end(body));
+    await using server = await bucketServer((response) => response.writeHead(200, { etag: '"x"' }).end(body));
     const source = server.source(`s3://another-bucket/in/${name}`);
     expect(await idsOf(readList(source))).toEqual(['a', 'b']);
     expect(server.asked).toEqual([`GET /another-bucket/in/${name}`]);
@@ -93,7 +93,7 @@ describe('a list at an s3:// address', () => {
 
   it('is refused as a whole when it breaks off, and by its name when it is no list', async () => {
     await using server = await bucketServer((response) => {
-      response.writeHead(200, { 'content-length': '1000' }).write('id,prompt\na,mug\n');
+      response.writeHead(200, { 'content-length': '1000', etag: '"x"' }).write('id,prompt\na,mug\n');
       response.socket?.end();
     });
     await expect(idsOf(readList(server.source('s3://shop/catalog.csv')))).rejects.toMatchObject({
@@ -102,10 +102,17 @@ describe('a list at an s3:// address', () => {
     await expect(idsOf(readList(server.source('s3://shop/catalog.xlsx')))).rejects.toThrow('is no list');
   });
 
+  it('is refused when a page of a proxy comes in its place', async () => {
+    await using server = await bucketServer((response) => response.writeHead(200).end('id,prompt\n'));
+    await expect(idsOf(readList(server.source('s3://shop/catalog.csv')))).rejects.toMatchObject({
+      name: 'UnavailableError',
+    });
+  });
+
   it('ends with the reason of its signal', async () => {
     const stop = new AbortController();
     await using server = await bucketServer((response) => {
-      response.writeHead(200).write('id,prompt\na,mug\n');
+      response.writeHead(200, { etag: '"x"' }).write('id,prompt\na,mug\n');
       stop.abort(new Error('stopped by hand'));
     });
     const rows = readList(server.source('s3://shop/catalog.csv'), { signal: stop.signal });

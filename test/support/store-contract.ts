@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { assertCreateOnce } from '../../src/shared/create-once.ts';
+import { assertListsAll } from '../../src/shared/listing-probe.ts';
 import type { ListOptions, ObjectStore } from '../../src/shared/object-store.ts';
 import { tempFolder } from './temp-folder.ts';
 
@@ -117,6 +118,14 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       await assertCreateOnce(opened.store);
       await assertCreateOnce(await opened.another());
       expect(await keysOf(opened.store, '')).toEqual(['_shotlist/probe/create-once.txt']);
+    });
+
+    it('passes the look whether a listing in several pages shows every object', async () => {
+      await using opened = await open();
+      await assertListsAll(opened.store);
+      await assertListsAll(await opened.another());
+      expect(await keysOf(opened.store, '')).toHaveLength(9);
+      expect(await keysOf(opened.store, '', { pageSize: 2 })).toEqual(await keysOf(opened.store, ''));
     });
 
     it('lists past 1,000 keys in order, with size and time', async () => {

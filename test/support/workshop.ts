@@ -36,6 +36,8 @@ export interface WorkshopOptions {
   readonly settings?: Environment;
   /** How long after its intent a POST may still leave; default: the product's own half minute. */
   readonly postWindowMs?: number;
+  /** Default: a folder of its own. */
+  readonly store?: Stack['store'];
 }
 
 export interface WorkerOptions {
@@ -92,7 +94,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
       DEFAULT_MODEL: 'gpt-image-1-mini',
       ...options.settings,
     });
-    const stack = stackOf(config, folder.path);
+    const stack = stackOf(config, options.store ?? { kind: 'folder', folder: `${folder.path}/store` });
     const log = logOf(process.env['TEST_LOG']);
     const shop = closers.use(await openShop(stack, config, log));
     const parts = { redis, fal, config, stack, shop, log, spoolFolder: folder.path };
@@ -228,11 +230,11 @@ async function* inOrder(rows: readonly Row[]) {
   for (const [at, columns] of rows.entries()) yield { line: at + 2, columns };
 }
 
-function stackOf(config: Config, folder: string): Stack {
+function stackOf(config: Config, store: Stack['store']): Stack {
   return {
     redisUrl: config.redis.url,
     prefix: config.redis.prefix,
-    store: { kind: 'folder', folder: `${folder}/store` },
+    store,
     fal: config.fal,
     simulated: true,
     secrets: [],

@@ -1,5 +1,6 @@
 import type { Input } from './endpoints.ts';
 import type { RunFailure } from './outcome.ts';
+import type { PageFault } from './page-faults.ts';
 import type { Random } from './random.ts';
 
 /** Instead of the answer. Nothing happens at fal. */
@@ -57,9 +58,11 @@ export type Fault = FaultOptions &
     | ({ readonly on: 'submit' } & (ReplyFault | SubmitFault))
     | ({ readonly on: 'run' } & RunFault)
     | ({ readonly on: 'status' } & (ReplyFault | { readonly kind: 'fall-back' }))
-    | ({ readonly on: 'result' | 'cancel' | 'billing' | 'pricing' | 'models' } & ReplyFault)
+    | ({ readonly on: 'result' | 'cancel' } & ReplyFault)
+    | ({ readonly on: 'billing' | 'pricing' | 'models' } & (ReplyFault | PageFault))
     | ({ readonly on: 'list' } & (
         | ReplyFault
+        | PageFault
         | { readonly kind: 'lag'; readonly lagMs: number }
         | { readonly kind: 'small-pages'; readonly pageSize: number }
       ))

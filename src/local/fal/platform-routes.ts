@@ -5,6 +5,7 @@ import { statusCodeOf } from './book.ts';
 import type { Endpoint } from './endpoints.ts';
 import { replaceReply } from './fault-reply.ts';
 import type { Faults } from './faults.ts';
+import { bendPage, isPageFault } from './page-faults.ts';
 import { type ResultDeps, resultBody } from './results.ts';
 import type { Run } from './run.ts';
 import type { Runs } from './runs.ts';
@@ -53,6 +54,7 @@ async function plain(
 ): Promise<Reply> {
   deps.stats.count(kind);
   const fault = deps.faults.take(kind, unknownRequest(call));
+  if (fault !== undefined && isPageFault(fault)) return bendPage(fault, answer(deps, call));
   return fault === undefined ? answer(deps, call) : replaceReply(fault, async () => answer(deps, call));
 }
 
@@ -86,6 +88,8 @@ async function list(deps: PlatformDeps, call: Call): Promise<Reply> {
   const fault = deps.faults.take('list', unknownRequest(call));
   if (fault?.kind === 'lag') return listAnswer(deps, call, fault.lagMs, MAX_PAGE);
   if (fault?.kind === 'small-pages') return listAnswer(deps, call, deps.listLagMs, fault.pageSize);
+  if (fault !== undefined && isPageFault(fault))
+    return bendPage(fault, listAnswer(deps, call, deps.listLagMs, MAX_PAGE));
   const answer = async () => listAnswer(deps, call, deps.listLagMs, MAX_PAGE);
   return fault === undefined ? answer() : replaceReply(fault, answer);
 }

@@ -11,7 +11,10 @@ import type { RequestEnd } from './manifest.ts';
 import { madeAnew, withTakes } from './manifest-takes.ts';
 
 export interface ShotEndsDeps {
-  readonly journal: Pick<Journal, 'readChunk' | 'readDelivery' | 'deliveredNames' | 'failures' | 'events'>;
+  readonly journal: Pick<
+    Journal,
+    'readChunk' | 'readListedDelivery' | 'deliveredNames' | 'failures' | 'events'
+  >;
   readonly takes: Pick<Takes, 'has' | 'recordsOf' | 'countingOf'>;
   /**
    * How a request stands of which the store says neither that it was delivered nor that it failed for good. `before`: the
@@ -47,7 +50,7 @@ export async function* shotEnds(
   async function endOf(row: PlanRow, { part, indices }: PlannedRequest): Promise<RequestEnd> {
     const name = { batch, row: row.row, part };
     const member = `${name.row}.${name.part}`;
-    const delivery = delivered.has(member) ? await journal.readDelivery(name, signal) : undefined;
+    const delivery = delivered.has(member) ? await journal.readListedDelivery(name, signal) : undefined;
     if (delivery !== undefined)
       return { status: 'delivered', images: await withTakes(row, delivery.images, takes) };
     const failure = failures.get(member);

@@ -1,6 +1,7 @@
 import type { Journal } from '../journal.ts';
 import { type IdTaken, UNBILLED } from '../journal-objects.ts';
-import { encodeSegment, type RequestName } from '../keys.ts';
+import { contradicted } from '../json-objects.ts';
+import { encodeSegment, JOURNAL, type RequestName } from '../keys.ts';
 import type { PlannedRequest, PlanRow } from '../plan-row.ts';
 import type { RestoredRecord } from '../records/restore.ts';
 import { type Clock, dayOf } from '../time.ts';
@@ -145,7 +146,9 @@ async function readIds(
   for (const segment of new Set([...told.keys(), ...named, ...entries.map(({ idSegment }) => idSegment)])) {
     const owner = await journal.readIdNamed(segment, signal);
     const any = owner ?? told.get(segment) ?? (await journal.readRoundId(name, round, segment, signal));
-    if (any === undefined) continue;
+    // Each is of a name that a listing shows; what is booked has its id on record before. Without it the request would
+    // count as unknown, and be paid for again in the end.
+    if (any === undefined) throw contradicted(`${JOURNAL}ids/${segment}.json`, 'built upon');
     attached ??= any.at;
     ids.push({
       requestId: any.requestId,

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import type { Journal } from '../journal.ts';
-import { type BatchEvent, type Head, head as headSchema, type LedgerTrace } from '../journal-objects.ts';
+import type { BatchEvent, Head, LedgerTrace } from '../journal-objects.ts';
 import { encodeSegment, objectKeys } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -13,6 +13,7 @@ import { nextLife } from '../redis-memory.ts';
 import { type Clock, dayOf } from '../time.ts';
 import { nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
 import { readDoubt, roundUnderWay, sentRoundOf } from './doubt.ts';
+import { headIn } from './head-in.ts';
 import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
 import { isUnfinished, tracesOf, unfinishedFolders } from './traces.ts';
 
@@ -70,7 +71,6 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
   const heads: Head[] = [];
   for await (const folder of unfinishedFolders(store, signal)) {
     const found = await headIn(store, folder, signal);
-    // A batch without a head was never begun.
     if (found !== undefined) heads.push(found);
   }
   deps.say(
@@ -142,11 +142,6 @@ function isStillMeant({ code }: Stop, last: 'pause' | 'resume' | undefined): boo
     case 'rebuild':
       return false;
   }
-}
-
-async function headIn(store: ObjectStore, folder: string, signal: AbortSignal): Promise<Head | undefined> {
-  const object = await store.get(`${folder}head.json`, signal);
-  return object === undefined ? undefined : headSchema.parse(JSON.parse(object.body.toString('utf8')));
 }
 
 /** The beginning of the year, or of the oldest batch, with a day to spare: days are local to their writers. */

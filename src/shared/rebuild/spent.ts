@@ -1,6 +1,7 @@
 import type { LedgerTrace } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
+import { answersOf } from '../redis-answers.ts';
 import { monthOf } from '../time.ts';
 
 /** What the ledger says was spent, by the scopes that caps count on, from the names of its entries alone. */
@@ -55,5 +56,5 @@ export async function restoreSpent(
     pipeline.hsetnx(`${prefix}:money:${scope}`, 's', String(spent));
     pipeline.expire(`${prefix}:money:${scope}`, KEPT_S);
   }
-  for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+  await answersOf(pipeline.exec());
 }

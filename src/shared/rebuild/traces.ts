@@ -90,7 +90,10 @@ export async function* unfinishedFolders(
   }
 }
 
-/** Whether the store holds a batch that is not at its end. */
+/**
+ * Whether the store holds a batch that is not at its end. An empty Redis is taken into use on a "no": a listing that S3
+ * promises would have to leave out the whole of each such batch for that to be wrong.
+ */
 export async function hasUnfinished(
   store: Pick<ObjectStore, 'list'>,
   signal?: AbortSignal,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
+import { answersOf, countOf, flagOf } from '../redis-answers.ts';
 import type { Clock } from '../time.ts';
 import {
   APPROVE,
@@ -139,8 +140,8 @@ export class Batches {
     const now = clock();
     const key = this.#key(batch.batch);
     // The digest is the first field that anybody sees: whoever sets it fills in the rest in the same transaction.
-    if ((await redis.exists(key)) === 0) {
-      await redis
+    if (!flagOf('EXISTS', await redis.exists(key))) {
+      const written = redis
         .multi()
         .hset(key, {
           digest: batch.digest,
@@ -161,15 +162,15 @@ export class Batches {
         .hsetnx(key, 'at', String(now))
         .zadd(this.#deps.prefix.concat(':batches'), 'NX', now, batch.batch)
         .exec();
+      await answersOf(written);
     }
   }
 
   /** Says that every chunk has its records. Resolves to true when the batch has ended by this. */
   async complete(batch: string): Promise<boolean> {
     const { redis, prefix, clock } = this.#deps;
-    return (
-      (await redis.eval(COMPLETE, 0, prefix, JSON.stringify({ batch, at: clock(), token: token() }))) === 1
-    );
+    const args = JSON.stringify({ batch, at: clock(), token: token() });
+    return flagOf('COMPLETE', await redis.eval(COMPLETE, 0, prefix, args));
   }
 
   /** undefined when Redis does not hold it (never enqueued, or its time is up). */
@@ -181,7 +182,9 @@ export class Batches {
     ]);
     if (fields['digest'] === undefined) return undefined;
     const row = stored.parse(fields);
-    const counts = Object.fromEntries(STATES.map((state) => [state, Number(fields[`c.${state}`] ?? 0)]));
+    const counts = Object.fromEntries(
+      STATES.map((state) => [state, countOf(`c.${state}`, fields[`c.${state}`])]),
+    );
     return {
       batch,
       digest: row.digest,
@@ -203,8 +206,8 @@ export class Batches {
       summarized: row.sum === '1',
       // The keys are STATES by construction.
       counts: counts as Record<State, number>,
-      reserved: Number(money['r'] ?? 0),
-      spent: Number(money['s'] ?? 0),
+      reserved: countOf('r', money['r']),
+      spent: countOf('s', money['s']),
       imagesPaid: row.images,
       heldBy: row.hs === undefined ? undefined : { scope: row.hs, limit: row.hl ?? 0 },
       proof: row.proof,
@@ -256,21 +259,20 @@ export class Batches {
   /** Its jobs agree with its word. Resolves to false, and changes nothing, where the mark is a later one by now. */
   async caughtUp(batch: string, { mark }: BehindMark): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    return (await redis.eval(CAUGHT_UP, 0, prefix, batch, mark)) === 1;
+    return flagOf('CAUGHT_UP', await redis.eval(CAUGHT_UP, 0, prefix, batch, mark));
   }
 
   /** A person's word on the proof. Resolves to whether it was still open. */
   async approve(batch: string): Promise<boolean> {
     const { redis, prefix, clock } = this.#deps;
-    return (
-      (await redis.eval(APPROVE, 0, prefix, JSON.stringify({ batch, at: clock(), token: token() }))) === 1
-    );
+    const args = JSON.stringify({ batch, at: clock(), token: token() });
+    return flagOf('APPROVE', await redis.eval(APPROVE, 0, prefix, args));
   }
 
   /** The new total that the batch may spend. Resolves to false, and changes nothing, where more is spent or reserved. */
   async setCap(batch: string, cap: MicroUsd): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    return (await redis.eval(SET_CAP, 0, prefix, JSON.stringify({ batch, cap }))) === 1;
+    return flagOf('SET_CAP', await redis.eval(SET_CAP, 0, prefix, JSON.stringify({ batch, cap })));
   }
 
   /** The store holds the summary: from now on Redis forgets the batch by itself. */
@@ -289,38 +291,44 @@ export class Batches {
   async money(scope: string): Promise<{ reserved: MicroUsd; spent: MicroUsd }> {
     const { redis, prefix } = this.#deps;
     const fields = await redis.hgetall(`${prefix}:money:${scope}`);
-    return { reserved: Number(fields['r'] ?? 0), spent: Number(fields['s'] ?? 0) };
+    return { reserved: countOf('r', fields['r']), spent: countOf('s', fields['s']) };
   }
 
   /** Stops all submits. The first reason stands until a person resumes. */
   async stop({ code, reason }: Stop): Promise<void> {
     const { redis, prefix } = this.#deps;
-    await redis
+    const written = redis
       .multi()
       .hsetnx(`${prefix}:stop`, 'code', code)
       .hsetnx(`${prefix}:stop`, 'reason', reason)
       .exec();
+    // A stop that was not written is none: whoever asked for it must not go on.
+    await answersOf(written);
   }
 
   async stopped(): Promise<Stop | undefined> {
     const { redis, prefix } = this.#deps;
     const fields = await redis.hgetall(`${prefix}:stop`);
     const { code, reason } = fields;
-    // Written by `stop` alone.
-    return code === undefined || reason === undefined ? undefined : { code: code as Stop['code'], reason };
+    if (code === undefined && reason === undefined) return undefined;
+    // Written by `stop` alone; half of one stops as well.
+    return {
+      code: (code ?? 'operator') as Stop['code'],
+      reason: reason ?? `${code}: no reason is on record`,
+    };
   }
 
   /** Resolves to false, and changes nothing, where only a rebuild can lift it. */
   async unstop(): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    return (await redis.eval(UNSTOP, 0, prefix, 'redis_lost', 'rebuild')) === 1;
+    return flagOf('UNSTOP', await redis.eval(UNSTOP, 0, prefix, 'redis_lost', 'rebuild'));
   }
 
   /** Lifts the stop that a worker made which had not yet seen that Redis was rebuilt. Resolves to whether it stood. */
   async unstopLost(): Promise<boolean> {
     const { redis, prefix } = this.#deps;
     if ((await this.stopped())?.code !== 'redis_lost') return false;
-    return (await redis.eval(UNSTOP, 0, prefix, 'rebuild')) === 1;
+    return flagOf('UNSTOP', await redis.eval(UNSTOP, 0, prefix, 'rebuild'));
   }
 
   #key(batch: string): string {

@@ -4,6 +4,7 @@ import { MalformedError } from '../errors.ts';
 import { requestKeyOf } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
+import { answersOf, flagOf, integerOf } from '../redis-answers.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
 import { type Outcome, outcome, woken } from './outcome.ts';
@@ -184,7 +185,8 @@ export class Records {
   async needsHand(request: string, queue: keyof typeof WORKED_ON): Promise<boolean> {
     const { redis, prefix } = this.#deps;
     const { batch } = nameOf(request);
-    return (await redis.eval(NEEDS_HAND, 0, prefix, request, batch, ...WORKED_ON[queue])) === 1;
+    const answer = await redis.eval(NEEDS_HAND, 0, prefix, request, batch, ...WORKED_ON[queue]);
+    return flagOf('NEEDS_HAND', answer);
   }
 
   /**
@@ -193,7 +195,8 @@ export class Records {
    */
   async hasLaterRivals(inputHash: string, intentAtMs: number): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    return (await redis.zcount(`${prefix}:rivals:${inputHash}`, `(${intentAtMs}`, '+inf')) > 0;
+    const later = await redis.zcount(`${prefix}:rivals:${inputHash}`, `(${intentAtMs}`, '+inf');
+    return integerOf('ZCOUNT', later) > 0;
   }
 
   async read(request: string): Promise<RequestRecord | undefined> {
@@ -274,7 +277,7 @@ export class Records {
   async noteWithdrawal(request: string, requestId: string, note: Withdrawal | undefined): Promise<boolean> {
     const { redis, prefix } = this.#deps;
     const text = note === undefined ? '' : note.kind === 'asked' ? String(note.atMs) : note.kind;
-    return (await redis.eval(NOTE_WITHDRAWAL, 0, prefix, request, requestId, text)) === 1;
+    return flagOf('NOTE_WITHDRAWAL', await redis.eval(NOTE_WITHDRAWAL, 0, prefix, request, requestId, text));
   }
 
   /** Notes when an unknown request is found out about at the latest; nothing where a later run took over. */
@@ -304,9 +307,11 @@ export class Records {
     for await (const members of this.#openMembers(batch)) {
       const pipeline = redis.pipeline();
       for (const member of members) pipeline.hgetall(`${prefix}:rec:${batch}.${member}`);
-      const answers = (await pipeline.exec()) ?? [];
+      // An empty hash is a record that came to rest in between; an answer that is none is a fault.
+      const answers = z.array(z.record(z.string(), z.string())).parse(await answersOf(pipeline.exec()));
       const found = members.flatMap((member, at) => {
-        const fields = z.record(z.string(), z.string()).catch({}).parse(answers[at]?.[1]);
+        const fields = answers[at];
+        if (fields === undefined) throw new MalformedError('Redis answered fewer commands than it was sent.');
         return parseRecord(`${batch}.${member}`, fields) ?? [];
       });
       if (found.length > 0) yield found;

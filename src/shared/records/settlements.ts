@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
+import { integerOf } from '../redis-answers.ts';
 import { scopesOf } from './records.ts';
 
 /** What the counters of money spent must say of one request, beside what was booked when it was settled. */
@@ -97,7 +98,7 @@ export class Settlements {
       life: randomBytes(6).toString('base64url'),
       ttlS: TTL_S,
     };
-    return Number(await this.#eval(SETTLE, args));
+    return integerOf('SETTLE', await this.#eval(SETTLE, args));
   }
 
   /** Which of these certainly need no step. At most some hundred a call. */
@@ -111,6 +112,7 @@ export class Settlements {
     }));
     return z
       .array(z.int())
+      .length(items.length)
       .parse(await this.#eval(SETTLED, { items }))
       .map((one) => one === 1);
   }

@@ -4,6 +4,7 @@ import { fromUsd, type MicroUsd } from '../../shared/money.ts';
 import type { Clock } from '../../shared/time.ts';
 import { FalError } from '../generate/fal-error.ts';
 import type { FalAnswer, FalHttp } from '../generate/fal-http.ts';
+import { createPages } from '../generate/fal-pages.ts';
 import { timed } from './clocks.ts';
 
 /** What fal's platform API says of an endpoint, of a key and of the time. Every call is a GET, and costs nothing. */
@@ -59,6 +60,8 @@ const models = z.object({
   ),
 });
 
+const bill = z.object({ billing_events: z.array(z.unknown()) });
+
 const HOUR_MS = 3_600_000;
 
 export function createFalFacts({ http, key, apiUrl, timeoutMs, clock, anyEndpoint }: FalFactsDeps): FalFacts {
@@ -86,18 +89,22 @@ export function createFalFacts({ http, key, apiUrl, timeoutMs, clock, anyEndpoin
       const listed = parse(pricing, answer.text).prices.find(
         (one) => one.endpoint_id === endpoint && one.currency.toUpperCase() === 'USD',
       );
-      return listed === undefined
-        ? undefined
-        : { microUsd: fromUsd(listed.unit_price), unit: listed.unit ?? 'unit' };
+      if (listed === undefined) {
+        assertWhole(answer, "fal's list of prices");
+        return undefined;
+      }
+      return { microUsd: fromUsd(listed.unit_price), unit: listed.unit ?? 'unit' };
     },
 
     async endpoint(endpoint, signal) {
       try {
         const answer = await get('/models', { endpoint_id: endpoint }, undefined, signal);
         const listed = parse(models, answer.text).models.find((one) => one.endpoint_id === endpoint);
-        return listed === undefined
-          ? undefined
-          : { status: listed.metadata?.status ?? listed.status ?? undefined };
+        if (listed === undefined) {
+          assertWhole(answer, "fal's list of models");
+          return undefined;
+        }
+        return { status: listed.metadata?.status ?? listed.status ?? undefined };
       } catch (error) {
         if (error instanceof FalError && error.fault.status === 404) return undefined;
         throw error;
@@ -112,7 +119,7 @@ export function createFalFacts({ http, key, apiUrl, timeoutMs, clock, anyEndpoin
         limit: '1',
       };
       try {
-        await get('/models/billing-events', query, adminKey, signal);
+        parse(bill, (await get('/models/billing-events', query, adminKey, signal)).text);
         return true;
       } catch (error) {
         if (!(error instanceof FalError) || error.fault.kind !== 'http') throw error;
@@ -132,6 +139,12 @@ export function createFalFacts({ http, key, apiUrl, timeoutMs, clock, anyEndpoin
       return answer.dateMs === undefined ? undefined : { theirsMs: answer.dateMs, beforeMs, afterMs };
     },
   };
+}
+
+/** What is not in a part of a list may be in the rest of it. */
+function assertWhole(answer: FalAnswer, what: string): void {
+  if (createPages(what)(JSON.parse(answer.text)) !== undefined)
+    throw new MalformedError(`${what} goes on, though one endpoint alone was asked for.`);
 }
 
 function parse<T>(schema: z.ZodType<T>, text: string): T {

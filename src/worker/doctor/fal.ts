@@ -1,3 +1,4 @@
+import { MalformedError } from '../../shared/errors.ts';
 import type { Model } from '../../shared/models/model.ts';
 import { endWarning, successorOf } from '../../shared/models/model-end.ts';
 import type { Registry } from '../../shared/models/registry.ts';
@@ -46,6 +47,7 @@ export function falChecks(deps: FalChecksDeps): readonly Check[] {
       try {
         return await look(signal);
       } catch (error) {
+        if (error instanceof MalformedError) return { outcome: whenFailed, ...garbled(error, apiUrl) };
         if (!(error instanceof FalError)) throw error;
         // That fal is away is told once, where it is a fault.
         if (error.fault.status === 0 && whenFailed === 'warning' && key !== undefined) {
@@ -136,9 +138,12 @@ function falFinding(
   }
   if (what.status === 429) return warning('fal says that it is asked too often.', 'Run the doctor again.');
   const answer = what.kind === 'http' ? `HTTP ${what.status}` : NO_ANSWER[what.kind];
+  return { outcome: whenFailed, ...garbled({ message: `${answer} ${what.detail}`.trim() }, apiUrl) };
+}
+
+function garbled({ message }: { readonly message: string }, apiUrl: string): Omit<Finding, 'outcome'> {
   return {
-    outcome: whenFailed,
-    message: `fal's platform API at ${apiUrl} does not answer as it must (${`${answer} ${what.detail}`.trim()}).`,
+    message: `fal's platform API at ${apiUrl} does not answer as it must (${message.replace(/\.$/, '')}).`,
     mend: 'Look at the way out of this machine, at FAL_API_URL and at status.fal.ai.',
   };
 }

@@ -1,5 +1,6 @@
 import { assertCreateOnce, PROBES, raceCreateOnce } from '../../shared/create-once.ts';
 import { UserError } from '../../shared/errors.ts';
+import { assertListsAll } from '../../shared/listing-probe.ts';
 import type { ListedObject, ObjectStore } from '../../shared/object-store.ts';
 import type { Clock } from '../../shared/time.ts';
 import { type Check, type Finding, fault, NotLookedAt, needed, ok, once, warning } from './check.ts';
@@ -85,14 +86,16 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
     }),
     right('store-list', { action: 'list', grant: 's3:ListBucket' }, async (signal) => {
       const entry = await listed(signal);
-      if (entry !== undefined) return ok('Objects may be listed.');
       await needed(written(signal), 'nothing could be written that would be listed');
       // The first listing may have run before the first write of all.
-      if ((await entryOf(await opened(signal), signal)) !== undefined) return ok('Objects may be listed.');
-      return fault(
-        `${RIGHTS_KEY} was written, and a listing does not show it.`,
-        'Use a store whose listings show a write at once.',
-      );
+      if (entry === undefined && (await entryOf(await opened(signal), signal)) === undefined) {
+        return fault(
+          `${RIGHTS_KEY} was written, and a listing does not show it.`,
+          'Use a store whose listings show a write at once.',
+        );
+      }
+      await assertListsAll(await opened(signal), signal);
+      return ok('Objects may be listed, and a listing in several pages shows every one.');
     }),
     {
       name: 'store-create-once',

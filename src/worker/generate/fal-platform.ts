@@ -5,6 +5,7 @@ import { MalformedError } from '../../shared/errors.ts';
 import { optional } from '../../shared/time.ts';
 import { type FalInput, type FalOutput, falOutput } from './fal.ts';
 import type { FalHttp } from './fal-http.ts';
+import { createPages, falTime } from './fal-pages.ts';
 
 /** fal's platform API: what it knows of a request afterwards, and its prices. */
 export interface FalPlatform {
@@ -55,12 +56,11 @@ export interface HistoryEntry {
 
 const row = z.object({
   request_id: z.string(),
-  sent_at: z.string(),
+  sent_at: falTime,
   status_code: z.number().nullish(),
   json_input: z.unknown(),
   json_output: z.unknown(),
 });
-const page = z.looseObject({ next_cursor: z.string().nullish(), has_more: z.boolean().nullish() });
 const pricing = z.object({
   prices: z.array(z.object({ endpoint_id: z.string(), unit_price: z.number().min(0), currency: z.string() })),
 });
@@ -98,6 +98,7 @@ export function createFalPlatform({
   }
 
   async function* history(endpoint: string, { fromMs, toMs }: Window, signal?: AbortSignal) {
+    const nextCursor = createPages("fal's list of requests");
     let cursor: string | undefined;
     do {
       const answer: unknown = await get(
@@ -114,7 +115,7 @@ export function createFalPlatform({
         signal,
       );
       yield* rowsOf(answer);
-      cursor = nextCursor(answer, cursor);
+      cursor = nextCursor(answer);
     } while (cursor !== undefined);
   }
 
@@ -163,21 +164,10 @@ export function createFalPlatform({
 
 /** The name of the list is not documented: it is the one array of the answer. */
 function rowsOf(answer: unknown): z.infer<typeof row>[] {
-  const lists = Object.values(page.parse(answer)).filter((value) => Array.isArray(value));
+  const lists = Object.values(Object(answer)).filter((value) => Array.isArray(value));
   if (lists.length !== 1)
     throw new MalformedError("fal's list of requests has not the shape that it documents.");
   return z.array(row).parse(lists[0]);
-}
-
-/** undefined at the end. A list that cannot be read to its end proves nothing, so that throws. */
-function nextCursor(answer: unknown, before: string | undefined): string | undefined {
-  const { next_cursor, has_more } = page.parse(answer);
-  const next = next_cursor ?? undefined;
-  if (has_more === false) return undefined;
-  if (next === before ? next !== undefined : has_more === true && next === undefined) {
-    throw new MalformedError("fal's list of requests says that it goes on, but not where.");
-  }
-  return next;
 }
 
 function entryOf(one: z.infer<typeof row>): HistoryEntry {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { UnavailableError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
-import { inputHashOf } from '../../shared/keys.ts';
+import { contradicted } from '../../shared/json-objects.ts';
+import { inputHashOf, objectKeys } from '../../shared/keys.ts';
 import type { Latencies } from '../../shared/latencies.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
@@ -145,7 +146,8 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       case 'theirs': {
         // After a Redis that lost writes: this round was begun before.
         const theirs = await journal.readIntent(name, round, signal);
-        if (theirs !== undefined) await lose(run, work, theirs);
+        if (theirs === undefined) throw contradicted(objectKeys.intent(name, round), 'not overwritten');
+        await lose(run, work, theirs);
         return;
       }
       case 'adopt': {

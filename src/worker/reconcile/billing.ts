@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { UserError } from '../../shared/errors.ts';
+import { MalformedError, UserError } from '../../shared/errors.ts';
 import { fromUsd, type MicroUsd } from '../../shared/money.ts';
 import { optional } from '../../shared/time.ts';
 import { FalError } from '../generate/fal-error.ts';
 import type { FalHttp } from '../generate/fal-http.ts';
+import { createPages, falTime } from '../generate/fal-pages.ts';
 import type { Window } from '../generate/fal-platform.ts';
 
 /** What fal charged for one request. */
@@ -40,21 +41,21 @@ const row = z
   .object({
     request_id: z.string(),
     endpoint_id: z.string(),
-    timestamp: z.string(),
+    timestamp: falTime,
     cost_total: z.number().nullish(),
     cost_estimate_nano_usd: z.number().nullish(),
   })
   .refine((one) => one.cost_total != null || one.cost_estimate_nano_usd != null, 'an event without its cost');
 type Row = z.infer<typeof row>;
 
-const page = z.object({
-  billing_events: z.array(row),
-  next_cursor: z.string().nullish(),
-  has_more: z.boolean().nullish(),
-});
+const page = z.object({ billing_events: z.array(row) });
 
 export function createBilling({ http, adminKey, apiUrl, timeoutMs }: BillingDeps): Billing {
-  async function readPage(query: URLSearchParams, signal: AbortSignal | undefined) {
+  async function readPage(
+    query: URLSearchParams,
+    nextCursor: (answer: unknown) => string | undefined,
+    signal: AbortSignal | undefined,
+  ) {
     try {
       const answer = await http({
         call: 'billing',
@@ -64,7 +65,8 @@ export function createBilling({ http, adminKey, apiUrl, timeoutMs }: BillingDeps
         timeoutMs,
         ...optional(signal),
       });
-      return page.parse(JSON.parse(answer.text));
+      const told: unknown = JSON.parse(answer.text);
+      return { events: page.parse(told).billing_events, next: nextCursor(told) };
     } catch (error) {
       signal?.throwIfAborted();
       throw unreadable(error);
@@ -73,6 +75,7 @@ export function createBilling({ http, adminKey, apiUrl, timeoutMs }: BillingDeps
 
   async function all(window: Window, requestIds: readonly string[], signal: AbortSignal | undefined) {
     const rows: Row[] = [];
+    const nextCursor = createPages("fal's bill");
     let cursor: string | undefined;
     do {
       const query = new URLSearchParams({
@@ -82,9 +85,9 @@ export function createBilling({ http, adminKey, apiUrl, timeoutMs }: BillingDeps
         ...(cursor === undefined ? {} : { cursor }),
       });
       for (const requestId of requestIds) query.append('request_id', requestId);
-      const answer = await readPage(query, signal);
-      rows.push(...answer.billing_events);
-      cursor = (answer.has_more ?? false) ? (answer.next_cursor ?? undefined) : undefined;
+      const { events, next } = await readPage(query, nextCursor, signal);
+      rows.push(...events);
+      cursor = next;
     } while (cursor !== undefined);
     return summed(rows);
   }
@@ -134,7 +137,8 @@ function unreadable(error: unknown): UserError {
       { cause: error },
     );
   }
-  const why = error instanceof FalError ? error.message : 'the answer is not what fal documents';
+  const isTold = error instanceof FalError || error instanceof MalformedError;
+  const why = isTold ? error.message.replace(/\.$/, '') : 'the answer is not what fal documents';
   return new UserError(
     'billing_away',
     `fal's billing events cannot be read (${why}); nothing was changed, run it again later.`,

@@ -1,5 +1,4 @@
 import { type Adjustment, type Corrections, NO_BATCH_SEGMENT } from '../../shared/corrections.ts';
-import { MalformedError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import type { IdTaken, LedgerEntry, LedgerTrace } from '../../shared/journal-objects.ts';
 import { objectKeys, requestKeyOf } from '../../shared/keys.ts';
@@ -46,7 +45,6 @@ export function createCorrect(deps: CorrectDeps): Correct {
       return { entry: before, sequence, bookedDay, baseMicroUsd, reserved: undefined };
     }
     const entry = await journal.readLedger(trace.key, signal);
-    if (entry === undefined) throw new MalformedError(`${trace.key} was listed in the store and is gone.`);
     if (trace.batchSegment === NO_BATCH_SEGMENT)
       return { entry, sequence: 0, bookedDay: trace.day, baseMicroUsd: 0, reserved: undefined };
     const result = await journal.readResult(entry.requestId, signal);

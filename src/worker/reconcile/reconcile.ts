@@ -89,9 +89,7 @@ export function createReconcile(deps: ReconcileDeps) {
       { concurrency: READS_AT_ONCE },
     );
     const old = read.flatMap(({ trace, entry }) =>
-      entry !== undefined && entry.costMicroUsd > 0 && untilMs - Date.parse(entry.ts) > MISSING_AFTER_MS
-        ? [{ trace, entry }]
-        : [],
+      entry.costMicroUsd > 0 && untilMs - Date.parse(entry.ts) > MISSING_AFTER_MS ? [{ trace, entry }] : [],
     );
     const window = { fromMs: untilMs - (BILLING_DAYS - 1) * DAY_MS, toMs: untilMs + DAY_MS };
     const ids = old.map(({ entry }) => entry.requestId);

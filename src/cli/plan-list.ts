@@ -172,10 +172,10 @@ export async function planFromArguments(
 async function whatExists(
   store: ObjectStore | undefined,
   signal: AbortSignal,
-): Promise<Pick<PlanWriterDeps, 'made' | 'takes'>> {
+): Promise<Pick<PlanWriterDeps, 'made' | 'paid' | 'takes'>> {
   if (store === undefined) return { made: async () => [] };
   const takes = await Takes.load({ store, journal: new Journal({ store }), signal });
-  return { made: await createMade(store, signal), takes: createTakesOfPlan(takes, store, signal) };
+  return { ...(await createMade(store, signal)), takes: createTakesOfPlan(takes, store, signal) };
 }
 
 /** No shipped model takes images yet; a file of one would be read from here. */
@@ -190,6 +190,7 @@ export function planSentence({
   images,
   requests,
   reusedImages,
+  fetchedImages,
   minMicroUsd,
   maxMicroUsd,
   naiveMicroUsd,
@@ -199,8 +200,9 @@ export function planSentence({
       ? formatUsd(maxMicroUsd)
       : `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`;
   const reused = reusedImages === 0 ? '' : `, ${count(reusedImages, 'image')} already made`;
+  const fetched = fetchedImages === 0 ? '' : `, ${count(fetchedImages, 'image')} paid already and to fetch`;
   const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
-  return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
+  return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}${fetched}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
 }
 
 export function count(n: number, noun: string): string {

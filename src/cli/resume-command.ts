@@ -61,6 +61,7 @@ export async function resumeCommand(
     const deps = operationsOf(shop);
     if (batch === undefined) {
       const { was, behind } = await resumeAll(deps);
+      await shop.due.hurry(undefined);
       if (args.json === true)
         printJson(context, { stopped: false, was: was ?? null, requests: behind.requests });
       else
@@ -70,6 +71,7 @@ export async function resumeCommand(
         );
       return EXIT.ok;
     }
+    await shop.due.hurry(batch);
     const operation = await resumeBatch(batch, { cap }, deps);
     if (await hadEnded(context, args, shop, batch, operation)) return EXIT.ok;
     await sayWhatStillHolds(context, shop, batch);

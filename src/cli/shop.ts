@@ -9,6 +9,7 @@ import { Queues } from '../shared/queues.ts';
 import { restoreSpent, sumSpent } from '../shared/rebuild/spent.ts';
 import { hasUnfinished } from '../shared/rebuild/traces.ts';
 import { Batches } from '../shared/records/batches.ts';
+import { DuePictures } from '../shared/records/due-pictures.ts';
 import { Records } from '../shared/records/records.ts';
 import { openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
@@ -25,6 +26,8 @@ export interface Shop extends AsyncDisposable {
   readonly queues: Queues;
   readonly batches: Batches;
   readonly records: Records;
+  /** Paid pictures of failed requests, which workers fetch by themselves later. */
+  readonly due: DuePictures;
   /** Whether Redis forgot something. To be opened before anything is begun. */
   readonly memory: RedisMemory;
   readonly attendance: Attendance;
@@ -75,6 +78,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       queues,
       batches,
       records,
+      due: new DuePictures({ redis, prefix }),
       memory,
       attendance,
       ended,

@@ -4,14 +4,19 @@ import { type Config, type Environment, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { Latencies } from '../shared/latencies.ts';
 import { type Logger, redactor } from '../shared/log.ts';
-import { PICTURE_LIMITS } from '../shared/media.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
-import { madeOf } from '../shared/originals.ts';
+import { listVariants } from '../shared/originals.ts';
+import { MissingPictures } from '../shared/records/missing-pictures.ts';
 import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
 import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
+import { createFetchBeforePaying } from '../worker/collect/fetch-before-paying.ts';
+import { createFetchOriginal } from '../worker/collect/fetch-original.ts';
+import { createFetchPaid } from '../worker/collect/fetch-paid.ts';
 import { createFetchMedia } from '../worker/collect/media.ts';
+import { createMediaStop } from '../worker/collect/media-stop.ts';
+import { createFetchPictures } from '../worker/collect/pictures.ts';
 import { createReadResult } from '../worker/collect/result.ts';
 import { createEnding } from '../worker/endings/ending.ts';
 import { createPostWebhook } from '../worker/endings/webhook.ts';
@@ -24,6 +29,7 @@ import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
+import { createLookAgain, startLookingLater } from '../worker/later-looks.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
@@ -69,6 +75,8 @@ const ENDINGS_CONCURRENCY = 4;
 /** Limit of one call of fal; the largest answers are data URIs. */
 const FAL_TIMEOUT_MS = 30_000;
 const MEDIA_TIMEOUT_MS = 60_000;
+/** A request that finds a picture paid by another one fetches it itself within this time, with its claims in hand. */
+const FETCH_PAID_MS = 30_000;
 /** A POST under way at shutdown may still be answered within this time. */
 const GRACE_MS = 1_000;
 const GOODBYE_MS = 100;
@@ -90,7 +98,7 @@ export async function startWork({
   random = Math.random,
   ...given
 }: WorkOptions): Promise<Work> {
-  const { redis, store, journal, queues, batches, records, memory, ended } = shop;
+  const { redis, store, journal, queues, batches, records, due, memory, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   if (fal.key === undefined && needsKey(roles))
@@ -120,14 +128,28 @@ export async function startWork({
     clock,
     log,
   });
-  const made = (shotKey: string, signal?: AbortSignal) => madeOf(store, shotKey, signal);
+  const fetchOriginal = createFetchOriginal({
+    store,
+    journal,
+    queue,
+    platform,
+    fetchMedia: createFetchMedia({ agent, mediaHosts: fal.mediaHosts, timeoutMs: MEDIA_TIMEOUT_MS }),
+    clock,
+  });
+  const fetchPaid = createFetchPaid({ store, journal, fetchOriginal, timeoutMs: FETCH_PAID_MS });
+  const mediaStop = createMediaStop({
+    house,
+    missing: new MissingPictures({ redis, prefix }),
+    resumeSubmits: () => queues.resumeGenerate(),
+  });
   const generate = createGenerate({
     house,
     records,
     journal,
     queue,
     latencies: new Latencies({ redis, prefix }),
-    made,
+    variants: (shotKey, signal) => listVariants(store, shotKey, signal),
+    fetchPaid: createFetchBeforePaying({ fetchPaid, due, clock }),
     slowDown: (ms) => queues.slowDown(ms),
     startTimeoutS: fal.startTimeoutS,
     postWindowMs,
@@ -143,8 +165,6 @@ export async function startWork({
     house,
     records,
     journal,
-    store,
-    queue,
     readResult: createReadResult({ house, records, journal, queue, platform, clock, random, log }),
     resolveUnknown: createResolveUnknown({
       house,
@@ -158,13 +178,17 @@ export async function startWork({
       log,
     }),
     book: createBook({ house, journal, simulated: stack.simulated, log }),
-    fetchMedia: createFetchMedia({
-      agent,
-      mediaHosts: fal.mediaHosts,
-      limits: PICTURE_LIMITS,
-      timeoutMs: MEDIA_TIMEOUT_MS,
+    fetchPictures: createFetchPictures({
+      store,
+      journal,
+      records,
+      fetchOriginal,
+      mediaStop,
+      due,
+      patienceMs: fal.mediaPatienceS * 1_000,
+      clock,
+      log,
     }),
-    made,
     clock,
   });
 
@@ -260,6 +284,26 @@ export async function startWork({
       ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
     });
     closers.defer(() => settlesWithin(sweeping.stop(), GOODBYE_MS));
+    const looking = startLookingLater({
+      redis,
+      prefix,
+      lookAgain: createLookAgain({
+        store,
+        journal,
+        records,
+        batches,
+        house,
+        due,
+        fetchPaid,
+        mediaStop,
+        add,
+        clock,
+        log,
+      }),
+      log,
+      ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
+    });
+    closers.defer(() => settlesWithin(looking.stop(), GOODBYE_MS));
     const catching = startCatchingUp({ batches, records, queues, ended, redis, prefix, log });
     closers.defer(() => settlesWithin(catching.stop(), GOODBYE_MS));
   }

@@ -24,7 +24,7 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
     options: { recipe: 'original', inputs: { quality: 'low' } },
     registry: defaultRegistry(),
     recipes: new Set(['original', 'catalog']),
-    made: await createMade(shop.store),
+    ...(await createMade(shop.store)),
     hashOf: async () => '',
     spoolFolder: tmpdir(),
     clock: systemClock,

@@ -65,7 +65,7 @@ describe('retry', () => {
     const chosen = await findRetryable(
       batch,
       { code: undefined, shots: undefined },
-      { ...shop, made: async () => new Set(), registry: defaultRegistry() },
+      { ...shop, registry: defaultRegistry() },
       AbortSignal.timeout(10_000),
     );
     expect(chosen).toHaveLength(1);

@@ -197,7 +197,7 @@ async function enqueueRows(
     options: { recipe: 'original', ...list },
     registry: defaultRegistry(),
     recipes: new Set(['original', 'catalog']),
-    made: await createMade(shop.store),
+    ...(await createMade(shop.store)),
     takes: createTakesOfPlan(await Takes.load(shop), shop.store),
     hashOf: async () => '',
     spoolFolder,

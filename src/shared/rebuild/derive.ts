@@ -4,8 +4,8 @@ import type { Word } from '../records/batches.ts';
 
 /** What the names of a request's objects say, without a read of any of them. */
 export interface RequestTraces {
-  /** `pay`: fal is asked. `reuse`: the originals existed when it was planned. */
-  readonly kind: 'pay' | 'reuse';
+  /** `pay`: fal is asked. `fetch`: fal had been paid. `reuse`: the originals existed when it was planned. */
+  readonly kind: 'pay' | 'fetch' | 'reuse';
   readonly delivered: boolean;
   /** The round of the last final failure. */
   readonly failedRound: number | undefined;

@@ -136,9 +136,12 @@ function isStillMeant({ code }: Stop, last: 'pause' | 'resume' | undefined): boo
     case 'key':
     case 'endpoint':
     case 'price_changed':
+    case 'media_refused':
       return true;
     case 'operator':
       return last === 'pause';
+    // The pictures that are still missing make it again.
+    case 'media':
     case 'redis_lost':
     case 'rebuild':
       return false;
@@ -248,9 +251,13 @@ async function restoreBatch(
           continue;
         }
         const { state } = standing;
-        const seen = Math.max(traces.failed.get(member) ?? -1, sentRoundOf(traces, member) ?? -1);
+        const failedRound = traces.failed.get(member);
+        const seen = Math.max(failedRound ?? -1, sentRoundOf(traces, member) ?? -1);
         const held = state === 'held' ? ({ waitsForProof: true } as const) : {};
-        records.push({ member, state, round: nextRound(seen, epoch), ...held });
+        const next = nextRound(seen, epoch);
+        // What failed stays in its round, which has the id of what fal was paid for.
+        const round = state === 'failed' && failedRound !== undefined ? failedRound : next;
+        records.push({ member, state, round, ...(round === next ? {} : { nextRound: next }), ...held });
         counts[state] = (counts[state] ?? 0) + 1;
       }
     }

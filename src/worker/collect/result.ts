@@ -46,6 +46,9 @@ const ASKED_MS = 60_000;
 /** In a result: it never started. No failure, since its request ends as cancelled. */
 const WITHDRAWN = 'withdrawn';
 
+/** The failure's code of a result whose pictures fal no longer shows. They may have been made, and paid for. */
+export const RESULT_EXPIRED = 'result_expired';
+
 /** Reads and stores the result of a request whose id is known. The first one stored decides the cost. */
 export function createReadResult(deps: ReadResultDeps): ReadResult {
   const { house, journal, platform, clock, log } = deps;
@@ -254,7 +257,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     }
     if (now - sinceMs < GIVE_UP_MS) throw new Later(10_000, 'not in the history yet');
     const failure = {
-      code: 'result_expired',
+      code: RESULT_EXPIRED,
       message: `fal no longer holds request ${requestId} and its history does not show the pictures; it may have been paid for.`,
     };
     return {

@@ -65,6 +65,11 @@ export interface RenderDeps {
   ) => Promise<void>;
   readonly deliver: (task: RenderTask, images: readonly DeliveredImage[]) => Promise<void>;
   readonly fail: (task: RenderTask, failure: { code: string; message: string }) => Promise<void>;
+  /**
+   * Marks an original that cannot be decoded, and has it fetched again: fal was paid for it. Rejects with an
+   * `UnavailableError` while another request has it in hand.
+   */
+  readonly damaged: (task: RenderTask, damage: Damage) => Promise<void>;
   readonly log: Logger;
   /** For one request: reading, rendering and storing all its images. */
   readonly timeLimitMs: number;
@@ -72,6 +77,14 @@ export interface RenderDeps {
   readonly maxStarts: number;
   /** Ends this process at once; the watchdog's last word. */
   readonly exit: (code: number) => never;
+}
+
+/** An original that was kept whole, and that cannot be decoded. */
+export interface Damage {
+  readonly index: number;
+  readonly originalKey: string;
+  readonly sha256: string;
+  readonly failure: { readonly code: string; readonly message: string };
 }
 
 export type RenderProcessor = (
@@ -85,6 +98,17 @@ export class RenderStoppedError extends Error {
   constructor(options?: ErrorOptions) {
     super('The worker stops; the render is started again by another one.', options);
     this.name = 'RenderStoppedError';
+  }
+}
+
+/** The bytes of an original are at fault, and not what the recipe makes of them. */
+class DamagedError extends Error {
+  readonly damage: Damage;
+
+  constructor(damage: Damage, options: ErrorOptions) {
+    super(damage.failure.message, options);
+    this.name = 'DamagedError';
+    this.damage = damage;
   }
 }
 
@@ -145,6 +169,12 @@ async function settle(
       'request rendered',
     );
   } catch (error) {
+    if (error instanceof DamagedError) {
+      const { index, failure } = error.damage;
+      deps.log.warn({ request: task.request, index, ...failure }, 'original damaged; it is fetched again');
+      await deps.damaged(task, error.damage);
+      return;
+    }
     if (!(error instanceof PictureError)) throw error;
     deps.log.warn({ request: task.request, code: error.code }, 'picture cannot be rendered');
     await deps.fail(task, { code: error.code, message: `${error.message} The original is kept.` });
@@ -173,16 +203,19 @@ async function renderImage(
   const { recipe, model, expected, renditionKey, cacheControl } = task;
   const { readOriginal, writeRendition } = deps;
   const { body } = await readOriginal(originalKey);
-  const { format, width, height } = await inspect(body, PICTURE_LIMITS);
-  const {
-    renditions: rendered,
-    look,
-    findings: seen,
-  } = await renderAll(body, recipe, {
-    provenance: { model, madeAtMs },
-    expected,
-    ...optional(signal),
-  });
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  const { format, width, height, rendered, look, seen } = await decoded(
+    { index, originalKey, sha256 },
+    async () => {
+      const inspected = await inspect(body, PICTURE_LIMITS);
+      const { renditions, look, findings } = await renderAll(body, recipe, {
+        provenance: { model, madeAtMs },
+        expected,
+        ...optional(signal),
+      });
+      return { ...inspected, rendered: renditions, look, seen: findings };
+    },
+  );
   const findings = [...seen, ...(await nearDuplicates(task, look, deps))];
   assertPasses(findings);
   // Stored side by side: each write waits for a disk or a network, and the core would wait with it.
@@ -194,7 +227,6 @@ async function renderImage(
       return { name, key, width, height, bytes: bytes.length, format, sha256 };
     }),
   );
-  const sha256 = createHash('sha256').update(body).digest('hex');
   return {
     index,
     requestId,
@@ -203,6 +235,18 @@ async function renderImage(
     look,
     ...(findings.length === 0 ? {} : { findings }),
   };
+}
+
+/** Rejects with a `DamagedError` where the bytes themselves cannot be decoded. */
+async function decoded<T>(of: Omit<Damage, 'failure'>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof PictureError)) throw error;
+    const { code, message } = error;
+    if (code !== 'unreadable_picture' && code !== 'wrong_format') throw error;
+    throw new DamagedError({ ...of, failure: { code, message } }, { cause: error });
+  }
 }
 
 async function nearDuplicates(task: RenderTask, look: Look, deps: RenderDeps): Promise<Finding[]> {

@@ -56,7 +56,10 @@ async function unreachable(workshop: Workshop, rows: readonly Readonly<Record<st
 
 describe('a media host that our settings do not know', () => {
   it('stops all submits at the first picture; once the setting is mended, retry fetches all and pays nothing', async () => {
-    await using workshop = await openWorkshop();
+    await using workshop = await openWorkshop({
+      fal: { latencyMs: 100 },
+      settings: { FAL_CONCURRENCY: '2' },
+    });
     await using cli = await workshopCli(workshop);
     const { fal, shop } = workshop;
     fal.faults.add({ on: 'address', kind: 'other-host' });

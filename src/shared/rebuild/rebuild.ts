@@ -7,12 +7,14 @@ import type { ObjectStore } from '../object-store.ts';
 import type { PlanRow } from '../plan-row.ts';
 import { proofOf, waitsForProof } from '../proof.ts';
 import type { Batches, Stop } from '../records/batches.ts';
+import type { DuePictures } from '../records/due-pictures.ts';
 import type { Restore, RestoredRecord } from '../records/restore.ts';
 import type { State } from '../records/states.ts';
 import { nextLife } from '../redis-memory.ts';
 import { type Clock, dayOf } from '../time.ts';
 import { nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
 import { readDoubt, roundUnderWay, sentRoundOf } from './doubt.ts';
+import { restoreDue } from './due.ts';
 import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
 import { isUnfinished, tracesOf, unfinishedFolders } from './traces.ts';
 
@@ -21,6 +23,7 @@ export interface RebuildDeps {
   readonly journal: Journal;
   readonly batches: Batches;
   readonly restore: Restore;
+  readonly due: Pick<DuePictures, 'add'>;
   /** What each request was booked at, from this day on. */
   readonly ledger: (from: string, signal: AbortSignal) => AsyncIterable<LedgerTrace>;
   /** Moves counters that hold what was booked to what fal's bill made of it. */
@@ -81,6 +84,7 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
   await restore.spent(spent.scopes);
   const { rebuilt, whole } = await restoreBatches(heads, spent, deps, signal);
   await deps.settleCorrections(signal);
+  await restoreDue(deps, clock(), signal);
   const life = nextLife(await journal.newestLife(signal), clock());
   await journal.writeLife({ life, at: clock(), by: 'rebuild' }, signal);
   await restore.begin(life);

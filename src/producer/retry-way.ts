@@ -97,16 +97,16 @@ async function noteWhatWasPaid(
 ): Promise<number> {
   const bare = request.indices.filter((index) => !before.has(index));
   if (bare.length === 0) return 0;
+  const isExpired = failure.code === 'result_expired';
   const outcome = await journal.outcomeOfRound(failure, failure.round, signal);
-  if (outcome?.kind !== 'id') return 0;
-  const { requestId } = outcome;
+  if (outcome?.kind !== 'id' && !isExpired) return 0;
+  const requestId = outcome?.kind === 'id' ? outcome.requestId : 'unknown';
   const result = await journal.readResult(requestId, signal);
   const intent = await journal.readIntent(failure, failure.round, signal);
   let noted = 0;
   for (const index of bare) {
-    const image = intent?.indices.indexOf(index) ?? -1;
-    const wasMade = result?.images[image] !== undefined || result?.failure?.code === 'result_expired';
-    if (image < 0 || !wasMade) continue;
+    const image = (intent ?? request).indices.indexOf(index);
+    if (image < 0 || (result?.images[image] === undefined && !isExpired)) continue;
     const note = { requestId, image, since: failure.at, why: failure.code };
     await writePaid(store, { shotKey: row.shotKey, index }, note, signal);
     noted += 1;

@@ -6,7 +6,6 @@ import { Latencies } from '../shared/latencies.ts';
 import { type Logger, redactor } from '../shared/log.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
 import { listVariants } from '../shared/originals.ts';
-import { MissingPictures } from '../shared/records/missing-pictures.ts';
 import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
 import { createBook } from '../worker/collect/book.ts';
@@ -98,7 +97,7 @@ export async function startWork({
   random = Math.random,
   ...given
 }: WorkOptions): Promise<Work> {
-  const { redis, store, journal, queues, batches, records, due, memory, ended } = shop;
+  const { redis, store, journal, queues, batches, records, due, missing, memory, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   if (fal.key === undefined && needsKey(roles))
@@ -139,7 +138,7 @@ export async function startWork({
   const fetchPaid = createFetchPaid({ store, journal, fetchOriginal, timeoutMs: FETCH_PAID_MS });
   const mediaStop = createMediaStop({
     house,
-    missing: new MissingPictures({ redis, prefix }),
+    missing,
     resumeSubmits: () => queues.resumeGenerate(),
   });
   const generate = createGenerate({

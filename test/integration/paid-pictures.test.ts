@@ -1,5 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import sharp from 'sharp';
+import { createLook } from '../../src/cli/picture.ts';
 import { resumeCommand } from '../../src/cli/resume-command.ts';
 import { type RetryArguments, retryCommand } from '../../src/cli/retry-command.ts';
 import type { Fault } from '../../src/local/fal/faults.ts';
@@ -97,9 +99,18 @@ describe('a media host that our settings do not know', () => {
 describe('a CDN that says 403', () => {
   it('is waited for, and its pictures come without a failure', async () => {
     await using workshop = await openWorkshop();
-    workshop.fal.faults.add({ ...CLOSED, times: 4 });
+    const open = workshop.fal.faults.add(CLOSED);
     const batch = await workshop.enqueueRows(shots(2));
     await workshop.startWorker();
+    await workshop.untilStatus(batch, ({ counts }) => counts.submitted === 2);
+    const look = createLook(workshop.shop);
+    const deadlineMs = performance.now() + 20_000;
+    for (let heldBack: string | undefined; !heldBack?.startsWith('2 paid pictures'); ) {
+      heldBack = (await look(batch))?.heldBack;
+      if (performance.now() > deadlineMs) throw new Error(`never said: ${heldBack}`);
+      await delay(50);
+    }
+    open();
     expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 2, failed: 0 } });
     expect(chargesOf(workshop)).toBe(2);
   });
@@ -384,7 +395,7 @@ describe('a paid picture of a request that has failed', () => {
     const deadlineMs = performance.now() + 30_000;
     while ((await originalsOf(workshop.shop.store, shotKey)).length === 0) {
       if (performance.now() > deadlineMs) throw new Error('it was never fetched');
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await delay(50);
     }
     expect(await workshop.status(batch)).toMatchObject({ state: 'done', counts: { failed: 1 } });
     expect((await retry(cli, batch)).err).toContain('1 request rendered anew at no cost');

@@ -10,12 +10,6 @@ import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
 import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
-import { createFetchBeforePaying } from '../worker/collect/fetch-before-paying.ts';
-import { createFetchOriginal } from '../worker/collect/fetch-original.ts';
-import { createFetchPaid } from '../worker/collect/fetch-paid.ts';
-import { createFetchMedia } from '../worker/collect/media.ts';
-import { createMediaStop } from '../worker/collect/media-stop.ts';
-import { createFetchPictures } from '../worker/collect/pictures.ts';
 import { createReadResult } from '../worker/collect/result.ts';
 import { createEnding } from '../worker/endings/ending.ts';
 import { createPostWebhook } from '../worker/endings/webhook.ts';
@@ -28,10 +22,11 @@ import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
-import { createLookAgain, startLookingLater } from '../worker/later-looks.ts';
+import { startLookingLater } from '../worker/later-looks.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
+import { createPaidPictures } from './paid-pictures.ts';
 import { createRegenerate } from './regenerating.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
 import { openScheduling } from './schedule-work.ts';
@@ -73,9 +68,6 @@ const COLLECT_CONCURRENCY = 16;
 const ENDINGS_CONCURRENCY = 4;
 /** Limit of one call of fal; the largest answers are data URIs. */
 const FAL_TIMEOUT_MS = 30_000;
-const MEDIA_TIMEOUT_MS = 60_000;
-/** A request that finds a picture paid by another one fetches it itself within this time, with its claims in hand. */
-const FETCH_PAID_MS = 30_000;
 /** A POST under way at shutdown may still be answered within this time. */
 const GRACE_MS = 1_000;
 const GOODBYE_MS = 100;
@@ -97,7 +89,7 @@ export async function startWork({
   random = Math.random,
   ...given
 }: WorkOptions): Promise<Work> {
-  const { redis, store, journal, queues, batches, records, due, missing, memory, ended } = shop;
+  const { redis, store, journal, queues, batches, records, memory, ended } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   if (fal.key === undefined && needsKey(roles))
@@ -127,19 +119,16 @@ export async function startWork({
     clock,
     log,
   });
-  const fetchOriginal = createFetchOriginal({
-    store,
-    journal,
+  const pictures = createPaidPictures({
+    shop,
+    house,
     queue,
     platform,
-    fetchMedia: createFetchMedia({ agent, mediaHosts: fal.mediaHosts, timeoutMs: MEDIA_TIMEOUT_MS }),
+    agent,
+    mediaHosts: fal.mediaHosts,
+    patienceMs: fal.mediaPatienceS * 1_000,
     clock,
-  });
-  const fetchPaid = createFetchPaid({ store, journal, fetchOriginal, timeoutMs: FETCH_PAID_MS });
-  const mediaStop = createMediaStop({
-    house,
-    missing,
-    resumeSubmits: () => queues.resumeGenerate(),
+    log,
   });
   const generate = createGenerate({
     house,
@@ -148,7 +137,7 @@ export async function startWork({
     queue,
     latencies: new Latencies({ redis, prefix }),
     variants: (shotKey, signal) => listVariants(store, shotKey, signal),
-    fetchPaid: createFetchBeforePaying({ fetchPaid, due, clock }),
+    fetchPaid: pictures.fetchBeforePaying,
     slowDown: (ms) => queues.slowDown(ms),
     startTimeoutS: fal.startTimeoutS,
     postWindowMs,
@@ -177,17 +166,7 @@ export async function startWork({
       log,
     }),
     book: createBook({ house, journal, simulated: stack.simulated, log }),
-    fetchPictures: createFetchPictures({
-      store,
-      journal,
-      records,
-      fetchOriginal,
-      mediaStop,
-      due,
-      patienceMs: fal.mediaPatienceS * 1_000,
-      clock,
-      log,
-    }),
+    fetchPictures: pictures.fetchPictures,
     clock,
   });
 
@@ -286,19 +265,7 @@ export async function startWork({
     const looking = startLookingLater({
       redis,
       prefix,
-      lookAgain: createLookAgain({
-        store,
-        journal,
-        records,
-        batches,
-        house,
-        due,
-        fetchPaid,
-        mediaStop,
-        add,
-        clock,
-        log,
-      }),
+      lookAgain: pictures.lookAgain,
       log,
       ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
     });

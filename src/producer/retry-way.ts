@@ -1,5 +1,5 @@
 import type { Journal } from '../shared/journal.ts';
-import type { Failure } from '../shared/journal-objects.ts';
+import { type Failure, RESULT_EXPIRED } from '../shared/journal-objects.ts';
 import { isSameRound } from '../shared/keys.ts';
 import { priceOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
@@ -97,7 +97,7 @@ async function noteWhatWasPaid(
 ): Promise<number> {
   const bare = request.indices.filter((index) => !before.has(index));
   if (bare.length === 0) return 0;
-  const isExpired = failure.code === 'result_expired';
+  const isExpired = failure.code === RESULT_EXPIRED;
   const outcome = await journal.outcomeOfRound(failure, failure.round, signal);
   if (outcome?.kind !== 'id' && !isExpired) return 0;
   const requestId = outcome?.kind === 'id' ? outcome.requestId : 'unknown';

@@ -56,6 +56,16 @@ export async function madeOf(
   return new Set(indicesIn(await listVariants(store, shotKey, signal), 'made'));
 }
 
+/** Those that nobody has to pay for: made, or paid and still to be fetched. */
+export async function keptOf(
+  store: Pick<ObjectStore, 'list'>,
+  shotKey: string,
+  signal?: AbortSignal,
+): Promise<ReadonlySet<number>> {
+  const variants = await listVariants(store, shotKey, signal);
+  return new Set([...indicesIn(variants, 'made'), ...indicesIn(variants, 'paid')]);
+}
+
 function originalsIn(variants: Variants): Original[] {
   return [...variants.values()].flatMap(({ original }) => original ?? []);
 }

@@ -71,7 +71,8 @@ describe('docs/errors.md', () => {
   });
 
   it('names every code that a request can fail with, and no other', async () => {
-    const sources = await sourcesOf('src/worker');
+    const objects = await readFile(join(ROOT, 'src/shared/journal-objects.ts'), 'utf8');
+    const sources = `${await sourcesOf('src/worker')}\n${objects}`;
     const found = [
       /new PictureError\(\s*'(\w+)'/g,
       /readonly code: '(media_\w+)' \| '(media_\w+)'/g,

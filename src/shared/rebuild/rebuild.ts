@@ -12,7 +12,7 @@ import type { Restore, RestoredRecord } from '../records/restore.ts';
 import type { State } from '../records/states.ts';
 import { nextLife } from '../redis-memory.ts';
 import { type Clock, dayOf } from '../time.ts';
-import { nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
+import { isStillMeant, nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
 import { readDoubt, roundUnderWay, sentRoundOf } from './doubt.ts';
 import { restoreDue } from './due.ts';
 import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
@@ -131,25 +131,6 @@ async function goOn(
   const stop = before !== undefined && isStillMeant(before, last) ? before : undefined;
   await restore.release(stop);
   if (stop === undefined) await resumeSubmits();
-}
-
-/** Whether a stop of before still holds. What a person did to all submits, the store knows better than Redis. */
-function isStillMeant({ code }: Stop, last: 'pause' | 'resume' | undefined): boolean {
-  switch (code) {
-    case 'balance':
-    case 'key':
-    case 'endpoint':
-    case 'price_changed':
-    case 'media_refused':
-      return true;
-    case 'operator':
-      return last === 'pause';
-    // The pictures that are still missing make it again.
-    case 'media':
-    case 'redis_lost':
-    case 'rebuild':
-      return false;
-  }
 }
 
 async function headIn(store: ObjectStore, folder: string, signal: AbortSignal): Promise<Head | undefined> {

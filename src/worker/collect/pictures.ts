@@ -1,5 +1,5 @@
 import type { Journal } from '../../shared/journal.ts';
-import type { Result } from '../../shared/journal-objects.ts';
+import { RESULT_EXPIRED, type Result } from '../../shared/journal-objects.ts';
 import type { Logger } from '../../shared/log.ts';
 import { PictureError } from '../../shared/media.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
@@ -18,7 +18,6 @@ import { FetchError, type FetchOriginal, type PaidPicture } from './fetch-origin
 import type { MediaWait } from './media.ts';
 import type { MediaStop } from './media-stop.ts';
 import { laterLookAtMs, nextLookMs } from './patience.ts';
-import { RESULT_EXPIRED } from './result.ts';
 
 /** What fal answered, and its own words where they were read just now. */
 export interface Answered {

@@ -1,5 +1,5 @@
 import type { Journal } from '../../shared/journal.ts';
-import { type Result, UNBILLED } from '../../shared/journal-objects.ts';
+import { RESULT_EXPIRED, type Result, UNBILLED } from '../../shared/journal-objects.ts';
 import type { RequestName } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
@@ -45,9 +45,6 @@ const GIVE_UP_MS = 3_600_000;
 const ASKED_MS = 60_000;
 /** In a result: it never started. No failure, since its request ends as cancelled. */
 const WITHDRAWN = 'withdrawn';
-
-/** The failure's code of a result whose pictures fal no longer shows. They may have been made, and paid for. */
-export const RESULT_EXPIRED = 'result_expired';
 
 /** Reads and stores the result of a request whose id is known. The first one stored decides the cost. */
 export function createReadResult(deps: ReadResultDeps): ReadResult {

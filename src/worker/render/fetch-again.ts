@@ -10,7 +10,8 @@ import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import { nthOf, shotKeyIn } from '../../shared/variants.ts';
 import type { House } from '../house.ts';
-import type { Damage, RenderTask } from './processor.ts';
+import type { Damage } from './damage.ts';
+import type { RenderTask } from './processor.ts';
 
 export interface FetchAgainDeps {
   readonly house: House;

@@ -13,6 +13,7 @@ import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import { backoffMs, optional, sleep } from '../../shared/time.ts';
 import { assertPasses, nearDuplicateOf } from './checks.ts';
+import { type Damage, DamagedError, decoded } from './damage.ts';
 import { inspect } from './inspect.ts';
 import { type Rendered, renderAll } from './render.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -79,14 +80,6 @@ export interface RenderDeps {
   readonly exit: (code: number) => never;
 }
 
-/** An original that was kept whole, and that cannot be decoded. */
-export interface Damage {
-  readonly index: number;
-  readonly originalKey: string;
-  readonly sha256: string;
-  readonly failure: { readonly code: string; readonly message: string };
-}
-
 export type RenderProcessor = (
   job: { readonly id?: string | undefined; readonly data: unknown },
   token?: string,
@@ -98,17 +91,6 @@ export class RenderStoppedError extends Error {
   constructor(options?: ErrorOptions) {
     super('The worker stops; the render is started again by another one.', options);
     this.name = 'RenderStoppedError';
-  }
-}
-
-/** The bytes of an original are at fault, and not what the recipe makes of them. */
-class DamagedError extends Error {
-  readonly damage: Damage;
-
-  constructor(damage: Damage, options: ErrorOptions) {
-    super(damage.failure.message, options);
-    this.name = 'DamagedError';
-    this.damage = damage;
   }
 }
 
@@ -235,18 +217,6 @@ async function renderImage(
     look,
     ...(findings.length === 0 ? {} : { findings }),
   };
-}
-
-/** Rejects with a `DamagedError` where the bytes themselves cannot be decoded. */
-async function decoded<T>(of: Omit<Damage, 'failure'>, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof PictureError)) throw error;
-    const { code, message } = error;
-    if (code !== 'unreadable_picture' && code !== 'wrong_format') throw error;
-    throw new DamagedError({ ...of, failure: { code, message } }, { cause: error });
-  }
 }
 
 async function nearDuplicates(task: RenderTask, look: Look, deps: RenderDeps): Promise<Finding[]> {

@@ -130,7 +130,11 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
     .argument('<batch>', 'the batch, also one that has ended')
     .option('--code <code>', 'only what failed with this code, such as content_policy_violation')
     .option('--shot <ids>', 'only these shots, with commas between their ids')
-    .option('--yes', 'do not ask before spending; and try result_expired too, which fal may have charged')
+    .option('--yes', 'do not ask before spending')
+    .option(
+      '--pay-again',
+      'have pictures made and paid for again that fal was paid for and that cannot be fetched; each is listed',
+    )
     .addHelpText(
       'after',
       '\nWhere the originals exist it is free.\n\nExamples:\n  shotlist retry spring-1a2b3c4d\n  shotlist retry spring-1a2b3c4d --code content_policy_violation --shot MUG-1,MUG-2',

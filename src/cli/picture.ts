@@ -1,9 +1,10 @@
 import type { Attendance } from '../shared/attendance.ts';
 import { forecastOf } from '../shared/forecast.ts';
-import { heldBackBy, type Surroundings, stillStruckOff } from '../shared/hold-back.ts';
+import { heldBackBy, type Surroundings, stillStruckOff, waitsForPictures } from '../shared/hold-back.ts';
 import type { Queues } from '../shared/queues.ts';
 import { readStatus, type StatusDeps } from '../shared/read-status.ts';
 import { readStops } from '../shared/records/endpoint-stops.ts';
+import type { MissingPictures } from '../shared/records/missing-pictures.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import type { Picture } from './progress.ts';
@@ -11,6 +12,7 @@ import type { Picture } from './progress.ts';
 export interface PictureDeps extends StatusDeps {
   readonly queues: Pick<Queues, 'load'>;
   readonly attendance: Pick<Attendance, 'present'>;
+  readonly missing: Pick<MissingPictures, 'ofBatch'>;
 }
 
 /** So often, at most, somebody who watches asks for more than the batch itself. */
@@ -44,7 +46,11 @@ export function createLook(deps: PictureDeps): (batch: string) => Promise<Pictur
     // The status counts them as cancelled from the word on; the batch ends when their records say so, too.
     const toStrikeOff = view.word === 'cancelled' ? view.counts.planned + view.counts.held : 0;
     const surrounding = await around();
-    const heldBack = heldBackBy(status, surrounding) ?? stillStruckOff(toStrikeOff, surrounding.workers);
+    const reasons = [
+      heldBackBy(status, surrounding) ?? stillStruckOff(toStrikeOff, surrounding.workers),
+      waitsForPictures(await deps.missing.ofBatch(batch)),
+    ].filter((reason) => reason !== undefined);
+    const heldBack = reasons.length === 0 ? undefined : reasons.join('; ');
     return { status, forecast: forecastOf(view, now), heldBack, toStrikeOff };
   };
 }

@@ -17,13 +17,15 @@ export function planJson(
   totals: PlanTotals,
   { defaultModel, sync, covered, finish, fit, regenerate, paidAlready }: PlanFacts,
 ) {
-  const { shots, images, requests, reusedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } = totals;
+  const { shots, images, requests, reusedImages, fetchedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } =
+    totals;
   return {
     batch,
     shots,
     images,
     requests,
     reusedImages,
+    fetchedImages,
     estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
     naiveUsd: toUsd(naiveMicroUsd),
     ...(defaultModel === undefined ? {} : { defaultModel: defaultModel.model.endpoint }),

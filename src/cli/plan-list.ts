@@ -113,11 +113,15 @@ async function hasPictures(
   { endpoint }: Model,
 ): Promise<boolean> {
   if (store === undefined || args.prompt !== undefined) return false;
-  const made = await createMade(store, signal);
+  const { made, paid } = await createMade(store, signal);
   return await hasPicturesOf(endpoint, catalogOf(name), {
     store,
     journal: new Journal({ store }),
-    made,
+    // What is paid and not yet to be had counts: it would be paid for again, too.
+    made: async (shotKey, variants) => [
+      ...(await made(shotKey, variants)),
+      ...(await paid(shotKey, variants)),
+    ],
     signal,
   });
 }
@@ -228,10 +232,10 @@ async function planWith(
 async function whatExists(
   store: ObjectStore | undefined,
   signal: AbortSignal,
-): Promise<Pick<PlanWriterDeps, 'made' | 'takes'>> {
+): Promise<Pick<PlanWriterDeps, 'made' | 'paid' | 'takes'>> {
   if (store === undefined) return { made: async () => [] };
   const takes = await Takes.load({ store, journal: new Journal({ store }), signal });
-  return { made: await createMade(store, signal), takes: createTakesOfPlan(takes, store, signal) };
+  return { ...(await createMade(store, signal)), takes: createTakesOfPlan(takes, store, signal) };
 }
 
 /** No shipped model takes images yet; a file of one would be read from here. */
@@ -246,6 +250,7 @@ export function planSentence({
   images,
   requests,
   reusedImages,
+  fetchedImages,
   minMicroUsd,
   maxMicroUsd,
   naiveMicroUsd,
@@ -255,8 +260,9 @@ export function planSentence({
       ? formatUsd(maxMicroUsd)
       : `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`;
   const reused = reusedImages === 0 ? '' : `, ${count(reusedImages, 'image')} already made`;
+  const fetched = fetchedImages === 0 ? '' : `, ${count(fetchedImages, 'image')} paid already and to fetch`;
   const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
-  return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
+  return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}${fetched}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
 }
 
 export function count(n: number, noun: string): string {

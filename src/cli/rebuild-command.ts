@@ -115,7 +115,7 @@ export function rebuildDepsOf(
   { prefix, ttlH }: { readonly prefix: string; readonly ttlH: number },
   tell: (line: string) => void,
 ): RebuildDeps {
-  const { redis, store, journal, batches, records, queues, ended } = shop;
+  const { redis, store, journal, batches, records, due, queues, ended } = shop;
   const registry = defaultRegistry();
   const add = queues.add.bind(queues);
   return {
@@ -123,6 +123,7 @@ export function rebuildDepsOf(
     journal,
     batches,
     restore: new Restore({ redis, prefix, ttlH }),
+    due,
     ledger: (from, signal) => journal.listLedger({ from }, signal),
     settleCorrections: (signal) => settleRestored({ redis, prefix, store, journal, records }, signal),
     inputHash: (row, numImages) => {

@@ -4,7 +4,7 @@ import { UserError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
-import { madeOf } from '../shared/originals.ts';
+import { keptOf } from '../shared/originals.ts';
 import { Settlements } from '../shared/records/settlements.ts';
 import { systemClock } from '../shared/time.ts';
 import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
@@ -151,7 +151,7 @@ export function reconcileDepsOf(
       corrections,
       correct,
       attach: createAttach({ house, records, batches, journal, queues, ...limits, clock }),
-      made: (shotKey, signal) => madeOf(store, shotKey, signal),
+      made: (shotKey, signal) => keptOf(store, shotKey, signal),
       modelOf: (endpoint) => registry.find(endpoint)?.endpoint ?? endpoint,
       startTimeoutS: fal.startTimeoutS,
       unknownMarginS: fal.unknownMarginS,

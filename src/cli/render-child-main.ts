@@ -5,6 +5,7 @@ import { defaultRegistry } from '../shared/models/registry.ts';
 import { Queues } from '../shared/queues.ts';
 import { loadRecipes, shippedRecipesFolder } from '../shared/recipes.ts';
 import { Batches } from '../shared/records/batches.ts';
+import { DuePictures } from '../shared/records/due-pictures.ts';
 import { EndpointStops } from '../shared/records/endpoint-stops.ts';
 import { Records } from '../shared/records/records.ts';
 import { openRedis } from '../shared/redis.ts';
@@ -76,6 +77,7 @@ export default createRenderChild(async () => {
     house,
     records,
     journal,
+    due: new DuePictures({ redis, prefix }),
     nearDuplicates: createNearDuplicates({ redis, prefix, ttlH: recordTtlH }),
     store,
     recipes,

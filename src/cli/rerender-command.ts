@@ -73,7 +73,7 @@ export async function rerenderCommand(
   const takes = await Takes.load({ store, journal, signal });
   await using plan = await planRerender(head, planned, {
     journal,
-    made: await createMade(store, signal),
+    made: (await createMade(store, signal)).made,
     takes: createTakesOfPlan(takes, store, signal),
     judgeNames: (before) =>
       createNameJudge({

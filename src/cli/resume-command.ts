@@ -61,6 +61,7 @@ export async function resumeCommand(
     const deps = operationsOf(shop);
     if (batch === undefined) {
       const { was, endpoints, behind } = await resumeAll(deps);
+      await shop.due.hurry(undefined);
       if (args.json === true)
         printJson(context, { stopped: false, was: was ?? null, endpoints, requests: behind.requests });
       else {
@@ -73,6 +74,7 @@ export async function resumeCommand(
       }
       return EXIT.ok;
     }
+    await shop.due.hurry(batch);
     const operation = await resumeBatch(batch, { cap }, deps);
     if (await hadEnded(context, args, shop, batch, operation)) return EXIT.ok;
     await sayWhatStillHolds(context, shop, batch);

@@ -4,7 +4,7 @@ import { findRetryable, type Retryable, type RetryDeps, retryFailures } from '..
 import { UserError } from '../shared/errors.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
-import { madeOfRow } from '../shared/originals.ts';
+import { writeGone } from '../shared/original-notes.ts';
 import { rebuildBatch } from '../shared/rebuild/rebuild.ts';
 import { regenerationId, rootOf } from '../shared/regeneration.ts';
 import { batchStatus } from '../shared/status.ts';
@@ -21,10 +21,9 @@ export interface RetryArguments extends OperatorArguments {
   /** Ids of shots, with commas between them. */
   readonly shot?: string;
   readonly yes?: true;
+  /** Has pictures made and paid for again that fal was paid for already. */
+  readonly payAgain?: true;
 }
-
-/** Of this the pictures may exist and be paid for, where nobody can see them any more. */
-const PAYS_AGAIN = 'result_expired';
 
 /** `retry BATCH`: tries failures again, after saying what that may cost. */
 export async function retryCommand(context: Context, batch: string, args: RetryArguments): Promise<Exit> {
@@ -38,17 +37,19 @@ export async function retryCommand(context: Context, batch: string, args: RetryA
       {
         journal: shop.journal,
         records: shop.records,
-        made: (row, signal) => madeOfRow(shop.store, row, signal),
+        store: shop.store,
         registry: defaultRegistry(),
       },
       context.signal,
     );
-    const chosen = withoutExpired(context, batch, found, args);
+    const again = args.payAgain === true;
+    const chosen = again ? found.map(payingAgain) : found;
     const costs = {
       minMicroUsd: sum(chosen.map(({ minMicroUsd }) => minMicroUsd)),
       maxMicroUsd: sum(chosen.map(({ maxMicroUsd }) => maxMicroUsd)),
     };
     const estimate = { minUsd: toUsd(costs.minMicroUsd), maxUsd: toUsd(costs.maxMicroUsd) };
+    if (again) for (const line of paidLines(found)) say(context, line);
     if (chosen.length === 0) {
       say(context, nothingSentence(batch, args));
       if (args.json === true) printJson(context, { batch, retried: 0, estimate });
@@ -57,9 +58,17 @@ export async function retryCommand(context: Context, batch: string, args: RetryA
     if (costs.maxMicroUsd > 0) await refuseOverRegeneration(shop, batch);
     say(context, planSentence(chosen, costs));
     await confirmSpending(context, costs, { ...yesOf(args), ...simulateOf(args) }, config, 'add --yes');
+    if (again) await giveUpPaid(found, shop, context.signal);
     const retried = await retryFailures(batch, chosen, retryDepsOf(context, shop, stack, config.recordTtlH));
+    // What else of the batch is paid and not stored is looked for at once, too.
+    await shop.due.hurry(batch);
     if (args.json === true) printJson(context, { batch, retried, estimate });
     else say(context, `${batch} is under way again: ${count(retried, 'request')} queued.`);
+    if (retried < chosen.length)
+      say(
+        context,
+        `note: ${count(chosen.length - retried, 'request')} changed meanwhile, or another batch is fetching the same picture; run shotlist retry ${batch} again if it stays failed.`,
+      );
     await sayWhatHolds(context, shop, batch);
     return EXIT.ok;
   });
@@ -108,22 +117,42 @@ export function shotsOf(text: string | undefined): ReadonlySet<string> | undefin
   return new Set(ids);
 }
 
-function withoutExpired(
-  context: Context,
-  batch: string,
+/** The same request, with every picture of it that fal was paid for made and paid for again. */
+function payingAgain(one: Retryable): Retryable {
+  if (one.paid.length === 0) return one;
+  const { own: _, ...rest } = one;
+  return { ...rest, way: 'retry', minMicroUsd: one.againMicroUsd, maxMicroUsd: one.againMicroUsd };
+}
+
+/** Each picture that would be paid for again: what it cost, and since when it cannot be had. */
+function paidLines(found: readonly Retryable[]): string[] {
+  return found.flatMap(({ paid, againMicroUsd }) =>
+    paid.map(({ shot, index, notes }) => {
+      const since = notes[0]?.since ?? 0;
+      const when = since === 0 ? 'an earlier version' : new Date(since).toISOString();
+      const ids = notes.map(({ requestId }) => requestId).join(', ');
+      return `${shot}, picture ${index + 1}: paid as ${ids}, not to be had since ${when}; paid again, its request costs up to ${formatUsd(againMicroUsd)}`;
+    }),
+  );
+}
+
+/** From here on nobody looks for these pictures any more. */
+async function giveUpPaid(
   found: readonly Retryable[],
-  { yes }: RetryArguments,
-): readonly Retryable[] {
-  const expired = found.filter(({ failure, way }) => failure.code === PAYS_AGAIN && way === 'retry').length;
-  if (expired === 0) return found;
-  const what = `${count(expired, 'request')} of ${batch} failed with ${PAYS_AGAIN}: fal may have made and charged those pictures, and would be paid again`;
-  if (yes === true) {
-    say(context, `note: ${what}.`);
-    return found;
+  { store }: Pick<Shop, 'store'>,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { paid } of found) {
+    for (const { shotKey, index, notes } of paid) {
+      for (const { requestId } of notes)
+        await writeGone(
+          store,
+          { shotKey, index },
+          { requestId, at: systemClock(), why: 'paid_again' },
+          signal,
+        );
+    }
   }
-  if (expired === found.length) throw new UserError('needs_yes', `${what}; add --yes if it should be.`);
-  say(context, `note: ${what}; left out, add --yes to try them too.`);
-  return found.filter(({ failure, way }) => failure.code !== PAYS_AGAIN || way !== 'retry');
 }
 
 function nothingSentence(batch: string, { code, shot }: RetryArguments): string {
@@ -139,14 +168,21 @@ function planSentence(
   chosen: readonly Retryable[],
   { minMicroUsd, maxMicroUsd }: { readonly minMicroUsd: number; readonly maxMicroUsd: number },
 ): string {
-  const paying = chosen.filter(({ way }) => way === 'retry').length;
-  const free = chosen.length - paying;
+  const number = (...ways: readonly Retryable['way'][]) =>
+    chosen.filter(({ way }) => ways.includes(way)).length;
+  const paying = number('retry');
+  const fetched = number('fetch', 'refetch');
+  const free = number('rerender');
   const cost =
     minMicroUsd === maxMicroUsd
       ? formatUsd(maxMicroUsd)
       : `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`;
-  const rendered = free === 0 ? '' : `, ${count(free, 'request')} rendered anew at no cost`;
-  return `${count(chosen.length, 'failed request')}: ${count(paying, 'request')} to fal, ${cost}${rendered}`;
+  const parts = [
+    ...(fetched === 0 ? [] : [`${fetched.toLocaleString('en')} to fetch, ${formatUsd(0)}`]),
+    ...(paying === 0 && fetched > 0 ? [] : [`${count(paying, 'request')} to fal, ${cost}`]),
+    ...(free === 0 ? [] : [`${count(free, 'request')} rendered anew at no cost`]),
+  ];
+  return `${count(chosen.length, 'failed request')}: ${parts.join(', ')}`;
 }
 
 /** It may stand still for another reason, which is better said now than found out. */

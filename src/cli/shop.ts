@@ -9,7 +9,9 @@ import { Queues } from '../shared/queues.ts';
 import { restoreSpent, sumSpent } from '../shared/rebuild/spent.ts';
 import { hasUnfinished } from '../shared/rebuild/traces.ts';
 import { Batches } from '../shared/records/batches.ts';
+import { DuePictures } from '../shared/records/due-pictures.ts';
 import { EndpointStops } from '../shared/records/endpoint-stops.ts';
+import { MissingPictures } from '../shared/records/missing-pictures.ts';
 import { Records } from '../shared/records/records.ts';
 import { openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
@@ -27,6 +29,10 @@ export interface Shop extends AsyncDisposable {
   readonly batches: Batches;
   readonly endpointStops: EndpointStops;
   readonly records: Records;
+  /** Paid pictures of failed requests, which workers fetch by themselves later. */
+  readonly due: DuePictures;
+  /** Paid pictures of submitted requests that cannot be had now. */
+  readonly missing: MissingPictures;
   /** Whether Redis forgot something. To be opened before anything is begun. */
   readonly memory: RedisMemory;
   readonly attendance: Attendance;
@@ -79,6 +85,8 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       batches,
       endpointStops,
       records,
+      due: new DuePictures({ redis, prefix }),
+      missing: new MissingPictures({ redis, prefix }),
       memory,
       attendance,
       ended,

@@ -4,14 +4,12 @@ import { type Config, type Environment, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { Latencies } from '../shared/latencies.ts';
 import { type Logger, redactor } from '../shared/log.ts';
-import { PICTURE_LIMITS } from '../shared/media.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
-import { madeOf } from '../shared/originals.ts';
+import { listVariants } from '../shared/originals.ts';
 import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
 import { createBook } from '../worker/collect/book.ts';
 import { createCollect } from '../worker/collect/collect.ts';
-import { createFetchMedia } from '../worker/collect/media.ts';
 import { createReadResult } from '../worker/collect/result.ts';
 import { createEnding } from '../worker/endings/ending.ts';
 import { createPostWebhook } from '../worker/endings/webhook.ts';
@@ -24,9 +22,11 @@ import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
+import { startLookingLater } from '../worker/later-looks.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
+import { createPaidPictures } from './paid-pictures.ts';
 import { createRegenerate } from './regenerating.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
 import { openScheduling } from './schedule-work.ts';
@@ -68,7 +68,6 @@ const COLLECT_CONCURRENCY = 16;
 const ENDINGS_CONCURRENCY = 4;
 /** Limit of one call of fal; the largest answers are data URIs. */
 const FAL_TIMEOUT_MS = 30_000;
-const MEDIA_TIMEOUT_MS = 60_000;
 /** A POST under way at shutdown may still be answered within this time. */
 const GRACE_MS = 1_000;
 const GOODBYE_MS = 100;
@@ -121,14 +120,25 @@ export async function startWork({
     clock,
     log,
   });
-  const made = (shotKey: string, signal?: AbortSignal) => madeOf(store, shotKey, signal);
+  const pictures = createPaidPictures({
+    shop,
+    house,
+    queue,
+    platform,
+    agent,
+    mediaHosts: fal.mediaHosts,
+    patienceMs: fal.mediaPatienceS * 1_000,
+    clock,
+    log,
+  });
   const generate = createGenerate({
     house,
     records,
     journal,
     queue,
     latencies: new Latencies({ redis, prefix }),
-    made,
+    variants: (shotKey, signal) => listVariants(store, shotKey, signal),
+    fetchPaid: pictures.fetchBeforePaying,
     slowDown: (ms) => queues.slowDown(ms),
     startTimeoutS: fal.startTimeoutS,
     postWindowMs,
@@ -144,8 +154,6 @@ export async function startWork({
     house,
     records,
     journal,
-    store,
-    queue,
     readResult: createReadResult({ house, records, journal, queue, platform, clock, random, log }),
     resolveUnknown: createResolveUnknown({
       house,
@@ -159,13 +167,7 @@ export async function startWork({
       log,
     }),
     book: createBook({ house, journal, simulated: stack.simulated, log }),
-    fetchMedia: createFetchMedia({
-      agent,
-      mediaHosts: fal.mediaHosts,
-      limits: PICTURE_LIMITS,
-      timeoutMs: MEDIA_TIMEOUT_MS,
-    }),
-    made,
+    fetchPictures: pictures.fetchPictures,
     clock,
   });
 
@@ -262,6 +264,14 @@ export async function startWork({
       ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
     });
     closers.defer(() => settlesWithin(sweeping.stop(), GOODBYE_MS));
+    const looking = startLookingLater({
+      redis,
+      prefix,
+      lookAgain: pictures.lookAgain,
+      log,
+      ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
+    });
+    closers.defer(() => settlesWithin(looking.stop(), GOODBYE_MS));
     const catching = startCatchingUp({ batches, records, queues, ended, redis, prefix, log });
     closers.defer(() => settlesWithin(catching.stop(), GOODBYE_MS));
   }

@@ -122,7 +122,7 @@ export async function enqueue(plan: Plan, options: EnqueueOptions, deps: Enqueue
         requests.map(({ part, kind }) => ({
           row,
           part,
-          state: kind === 'pay' ? ('planned' as const) : ('generated' as const),
+          state: kind === 'reuse' ? ('generated' as const) : ('planned' as const),
           waitsForProof: kind === 'pay' && waits(row),
         })),
       );

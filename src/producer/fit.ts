@@ -41,7 +41,7 @@ export class Fit {
   readonly #budgetMicroUsd: MicroUsd;
   readonly #model: Model;
   readonly #tier: Tier;
-  readonly #deps: Pick<PlanWriterDeps, 'made' | 'takes' | 'hashOf'>;
+  readonly #deps: Pick<PlanWriterDeps, 'made' | 'paid' | 'takes' | 'hashOf'>;
   readonly #sums: { -readonly [K in keyof FitOption]: FitOption[K] }[];
   readonly #costs: readonly RowCosts[];
   readonly #ahead: Promise<readonly PlannedRequest[]>[][] = [];
@@ -52,7 +52,7 @@ export class Fit {
   constructor(
     budgetMicroUsd: MicroUsd,
     model: Model,
-    deps: Pick<PlanWriterDeps, 'made' | 'takes' | 'hashOf'>,
+    deps: Pick<PlanWriterDeps, 'made' | 'paid' | 'takes' | 'hashOf'>,
   ) {
     const tier = tierOf(model);
     if (tier === undefined) {
@@ -107,8 +107,8 @@ export class Fit {
   }
 
   async #requestsAt(shot: Shot): Promise<readonly PlannedRequest[]> {
-    const { made } = await lookUp(shot, this.#deps);
-    return requestsOf(shot, made, pricerOf(shot.model, shot.values, shot.prompt));
+    const { made, paid } = await lookUp(shot, this.#deps);
+    return requestsOf(shot, made, pricerOf(shot.model, shot.values, shot.prompt), paid);
   }
 
   async #sumNext(): Promise<void> {

@@ -1,8 +1,10 @@
+import { LRUCache } from 'lru-cache';
 import pMap from 'p-map';
 import { ORIGINALS } from '../shared/keys.ts';
-import type { ObjectStore } from '../shared/object-store.ts';
-import { originalsOf } from '../shared/originals.ts';
+import type { ListedObject, ObjectStore } from '../shared/object-store.ts';
+import { listVariants } from '../shared/originals.ts';
 import { optional } from '../shared/time.ts';
+import { indicesIn, shotKeyIn, type Variants, variantsOf } from '../shared/variants.ts';
 import { OriginalsTable } from './originals-table.ts';
 
 /** One page of any S3 store. */
@@ -11,6 +13,20 @@ const PAGE_KEYS = 1_000;
 const MANY_PAGES = 64;
 const DIGITS = [...'0123456789abcdef'];
 const LISTS_AT_ONCE = 8;
+/** A plan asks for what is made and what is paid of a shot in the same moment: one look answers both. */
+const LOOKS_KEPT = 256;
+/** A shot has at most 100 variants; a higher number is none of ours. */
+const MAX_INDEX = 127;
+
+/** Of a shot, those of its first `variants` variants that stand so, in ascending order. */
+type Indices = (shotKey: string, variants: number) => Promise<readonly number[]>;
+
+export interface Made {
+  /** Stored as pictures. */
+  readonly made: Indices;
+  /** Paid at fal, and not to be had yet: they are fetched, and never paid for again. */
+  readonly paid: Indices;
+}
 
 /**
  * Which variants of a shot exist already; what is missing here is quoted as to be paid, and looked for once more, by
@@ -20,31 +36,32 @@ const LISTS_AT_ONCE = 8;
  * length of the listing is told by its first page: shot keys are hashes, so how far it reaches says how many there are.
  * Memory: 22 bytes an original, and nothing before the listing is made.
  */
-export async function createMade(
-  store: Pick<ObjectStore, 'list'>,
-  signal?: AbortSignal,
-): Promise<(shotKey: string, variants: number) => Promise<readonly number[]>> {
+export async function createMade(store: Pick<ObjectStore, 'list'>, signal?: AbortSignal): Promise<Made> {
   const first = await firstPage(store, signal);
+  const kept = new LRUCache<string, Promise<Variants>>({ max: LOOKS_KEPT });
   let looks = 0;
   let all: Promise<OriginalsTable[]> | undefined;
 
-  const indicesOf = async (shotKey: string): Promise<number[]> => {
-    if (first.whole) return first.table.indicesOf(shotKey);
+  const indicesOf = async (shotKey: string, state: 'made' | 'paid'): Promise<readonly number[]> => {
+    if (first.whole) return first.table.indicesOf(shotKey, state);
+    const known = kept.get(shotKey);
+    if (known !== undefined) return indicesIn(await known, state);
     if (all === undefined && looks < first.pages) {
       looks += 1;
-      return (await originalsOf(store, shotKey, signal)).map(({ index }) => index);
+      const look = listVariants(store, shotKey, signal);
+      kept.set(shotKey, look);
+      return indicesIn(await look, state);
     }
     all ??= listAll(store, first.pages, signal);
     const tables = await all;
-    return (
-      (tables.length === 1 ? tables[0] : tables[Number.parseInt(shotKey.slice(0, 1), 16)])?.indicesOf(
-        shotKey,
-      ) ?? []
-    );
+    const table = tables.length === 1 ? tables[0] : tables[Number.parseInt(shotKey.slice(0, 1), 16)];
+    return table?.indicesOf(shotKey, state) ?? [];
   };
-
-  return async (shotKey, variants) =>
-    (await indicesOf(shotKey)).filter((index) => index < variants).sort((a, b) => a - b);
+  const below =
+    (state: 'made' | 'paid'): Indices =>
+    async (shotKey, variants) =>
+      (await indicesOf(shotKey, state)).filter((index) => index < variants);
+  return { made: below('made'), paid: below('paid') };
 }
 
 async function firstPage(
@@ -53,19 +70,16 @@ async function firstPage(
 ): Promise<
   { readonly whole: true; readonly table: OriginalsTable } | { readonly whole: false; readonly pages: number }
 > {
-  const table = new OriginalsTable();
+  const filling = fillTable();
   let keys = 0;
   let reach = '';
-  for await (const { key } of store.list(ORIGINALS, optional(signal))) {
+  for await (const one of store.list(ORIGINALS, optional(signal))) {
     keys += 1;
     // Keys come in their order: this is how much of all hashes the page has passed.
     if (keys > PAGE_KEYS) return { whole: false, pages: pagesBy(reach) };
-    const original = parseOriginal(key);
-    if (original === undefined) continue;
-    reach = original.shotKey;
-    table.add(original.shotKey, original.index);
+    reach = filling.add(one) ?? reach;
   }
-  return { whole: true, table };
+  return { whole: true, table: filling.finish() };
 }
 
 function pagesBy(reach: string): number {
@@ -82,21 +96,38 @@ async function listAll(
   return await pMap(
     pages < MANY_PAGES ? [''] : DIGITS,
     async (digit) => {
-      const table = new OriginalsTable();
-      const options = optional(signal);
-      for await (const { key } of store.list(`${ORIGINALS}${digit}`, options)) {
-        const original = parseOriginal(key);
-        if (original !== undefined) table.add(original.shotKey, original.index);
-      }
-      return table;
+      const filling = fillTable();
+      for await (const one of store.list(`${ORIGINALS}${digit}`, optional(signal))) filling.add(one);
+      return filling.finish();
     },
     { concurrency: LISTS_AT_ONCE },
   );
 }
 
-function parseOriginal(key: string): { readonly shotKey: string; readonly index: number } | undefined {
-  const match = /^([0-9a-f]{32})\/(\d{1,3})\./.exec(key.slice(ORIGINALS.length));
-  if (match === null) return undefined;
-  const [, shotKey = '', index] = match;
-  return { shotKey, index: Number(index) };
+/** Takes a listing key by key; a shot is judged once all of its names have come. */
+function fillTable() {
+  const table = new OriginalsTable();
+  let shotKey = '';
+  let names: ListedObject[] = [];
+  const flush = () => {
+    for (const { index, state } of variantsOf(names).values()) {
+      if (state !== 'nothing' && index <= MAX_INDEX) table.add(shotKey, index, state);
+    }
+    names = [];
+  };
+  return {
+    /** The shot key of the name, if it is one of ours. */
+    add(one: ListedObject): string | undefined {
+      const found = shotKeyIn(one.key);
+      if (found === undefined) return undefined;
+      if (found !== shotKey) flush();
+      shotKey = found;
+      names.push(one);
+      return found;
+    },
+    finish(): OriginalsTable {
+      flush();
+      return table;
+    },
+  };
 }

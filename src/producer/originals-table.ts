@@ -2,9 +2,12 @@
 const SEGMENT = 65_536;
 const WORDS = 4;
 
+/** In a variant's byte: it is paid, and not made. */
+const PAID = 0x80;
+
 /**
- * Which variants of which shots exist, filled in ascending order of the shot keys, as a listing gives them: 20 bytes a
- * shot and 1 to 2 a variant, so a million originals take about 22 MB.
+ * Which variants of which shots are made or paid, filled in ascending order of the shot keys, as a listing gives them: 20
+ * bytes a shot and 1 to 2 a variant, so a million originals take about 22 MB.
  */
 export class OriginalsTable {
   readonly #segments: { readonly keys: Uint32Array; readonly starts: Uint32Array }[] = [];
@@ -13,23 +16,26 @@ export class OriginalsTable {
   #filled = 0;
   #last = '';
 
-  /** `shotKey`: 32 hex digits, not below any added before. */
-  add(shotKey: string, index: number): void {
+  /** `shotKey`: 32 hex digits, not below any added before. `index`: below 128. */
+  add(shotKey: string, index: number, state: 'made' | 'paid'): void {
     if (shotKey !== this.#last) this.#begin(shotKey);
     if (this.#filled === this.#variants.length) {
       const grown = new Uint8Array(this.#variants.length * 2);
       grown.set(this.#variants);
       this.#variants = grown;
     }
-    this.#variants[this.#filled] = index;
+    this.#variants[this.#filled] = state === 'paid' ? index | PAID : index;
     this.#filled += 1;
   }
 
   /** In ascending order. */
-  indicesOf(shotKey: string): number[] {
+  indicesOf(shotKey: string, state: 'made' | 'paid'): number[] {
     const at = this.#find(wordsOf(shotKey));
     if (at === undefined) return [];
-    return [...this.#variants.subarray(this.#startOf(at), this.#startOf(at + 1))].sort((a, b) => a - b);
+    return [...this.#variants.subarray(this.#startOf(at), this.#startOf(at + 1))]
+      .filter((variant) => variant >= PAID === (state === 'paid'))
+      .map((variant) => variant & ~PAID)
+      .sort((a, b) => a - b);
   }
 
   #begin(shotKey: string): void {

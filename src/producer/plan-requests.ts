@@ -14,16 +14,24 @@ export function inputOf({ model, values }: Shot): ModelValues {
   return sent;
 }
 
-/** Paid requests for what is missing, lowest numbers first, then one request for all that exists already. */
+/**
+ * Paid requests for what is missing, lowest numbers first, then one request for all that fal was paid for and that has to be
+ * fetched, and one for all that exists already.
+ */
 export function requestsOf(
   { model, variants }: Shot,
   made: readonly number[],
   price: (numImages: number) => PriceRange,
+  paid: readonly number[] = [],
 ): PlannedRequest[] {
   const exists = new Set(made);
+  const isPaid = new Set(paid.filter((index) => !exists.has(index)));
   const all = Array.from({ length: variants }, (_, index) => index);
-  const missing = all.filter((index) => !exists.has(index));
-  const reused = all.filter((index) => exists.has(index));
+  const missing = all.filter((index) => !exists.has(index) && !isPaid.has(index));
+  const free = [
+    { kind: 'fetch', indices: all.filter((index) => isPaid.has(index)) },
+    { kind: 'reuse', indices: all.filter((index) => exists.has(index)) },
+  ] as const;
   const sizes = splitVariants({
     count: missing.length,
     maxPerRequest: model.images.maxPerRequest,
@@ -35,8 +43,9 @@ export function requestsOf(
     from += size;
     return { part, indices, kind: 'pay', ...price(size) };
   });
-  if (reused.length > 0) {
-    requests.push({ part: sizes.length, indices: reused, kind: 'reuse', minMicroUsd: 0, maxMicroUsd: 0 });
+  for (const { kind, indices } of free) {
+    if (indices.length > 0)
+      requests.push({ part: requests.length, indices, kind, minMicroUsd: 0, maxMicroUsd: 0 });
   }
   return requests;
 }

@@ -11,6 +11,8 @@ export interface PlanTotals {
   readonly requests: number;
   readonly reuseRequests: number;
   readonly reusedImages: number;
+  /** Paid at fal already, and fetched at no cost. */
+  readonly fetchedImages: number;
   /** What the paid requests cost; apart only where an option is `auto`. */
   readonly minMicroUsd: MicroUsd;
   readonly maxMicroUsd: MicroUsd;
@@ -57,6 +59,7 @@ export class TotalsCounter {
     requests: 0,
     reuseRequests: 0,
     reusedImages: 0,
+    fetchedImages: 0,
     minMicroUsd: 0,
     maxMicroUsd: 0,
     naiveMicroUsd: 0,
@@ -77,6 +80,10 @@ export class TotalsCounter {
       if (kind === 'reuse') {
         sum.reuseRequests += 1;
         sum.reusedImages += indices.length;
+        continue;
+      }
+      if (kind === 'fetch') {
+        sum.fetchedImages += indices.length;
         continue;
       }
       sum.requests += 1;

@@ -16,6 +16,8 @@ export interface PlanWriterDeps {
   readonly registry: Registry;
   /** Which of the shot's variants, numbered from 0, exist as originals already. Asked up to 32 shots at once. */
   readonly made: (shotKey: string, variants: number) => Promise<readonly number[]>;
+  /** Which of them fal was paid for, and could not be had yet. Without it none. */
+  readonly paid?: (shotKey: string, variants: number) => Promise<readonly number[]>;
   /**
    * Of variants that a person had made anew: the shot key of the take that counts, by number. They are made, whatever
    * `made` says. Without it take 0 counts for all.
@@ -48,6 +50,7 @@ const NO_TAKES: ReadonlyMap<number, string> = new Map();
 interface Looked {
   readonly shotKey: string;
   readonly made: readonly number[];
+  readonly paid: readonly number[];
   readonly takes: ReadonlyMap<number, string>;
 }
 
@@ -91,11 +94,11 @@ export class PlanWriter {
     const next = this.#ahead.shift();
     if (next === undefined) return;
     const { shot } = next;
-    const { shotKey, made, takes } = await next.looked;
+    const { shotKey, made, paid, takes } = await next.looked;
     this.#deps.signal?.throwIfAborted();
     this.#warnOfEnd(shot);
     const price = pricerOf(shot.model, shot.values, shot.prompt);
-    const requests = requestsOf(shot, made, price);
+    const requests = requestsOf(shot, made, price, paid);
     const row: Omit<PlanRow, 'requests' | 'takes'> = {
       row: this.#row,
       shot: shot.id,
@@ -130,16 +133,17 @@ export class PlanWriter {
   }
 }
 
-/** The shot's key, and which of its pictures exist. */
+/** The shot's key, and which of its pictures exist or are paid. */
 export async function lookUp(
   shot: Shot,
-  { made: madeOf, takes, hashOf }: Pick<PlanWriterDeps, 'made' | 'takes' | 'hashOf'>,
+  { made: madeOf, paid: paidOf, takes, hashOf }: Pick<PlanWriterDeps, 'made' | 'paid' | 'takes' | 'hashOf'>,
 ): Promise<Looked> {
   const shotKey = await takeKeyOf(shot, 0, hashOf);
-  const [originals, taken] = await Promise.all([
+  const [originals, paid, taken] = await Promise.all([
     madeOf(shotKey, shot.variants),
+    paidOf?.(shotKey, shot.variants) ?? [],
     takes?.(shotKey, shot.variants) ?? NO_TAKES,
   ]);
   const made = taken.size === 0 ? originals : [...new Set([...originals, ...taken.keys()])];
-  return { shotKey, made, takes: taken };
+  return { shotKey, made, paid, takes: taken };
 }

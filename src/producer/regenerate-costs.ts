@@ -16,9 +16,9 @@ export class OnceMore {
   #maxMicroUsd: MicroUsd = 0;
 
   add({ shot, requests }: Pick<WrittenRow, 'shot' | 'requests'>): void {
-    const reuses = requests.some(({ kind }) => kind === 'reuse');
+    const isFree = requests.some(({ kind }) => kind !== 'pay');
     // Without them the plan's own requests are what is made again: no row is planned twice.
-    const all = reuses ? requestsOf(shot, [], pricerOf(shot.model, shot.values, shot.prompt)) : requests;
+    const all = isFree ? requestsOf(shot, [], pricerOf(shot.model, shot.values, shot.prompt)) : requests;
     for (const { maxMicroUsd } of all) this.#maxMicroUsd += maxMicroUsd;
   }
 

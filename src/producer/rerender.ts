@@ -22,6 +22,7 @@ export interface RerenderDeps extends Pick<PlanWriterDeps, 'made' | 'takes'> {
 
 const NOTHING_TO_PAY: Omit<PlanTotals, 'shots' | 'images' | 'reuseRequests' | 'reusedImages'> = {
   requests: 0,
+  fetchedImages: 0,
   minMicroUsd: 0,
   maxMicroUsd: 0,
   naiveMicroUsd: 0,

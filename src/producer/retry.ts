@@ -3,13 +3,11 @@ import type { JobCall, QueueName } from '../shared/jobs.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Failure } from '../shared/journal-objects.ts';
 import { requestKeyOf } from '../shared/keys.ts';
-import { priceOf } from '../shared/models/price.ts';
-import type { Registry } from '../shared/models/registry.ts';
-import type { MicroUsd } from '../shared/money.ts';
-import type { PlanRow } from '../shared/plan-row.ts';
 import type { Batches } from '../shared/records/batches.ts';
 import type { Records } from '../shared/records/records.ts';
+import type { TransitionName } from '../shared/records/states.ts';
 import type { Clock } from '../shared/time.ts';
+import { type Way, type WayDeps, wayOf } from './retry-way.ts';
 
 /** Which failures of a batch are tried again; without both, all. */
 export interface RetryChoice {
@@ -17,35 +15,29 @@ export interface RetryChoice {
   readonly shots: ReadonlySet<string> | undefined;
 }
 
-/** A failure, and what to try it again may cost. */
-export interface Retryable {
+/** A failure, and how it is tried again. */
+export interface Retryable extends Way {
   readonly failure: Failure;
   /** The round that its record is in: one that failed anew by the time of the step is not what was chosen. */
   readonly round: number;
-  /** Nothing is asked of fal: its originals exist. */
-  readonly way: 'retry' | 'rerender';
-  readonly minMicroUsd: MicroUsd;
-  readonly maxMicroUsd: MicroUsd;
 }
 
-export interface FindDeps {
-  readonly journal: Pick<Journal, 'failures' | 'deliveredNames' | 'planned'>;
+export interface FindDeps extends WayDeps {
+  readonly journal: WayDeps['journal'] & Pick<Journal, 'failures' | 'deliveredNames' | 'planned'>;
   readonly records: Pick<Records, 'read'>;
-  /** Which variants of a row are stored already. */
-  readonly made: (row: PlanRow, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
-  readonly registry: Registry;
 }
 
 /** Shots looked at at once, a short listing each. */
 const AT_ONCE = 16;
 
-/** The failures of a batch that are chosen, in the order of its list. Changes nothing. */
+/** The failures of a batch that are chosen, in the order of its list. Writes at most paid notes, and pays for nothing. */
 export async function findRetryable(
   batch: string,
   { code, shots }: RetryChoice,
-  { journal, records, made, registry }: FindDeps,
+  deps: FindDeps,
   signal: AbortSignal,
 ): Promise<Retryable[]> {
+  const { journal, records } = deps;
   const delivered = await journal.deliveredNames(batch, signal);
   const failures = [...(await journal.failures(batch, signal))]
     .filter(([member, failure]) => !delivered.has(member) && (code === undefined || failure.code === code))
@@ -61,11 +53,7 @@ export async function findRetryable(
       const record = await records.read(requestKeyOf(failure));
       if (record !== undefined && record.state !== 'failed') return undefined;
       const { round } = record ?? failure;
-      const stored = await made(row, signal);
-      const missing = request.indices.filter((index) => !stored.has(index)).length;
-      if (missing === 0) return { failure, round, way: 'rerender', minMicroUsd: 0, maxMicroUsd: 0 };
-      const price = priceOf(registry.get(row.model), row.input, row.prompt, missing);
-      return { failure, round, way: 'retry', ...price };
+      return { failure, round, ...(await wayOf({ failure, round, row, request }, deps, signal)) };
     },
     { concurrency: AT_ONCE, signal },
   );
@@ -87,6 +75,20 @@ export interface RetryDeps {
 /** Failures named by one event. */
 const EVENT_SIZE = 5_000;
 const CHUNK = 500;
+
+/** `retry` finds what was paid before anything is paid again, so that such a request goes its way at no cost. */
+const STEPS = {
+  retry: 'retry',
+  fetch: 'retry',
+  refetch: 'refetch',
+  rerender: 'rerender',
+} as const satisfies Record<Retryable['way'], TransitionName>;
+const QUEUE_OF = {
+  retry: 'generate',
+  fetch: 'generate',
+  refetch: 'collect',
+  rerender: 'render',
+} as const satisfies Record<Retryable['way'], QueueName>;
 
 /**
  * Tries failures of a batch again: each in a new round, and the batch is under way again, also where it had ended. The
@@ -138,18 +140,29 @@ async function retryChunk(
   priority: number,
   { records, add }: RetryDeps,
 ): Promise<number> {
-  const calls: Record<'retry' | 'rerender', JobCall[]> = { retry: [], rerender: [] };
+  const calls: Record<(typeof QUEUE_OF)[Retryable['way']], JobCall[]> = {
+    generate: [],
+    collect: [],
+    render: [],
+  };
   await pMap(
     chunk,
-    async ({ failure, round, way }) => {
+    async ({ failure, round, way, own }) => {
       const request = requestKeyOf(failure);
       await records.recallFailed(request, round);
-      const outcome = await records.transition(way, { request, round });
-      if (outcome.code === 'ok') calls[way].push({ request, round: outcome.round, priority });
+      const outcome = await records.transition(STEPS[way], {
+        request,
+        round,
+        ...(own === undefined
+          ? {}
+          : { claim: own.claim, takeId: own.requestId, set: { booked: own.costMicroUsd } }),
+      });
+      if (outcome.code === 'ok') calls[QUEUE_OF[way]].push({ request, round: outcome.round, priority });
     },
     { concurrency: AT_ONCE },
   );
-  await add('generate', calls.retry);
-  await add('render', calls.rerender);
-  return calls.retry.length + calls.rerender.length;
+  await add('generate', calls.generate);
+  await add('collect', calls.collect);
+  await add('render', calls.render);
+  return calls.generate.length + calls.collect.length + calls.render.length;
 }

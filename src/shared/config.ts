@@ -12,6 +12,8 @@ export interface Config {
     readonly apiUrl: string;
     /** Hosts (`name` or `name:port`, `*.` for any subdomain) that images may be fetched from. */
     readonly mediaHosts: readonly string[];
+    /** How long a paid picture that cannot be had is asked for again before its request fails. */
+    readonly mediaPatienceS: number;
     readonly concurrency: number;
     readonly submitRate: { readonly max: number; readonly durationMs: number };
     readonly startTimeoutS: number;
@@ -48,6 +50,10 @@ export const SETTINGS = {
   FAL_MEDIA_HOSTS: {
     default: 'fal.media,*.fal.media',
     meaning: 'hosts that images may be fetched from; plain http only for a loopback host named here',
+  },
+  MEDIA_PATIENCE_S: {
+    default: '600',
+    meaning: 'how long a paid picture that cannot be had is asked for again before its request fails',
   },
   FAL_CONCURRENCY: { default: '2', meaning: 'requests in flight over all workers' },
   FAL_SUBMIT_RATE: { default: '10/s', meaning: 'submits over all workers, per s, m or h' },
@@ -152,6 +158,7 @@ const schema = z.object({
   FAL_QUEUE_URL: url(http).default(SETTINGS.FAL_QUEUE_URL.default),
   FAL_API_URL: url(http).default(SETTINGS.FAL_API_URL.default),
   FAL_MEDIA_HOSTS: hosts.prefault(SETTINGS.FAL_MEDIA_HOSTS.default),
+  MEDIA_PATIENCE_S: integer(1, 86_400).prefault(SETTINGS.MEDIA_PATIENCE_S.default),
   FAL_CONCURRENCY: integer(1, 10_000).prefault(SETTINGS.FAL_CONCURRENCY.default),
   FAL_SUBMIT_RATE: rate.prefault(SETTINGS.FAL_SUBMIT_RATE.default),
   FAL_START_TIMEOUT_S: integer(1, 86_400).prefault(SETTINGS.FAL_START_TIMEOUT_S.default),
@@ -221,6 +228,7 @@ export function readConfig(environment: Environment): Config {
       queueUrl: withoutTrailingSlash(env.FAL_QUEUE_URL),
       apiUrl: withoutTrailingSlash(env.FAL_API_URL),
       mediaHosts: env.FAL_MEDIA_HOSTS,
+      mediaPatienceS: env.MEDIA_PATIENCE_S,
       concurrency: env.FAL_CONCURRENCY,
       submitRate: env.FAL_SUBMIT_RATE,
       startTimeoutS: env.FAL_START_TIMEOUT_S,

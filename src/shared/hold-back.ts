@@ -47,6 +47,19 @@ export function stillStruckOff(requests: number, workers: Surroundings['workers'
     : `${what}, and no worker of role collect is running: start one with shotlist worker`;
 }
 
+/** Pure: the same of paid pictures that fal's media host does not give; undefined where none is missing. */
+export function waitsForPictures(
+  missing: { readonly pictures: number; readonly why: string } | undefined,
+): string | undefined {
+  if (missing === undefined) return undefined;
+  const { pictures, why } = missing;
+  const what =
+    pictures === 1
+      ? '1 paid picture cannot be had yet and is'
+      : `${pictures.toLocaleString('en')} paid pictures cannot be had yet and are`;
+  return `${what} asked for again, at no cost: ${why}`;
+}
+
 /** Somebody who waits for work that nobody does must be told so. */
 function missingRole(
   counts: BatchStatus['counts'],

@@ -96,6 +96,9 @@ export type Result = z.infer<typeof result>;
 /** The failure's code of a result whose run failed or never started, unbilled, so that a new one may be made. */
 export const UNBILLED = 'unbilled';
 
+/** That of a result whose pictures fal no longer shows. They may have been made, and paid for. */
+export const RESULT_EXPIRED = 'result_expired';
+
 /** What one request cost. */
 export const ledgerEntry = z.object({
   ...name,

@@ -122,8 +122,18 @@ export const JOURNAL = '_shotlist/';
 
 export const objectKeys = {
   originals: (shotKey: string) => `${ORIGINALS}${shotKey}/`,
-  original: (shotKey: string, index: number, extension: string) =>
-    `${ORIGINALS}${shotKey}/${index}.${extension}`,
+  /** `nth`: 2 is the picture that came after the first one was damaged, and so on. */
+  original: (shotKey: string, index: number, extension: string, nth = 1) =>
+    `${ORIGINALS}${shotKey}/${index}${ofNth(nth)}.${extension}`,
+  /** fal was paid for this picture, which cannot be had yet. */
+  paid: (shotKey: string, index: number, requestId: string) =>
+    `${ORIGINALS}${shotKey}/${index}.paid.${encodeSegment(requestId)}.json`,
+  /** The picture of that request is gone for good. */
+  gone: (shotKey: string, index: number, requestId: string) =>
+    `${ORIGINALS}${shotKey}/${index}.gone.${encodeSegment(requestId)}.json`,
+  /** The `nth` picture of the variant cannot be decoded. */
+  damaged: (shotKey: string, index: number, nth: number) =>
+    `${ORIGINALS}${shotKey}/${index}${ofNth(nth)}.damaged.json`,
   rendition: (batch: string, shot: string, index: number, rendition: string, extension: string) =>
     `${encodeSegment(batch)}/${encodeSegment(shot)}/${index}-${rendition}.${extension}`,
   /** Under a name that a person's template gave it, made safe by `rendition-names.ts`. */
@@ -195,3 +205,7 @@ export const objectKeys = {
   orphans: `${JOURNAL}orphans/`,
   orphan: (requestId: string) => `${JOURNAL}orphans/${encodeSegment(requestId)}.json`,
 } as const;
+
+function ofNth(nth: number): string {
+  return nth === 1 ? '' : `.${nth}`;
+}

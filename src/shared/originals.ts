@@ -1,17 +1,37 @@
 import { objectKeys } from './keys.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ListedObject, ObjectStore } from './object-store.ts';
 import type { PlanRow } from './plan-row.ts';
 import { optional } from './time.ts';
+import { indicesIn, type Original, type Variant, type Variants, variantsOf } from './variants.ts';
 
-export interface Original {
-  readonly index: number;
-  readonly key: string;
-  /** By the store's clock, ms since 1970. */
-  readonly storedAtMs: number;
+/** How the variants of a shot stand, by one listing. Those of which nothing is stored are not in it. */
+export async function listVariants(
+  store: Pick<ObjectStore, 'list'>,
+  shotKey: string,
+  signal?: AbortSignal,
+): Promise<Variants> {
+  const listed: ListedObject[] = [];
+  for await (const one of store.list(objectKeys.originals(shotKey), optional(signal))) listed.push(one);
+  return variantsOf(listed);
+}
+
+/** Those that a row of a plan wants: of a later take where the plan names one and it is made, else of the row's own. */
+export async function listVariantsOfRow(
+  store: Pick<ObjectStore, 'list'>,
+  { shotKey, takes = {} }: Pick<PlanRow, 'shotKey' | 'takes'>,
+  signal?: AbortSignal,
+): Promise<Variants> {
+  const found = new Map<number, Variant>(await listVariants(store, shotKey, signal));
+  for (const takeKey of new Set(Object.values(takes))) {
+    for (const [index, variant] of await listVariants(store, takeKey, signal)) {
+      if (takes[index] === takeKey && variant.state === 'made') found.set(index, variant);
+    }
+  }
+  return found;
 }
 
 /**
- * The pictures of a shot that are stored already, by the variant's number. What is listed was paid for, and what is not
+ * The pictures of a shot that are made already, by the variant's number. What is listed was paid for, and what is not
  * listed is paid for. For that to be wrong the store would have to leave a key out of a listing that is a
  * `ListBucketResult` of this very folder, says that it is whole, and counts no key more than it shows (`s3-listing.ts`).
  */
@@ -20,28 +40,16 @@ export async function originalsOf(
   shotKey: string,
   signal?: AbortSignal,
 ): Promise<Original[]> {
-  const folder = objectKeys.originals(shotKey);
-  const found: Original[] = [];
-  for await (const { key, lastModifiedMs } of store.list(folder, optional(signal))) {
-    const match = /^(\d{1,3})\.[a-z0-9]+$/.exec(key.slice(folder.length));
-    if (match !== null) found.push({ index: Number(match[1]), key, storedAtMs: lastModifiedMs });
-  }
-  return found;
+  return originalsIn(await listVariants(store, shotKey, signal));
 }
 
-/** Those that a row of a plan wants: of a later take where the plan names one and it is stored, else of the row's own. */
+/** `originalsOf` of what a row of a plan wants. */
 export async function originalsOfRow(
   store: Pick<ObjectStore, 'list'>,
-  { shotKey, takes = {} }: Pick<PlanRow, 'shotKey' | 'takes'>,
+  row: Pick<PlanRow, 'shotKey' | 'takes'>,
   signal?: AbortSignal,
 ): Promise<Original[]> {
-  const found = new Map((await originalsOf(store, shotKey, signal)).map((one) => [one.index, one]));
-  for (const takeKey of new Set(Object.values(takes))) {
-    for (const one of await originalsOf(store, takeKey, signal)) {
-      if (takes[one.index] === takeKey) found.set(one.index, one);
-    }
-  }
-  return [...found.values()];
+  return originalsIn(await listVariantsOfRow(store, row, signal));
 }
 
 export async function madeOf(
@@ -49,14 +57,19 @@ export async function madeOf(
   shotKey: string,
   signal?: AbortSignal,
 ): Promise<ReadonlySet<number>> {
-  return new Set((await originalsOf(store, shotKey, signal)).map(({ index }) => index));
+  return new Set(indicesIn(await listVariants(store, shotKey, signal), 'made'));
 }
 
-/** `madeOf` of what a row of a plan wants. */
-export async function madeOfRow(
+/** Those that nobody has to pay for: made, or paid and still to be fetched. */
+export async function keptOf(
   store: Pick<ObjectStore, 'list'>,
-  row: Pick<PlanRow, 'shotKey' | 'takes'>,
+  shotKey: string,
   signal?: AbortSignal,
 ): Promise<ReadonlySet<number>> {
-  return new Set((await originalsOfRow(store, row, signal)).map(({ index }) => index));
+  const variants = await listVariants(store, shotKey, signal);
+  return new Set([...indicesIn(variants, 'made'), ...indicesIn(variants, 'paid')]);
+}
+
+function originalsIn(variants: Variants): Original[] {
+  return [...variants.values()].flatMap(({ original }) => original ?? []);
 }

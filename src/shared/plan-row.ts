@@ -16,9 +16,12 @@ const plannedRequest = z.object({
   part: z.int().min(0),
   /** Which of the shot's variants this request makes. */
   indices: z.array(z.int().min(0)).min(1),
-  /** `pay`: ask fal. `reuse`: the originals exist already, only renditions are made. */
-  kind: z.enum(['pay', 'reuse']),
-  /** What is reserved: the dearest that this request can cost. 0 for `reuse`. */
+  /**
+   * `pay`: ask fal. `fetch`: fal was paid for the pictures already, which could not be had yet. `reuse`: the originals exist
+   * already, only renditions are made.
+   */
+  kind: z.enum(['pay', 'fetch', 'reuse']),
+  /** What is reserved: the dearest that this request can cost. 0 for `fetch` and `reuse`. */
   maxMicroUsd: microUsd,
   /** The cheapest that it can cost: differs only where an option is `auto`. */
   minMicroUsd: microUsd,

@@ -4,6 +4,7 @@ import { parseRequestKey, type RequestName } from '../shared/keys.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Model } from '../shared/models/model.ts';
 import { successorOf } from '../shared/models/model-end.ts';
+import { priceOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Batches, Stop } from '../shared/records/batches.ts';
@@ -111,8 +112,15 @@ export function createHouse(deps: HouseDeps): House {
     async work(request, signal) {
       const name = parseRequestKey(request);
       if (name === undefined) throw new RangeError(`not a request key: ${request}`);
-      const { row, request: planned } = await journal.planned(name, signal);
-      return { name, row, planned, model: registry.get(row.model) };
+      const { row, request: asPlanned } = await journal.planned(name, signal);
+      const model = registry.get(row.model);
+      // The plan expected these to cost nothing. A picture that turns out to be gone is paid for by a user's wish alone, and
+      // then at its price.
+      const planned =
+        asPlanned.kind === 'pay'
+          ? asPlanned
+          : { ...asPlanned, ...priceOf(model, row.input, row.prompt, asPlanned.indices.length) };
+      return { name, row, planned, model };
     },
 
     async stop({ code, reason: said }) {

@@ -48,6 +48,8 @@ export async function openChaosShop(spec: ProcessSpec, tap: Tap, log: Logger): P
       batches,
       queues: tapped(broken.shop.queues, EFFECTS.queues, tap),
       records: tapped(broken.shop.records, EFFECTS.records, tap),
+      due: tapped(plain.due, EFFECTS.due, tap),
+      missing: tapped(plain.missing, EFFECTS.missing, tap),
       memory: plain.memory,
       ended: createEnded({
         batches,

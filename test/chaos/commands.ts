@@ -17,7 +17,6 @@ import { UserError } from '../../src/shared/errors.ts';
 import { requestKeyOf } from '../../src/shared/keys.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { madeOfRow } from '../../src/shared/originals.ts';
 import { type RebuildDeps, rebuildAll, rebuildBatch } from '../../src/shared/rebuild/rebuild.ts';
 import { Settlements } from '../../src/shared/records/settlements.ts';
 import { systemClock } from '../../src/shared/time.ts';
@@ -111,7 +110,7 @@ async function retry(batch: string, opened: ChaosShop): Promise<void> {
     {
       journal,
       records,
-      made: (row, signal) => madeOfRow(shop.store, row, signal),
+      store: shop.store,
       registry: defaultRegistry(),
     },
     AbortSignal.timeout(LIMIT_MS),

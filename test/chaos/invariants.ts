@@ -6,6 +6,7 @@ import type { Delivery } from '../../src/shared/journal-objects.ts';
 import { objectKeys } from '../../src/shared/keys.ts';
 import { PLAN_CHUNK_ROWS, type PlanRow } from '../../src/shared/plan-row.ts';
 import { endedBefore } from './at-rest.ts';
+import { checkKept } from './kept.ts';
 import type { Stage } from './stage.ts';
 
 /** A list and what must become of its rows, by shot. */
@@ -41,6 +42,7 @@ export async function inspectStage(stage: Stage, wanted: readonly Wanted[]): Pro
 
   const paidTwice = paidTwiceOf(stage, [...plans.values()].flat(), violations);
   await checkPosts(stage, plans, violations);
+  await checkKept(stage, plans, violations);
   const ledger = await compareLedger(stage, book, violations);
   for (const { requestId, committedMicroUsd, capMicroUsd } of stage.fal.book.violations) {
     violations.push(

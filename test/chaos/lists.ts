@@ -17,6 +17,8 @@ export const POINTS_LIST = {
     { id: 'stopped', prompt: 'a tray' },
     { id: 'refused', prompt: 'a bloody knife' },
     { id: 'corrupt', prompt: 'a broken plate', recipe: 'catalog' },
+    { id: 'damaged', prompt: 'a cracked bowl', recipe: 'catalog' },
+    { id: 'away', prompt: 'a far pot' },
     { id: 'invalid', prompt: 'a cup that fal refuses' },
   ],
 } as const satisfies List;
@@ -26,7 +28,7 @@ export const POINTS_WANTED: Wanted = {
   rows: POINTS_LIST.rows,
   ends: new Map([
     ['refused', 'content_policy_violation'],
-    ['corrupt', 'unreadable_picture'],
+    ['corrupt', 'media_unreachable'],
     ['invalid', 'missing'],
   ]),
 };
@@ -43,6 +45,8 @@ export function addPointsFaults({ faults }: FalSimulator): void {
   faults.add({ on: 'submit', kind: 'invalid', when: isOf('a cup that fal refuses') });
   faults.add({ on: 'run', kind: 'internal_server_error', times: 1, when: isOf('a kettle') });
   faults.add({ on: 'media', kind: 'corrupt', when: isOf('a broken plate') });
+  faults.add({ on: 'media', kind: 'undecodable', times: 1, when: isOf('a cracked bowl') });
+  faults.add({ on: 'media', kind: 'status', status: 403, times: 1, when: isOf('a far pot') });
 }
 
 /** One request and nothing beside it, so that two deaths meet it both. */

@@ -55,6 +55,8 @@ export async function runNemesis({
       redisUrl: `redis://:${redis.server.password}@127.0.0.1:${proxy.port}`,
       directRedisUrl: redis.server.url,
       dailyCapMicroUsd: lists * DAILY_CAP_MICRO_USD_PER_LIST,
+      // Faults that come together must not outlast it: a sturdy row is delivered.
+      settings: { MEDIA_PATIENCE_S: '8' },
       fal: { slots: 4, seed, latencyMs: (_input, random) => 30 + random() * 400 },
     }),
   );
@@ -143,10 +145,12 @@ class Nemesis {
 
   async heal(): Promise<void> {
     await Promise.all(this.#pending);
-    const { redis, proxy, fleet, operator } = this.#deps;
+    const { stage, redis, proxy, fleet, operator } = this.#deps;
     await redis.settled();
     proxy.heal();
     for (const remove of this.#removers) remove();
+    // A picture that was refused before that stops all submits until a user resumes.
+    if ((await stage.batches.stopped())?.code === 'media_refused') await operator.resumeAll();
     // A rebuild may have met another fault.
     while (this.#losses > this.#restored || (await operator.mustRebuild())) await this.#rebuild();
     await fleet.healAll();
@@ -208,7 +212,7 @@ class Nemesis {
       case 'fal': {
         const remove = stage.fal.faults.add(action.fault);
         this.#removers.push(remove);
-        const stops = ['unauthorized', 'exhausted-balance', 'not-found'].includes(action.fault.kind);
+        const stops = STOPPING.includes(action.fault.kind);
         if (!stops) return;
         await delay(2_500);
         remove();
@@ -255,6 +259,15 @@ class Nemesis {
     this.#restored = losses;
   }
 }
+
+/** What stops all submits until a user resumes. */
+const STOPPING: readonly string[] = [
+  'unauthorized',
+  'exhausted-balance',
+  'not-found',
+  'redirect',
+  'other-host',
+];
 
 function killIfThere(pid: number): void {
   try {

@@ -41,7 +41,7 @@ const RETRIED = {
     rows: rowsOf('a mug', `${REFUSED} 1`, `${REFUSED} 2`, 'a broken plate', 'a bloody knife'),
   },
   ends: new Map([
-    ['row-3', 'unreadable_picture'],
+    ['row-3', 'media_unreachable'],
     ['row-4', 'content_policy_violation'],
   ]),
   prepare({ faults }: FalSimulator) {

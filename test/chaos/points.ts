@@ -77,7 +77,16 @@ const QUEUES = new Set([
   'removeIds',
   'raise',
 ]);
-const RECORDS = new Set(['activate', 'create', 'recallFailed', 'cancelWaiting', 'noteWithdrawal']);
+const RECORDS = new Set([
+  'activate',
+  'create',
+  'recallFailed',
+  'cancelWaiting',
+  'noteWithdrawal',
+  'noteLook',
+]);
+const DUE = new Set(['add', 'postpone', 'remove', 'hurry']);
+const MISSING = new Set(['note', 'forget', 'liftStop']);
 const RESTORE = new Set([
   'claim',
   'wipe',
@@ -102,6 +111,8 @@ export const EFFECTS = {
   store: named('store', STORE),
   restore: named('restore', RESTORE),
   settlements: named('settlements', SETTLEMENTS),
+  due: named('due', DUE),
+  missing: named('missing', MISSING),
   queues: (method, args) =>
     method === 'add' || method === 'hurry'
       ? `queues.${method}.${String(args[0])}`

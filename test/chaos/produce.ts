@@ -25,7 +25,7 @@ export async function produce(spec: ProducerSpec, tap: Tap, log: Logger): Promis
     registry: defaultRegistry(),
     defaultModel: defaultRegistry().get('gpt-image-1-mini'),
     recipes: new Set(['original', 'catalog']),
-    made: await createMade(shop.store),
+    ...(await createMade(shop.store)),
     hashOf: async () => '',
     spoolFolder: tmpdir(),
     clock: systemClock,

@@ -116,7 +116,15 @@ const READS = ['reset', 'truncated', 'empty', 'null', 'unavailable', 'rate-limit
 /** A list that is away, or of which nobody can say whether it is whole. */
 const NO_LIST = ['unavailable', 'no-cursor', 'same-cursor', 'no-end', 'empty', 'null'] as const;
 const MEDIA = ['reset', 'unavailable', 'truncated'] as const;
-const SPOILED = ['html', 'other-format', 'corrupt', 'huge', 'wrong-length', 'redirect'] as const;
+const SPOILED = [
+  'html',
+  'other-format',
+  'corrupt',
+  'huge',
+  'wrong-length',
+  'redirect',
+  'undecodable',
+] as const;
 // In Object.keys the names are texts.
 const RUNS = Object.keys(RUN_FAILURES) as RunFailure[];
 
@@ -143,7 +151,10 @@ function falFaultOf(random: Random): Fault {
   // For good: a page size that changes between two pages of one reading hides rows, which fal does not do.
   if (draw < 0.9) return { on: 'list', kind: 'small-pages', pageSize: 2 };
   if (draw < 0.92) return { on: 'pricing', kind: 'unavailable', times };
-  if (draw < 0.96) return { on: 'media', kind: pick(MEDIA, random), times };
+  if (draw < 0.94) return { on: 'media', kind: pick(MEDIA, random), times };
+  if (draw < 0.95) return { on: 'media', kind: 'status', status: 403, times };
+  if (draw < 0.96) return { on: 'address', kind: 'signed', ttlMs: 2_000, times };
+  if (draw < 0.965) return { on: 'address', kind: 'other-host', times, when: fragile };
   return { on: 'media', kind: pick(SPOILED, random), times, when: fragile };
 }
 

@@ -69,6 +69,8 @@ export interface Stage extends AsyncDisposable {
 /** A POST left within the window, and the longest run and the list's lag, fit into these with room for a busy machine. */
 const START_TIMEOUT_S = 2;
 const UNKNOWN_MARGIN_S = 2;
+/** A paid picture that cannot be had is looked for at 0, 1 and 3 s. */
+const MEDIA_PATIENCE_S = 3;
 const POST_WINDOW_MS = 500;
 const LIFT_EVERY_MS = 500;
 
@@ -114,6 +116,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
         FAL_QUEUE_URL: fal.queueUrl,
         FAL_API_URL: fal.apiUrl,
         FAL_MEDIA_HOSTS: fal.mediaHosts.join(','),
+        MEDIA_PATIENCE_S: String(MEDIA_PATIENCE_S),
         FAL_CONCURRENCY: '8',
         FAL_SUBMIT_RATE: '1000/s',
         FAL_START_TIMEOUT_S: String(START_TIMEOUT_S),

@@ -3,6 +3,7 @@ import { UnavailableError, UserError } from '../../src/shared/errors.ts';
 import { silentLogger } from '../../src/shared/log.ts';
 import type { DeliveredImage } from '../../src/shared/media.ts';
 import { parseRecipe, type Rendition } from '../../src/shared/recipes.ts';
+import type { Damage } from '../../src/worker/render/damage.ts';
 import { layOut } from '../../src/worker/render/layout.ts';
 import { createRenderProcessor, type RenderDeps } from '../../src/worker/render/processor.ts';
 import { renderBackoffMs } from '../../src/worker/render/retry.ts';
@@ -29,6 +30,7 @@ async function memory(change: Partial<RenderDeps> = {}, recipe = RECIPE) {
   const written = new Map<string, string>();
   const delivered: (readonly DeliveredImage[])[] = [];
   const failed: { code: string; message: string }[] = [];
+  const damaged: Damage[] = [];
   const deps: RenderDeps = {
     begin: async (request) => {
       record.starts += 1;
@@ -64,6 +66,9 @@ async function memory(change: Partial<RenderDeps> = {}, recipe = RECIPE) {
     fail: async (_task, failure) => {
       failed.push(failure);
     },
+    damaged: async (_task, damage) => {
+      damaged.push(damage);
+    },
     log: silentLogger,
     timeLimitMs: 10_000,
     maxStarts: 2,
@@ -72,7 +77,7 @@ async function memory(change: Partial<RenderDeps> = {}, recipe = RECIPE) {
     },
     ...change,
   };
-  return { process: createRenderProcessor(deps, noWatchdog), record, written, delivered, failed };
+  return { process: createRenderProcessor(deps, noWatchdog), record, written, delivered, failed, damaged };
 }
 
 describe('the render processor', () => {

@@ -111,6 +111,12 @@ function needsOf(name: TransitionName, request: string): Partial<Step> {
         take: { shotKey: `shot-of-${request}`, indices: [0], price: PRICE },
         takeId: `id-of-${request}`,
       };
+    case 'refetch':
+      return {
+        claim: { shotKey: `shot-of-${request}`, indices: [0] },
+        takeId: `id-of-${request}`,
+        set: { booked: PRICE },
+      };
     case 'confirm':
       return { rival: { inputHash: 'one-input', intentAtMs: 1 } };
     case 'accept':

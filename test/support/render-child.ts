@@ -87,6 +87,9 @@ export function openFileDeps(): RenderDeps {
     fail: async ({ request }, failure) => {
       save(request, (record) => ({ ...record, state: 'failed', failure }));
     },
+    damaged: async ({ request }, { failure }) => {
+      save(request, (record) => ({ ...record, state: 'failed', failure }));
+    },
     log: createLogger({ level: 'silent', format: 'json', fd: 2, secrets: [] }),
     timeLimitMs,
     maxStarts: 2,

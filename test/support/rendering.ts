@@ -57,6 +57,7 @@ export async function renderProcessorOf(shop: Shop, prefix: string, log: Logger)
     house,
     records,
     journal,
+    due: shop.due,
     nearDuplicates: createNearDuplicates({ redis: shop.redis, prefix, ttlH: 72 }),
     store,
     recipes: await loadRecipes(shippedRecipesFolder()),

@@ -22,6 +22,7 @@ import { createTakesOfPlan, Takes } from '../../src/shared/takes.ts';
 import { systemClock } from '../../src/shared/time.ts';
 import { catchUp } from '../../src/worker/catch-up.ts';
 import { sweep } from '../../src/worker/sweep.ts';
+import { TIMING } from '../../src/worker/workers.ts';
 import { testFal } from './fal.ts';
 import { type TestRedis, testRedis } from './redis.ts';
 import { startRendering } from './rendering.ts';
@@ -44,6 +45,10 @@ export interface WorkerOptions {
   /** Default: generate and collect. */
   readonly roles?: readonly Role[];
   readonly postWindowMs?: number;
+  /** Over those of the workshop: a setting that was mended, or not. */
+  readonly mediaHosts?: readonly string[];
+  /** How often it sweeps, and looks for what is due; default: the product's own minute. */
+  readonly sweepMs?: number;
 }
 
 /** The whole shop in one process: real Redis, a folder store, fal's simulator, and workers as many as a test starts. */
@@ -154,14 +159,14 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
       untilStatus(batch, ({ state }) => state === 'done' || state === 'cancelled', limitMs),
     enqueueRows: (rows, { list, proof, ...more } = {}) => enqueueRows(parts, rows, { list, proof }, more),
 
-    async startWorker({ roles = PAYING, postWindowMs = options.postWindowMs } = {}) {
+    async startWorker({ roles = PAYING, postWindowMs = options.postWindowMs, mediaHosts, sweepMs } = {}) {
       rendering ??= startRendering({ ...parts, prefix: redis.prefix, url: redis.url }).then((renderer) => {
         closers.use(renderer);
       });
       await rendering;
       const work = await startWork({
         shop,
-        stack,
+        stack: mediaHosts === undefined ? stack : { ...stack, fal: { ...stack.fal, mediaHosts } },
         config,
         roles: new Set(roles),
         environment: {},
@@ -169,6 +174,7 @@ function workshopOf(parts: Parts, closers: Closers, options: WorkshopOptions): W
         // Back-offs at their shortest: what is waited for is the outcome.
         random: () => 0,
         ...(postWindowMs === undefined ? {} : { postWindowMs }),
+        ...(sweepMs === undefined ? {} : { timing: { ...TIMING, sweepMs } }),
       });
       return closers.use(once(work));
     },
@@ -203,7 +209,7 @@ async function enqueueRows(
     registry: defaultRegistry(),
     defaultModel: defaultRegistry().get('gpt-image-1-mini'),
     recipes: new Set(['original', 'catalog']),
-    made: await createMade(shop.store),
+    ...(await createMade(shop.store)),
     takes: createTakesOfPlan(await Takes.load(shop), shop.store),
     hashOf: async () => '',
     spoolFolder,

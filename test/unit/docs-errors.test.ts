@@ -71,9 +71,12 @@ describe('docs/errors.md', () => {
   });
 
   it('names every code that a request can fail with, and no other', async () => {
-    const sources = await sourcesOf('src/worker');
+    const objects = await readFile(join(ROOT, 'src/shared/journal-objects.ts'), 'utf8');
+    const sources = `${await sourcesOf('src/worker')}\n${objects}`;
     const found = [
-      /new (?:Picture|Media)Error\(\s*'(\w+)'/g,
+      /new PictureError\(\s*'(\w+)'/g,
+      /readonly code: '(media_\w+)' \| '(media_\w+)'/g,
+      /RESULT_EXPIRED = '(\w+)'/g,
       /code: '(\w+)',\s*message\b/g,
       /\? '(rejected_input)' : [^']*'(bad_request)' : '(failed_run)'/g,
     ].flatMap((pattern) => [...sources.matchAll(pattern)].flatMap(([, ...codes]) => codes));
@@ -89,7 +92,7 @@ describe('docs/errors.md', () => {
 
   it('names every stop', async () => {
     const source = await readFile(join(ROOT, 'src/shared/records/batches.ts'), 'utf8');
-    const [, codes = ''] = /interface Stop \{\s+readonly code: ([^;]+);/.exec(source) ?? [];
+    const [, codes = ''] = /interface Stop \{\s+readonly code:\s+([^;]+);/.exec(source) ?? [];
     expect(tableOf(page, 'stop').map(([stop]) => stop)).toEqual(
       [...codes.matchAll(/'(\w+)'/g)].map(([, code]) => code),
     );

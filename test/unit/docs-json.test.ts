@@ -35,6 +35,7 @@ describe('docs/json.md', () => {
       images: 69,
       requests: 25,
       reusedImages: 0,
+      fetchedImages: 0,
       reuseRequests: 0,
       minMicroUsd: 1_010_000,
       maxMicroUsd: 1_070_000,

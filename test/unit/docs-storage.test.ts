@@ -12,6 +12,9 @@ const id = '98bdce97-7910';
 const examples: Readonly<Record<keyof typeof objectKeys, string>> = {
   originals: objectKeys.originals(shotKey),
   original: objectKeys.original(shotKey, 0, 'png'),
+  paid: objectKeys.paid(shotKey, 0, id),
+  gone: objectKeys.gone(shotKey, 0, id),
+  damaged: objectKeys.damaged(shotKey, 0, 2),
   rendition: objectKeys.rendition('spring', 'mug-1', 0, 'thumb', 'jpg'),
   named: objectKeys.named('spring', 'mug-1-thumb.jpg'),
   manifest: objectKeys.manifest('spring', 'jsonl'),

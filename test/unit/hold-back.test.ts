@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { heldBackBy, type Surroundings, stillStruckOff } from '../../src/shared/hold-back.ts';
+import {
+  heldBackBy,
+  type Surroundings,
+  stillStruckOff,
+  waitsForPictures,
+} from '../../src/shared/hold-back.ts';
 import type { BatchStatus } from '../../src/shared/status.ts';
 
 const NONE = {
@@ -130,5 +135,18 @@ describe('what keeps a cancelled batch from its end', () => {
     expect(stillStruckOff(1_200, new Map([['generate', 1]]))).toContain(
       'no worker of role collect is running',
     );
+  });
+});
+
+describe('paid pictures that cannot be had', () => {
+  it.each([
+    [undefined, undefined],
+    [{ pictures: 1, why: 'x' }, '1 paid picture cannot be had yet and is asked for again, at no cost: x'],
+    [
+      { pictures: 1_200, why: 'x' },
+      '1,200 paid pictures cannot be had yet and are asked for again, at no cost: x',
+    ],
+  ])('%o are told', (missing, expected) => {
+    expect(waitsForPictures(missing)).toBe(expected);
   });
 });

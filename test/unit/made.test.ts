@@ -40,7 +40,7 @@ function originals(shots: number, variants = 1): string[] {
 describe('what is made already', () => {
   it.each([0, 1, 999, 1_000])('is known after one page of a store of %i originals', async (count) => {
     const bucket = bucketOf(originals(count));
-    const made = await createMade(bucket);
+    const { made } = await createMade(bucket);
     for (let shot = 0; shot < 20; shot += 1) {
       expect(await made(keyOf(shot), 4)).toEqual(shot < count ? [0] : []);
     }
@@ -49,7 +49,7 @@ describe('what is made already', () => {
 
   it('is asked for shot by shot by a short list, however large the store is', async () => {
     const bucket = bucketOf(originals(100_000));
-    const made = await createMade(bucket);
+    const { made } = await createMade(bucket);
     for (let shot = 0; shot < 10; shot += 1) expect(await made(keyOf(shot), 1)).toEqual([0]);
     // The first page, the key behind it that says there is more, and one a shot.
     expect(bucket.pages()).toBe(2 + 10);
@@ -59,7 +59,7 @@ describe('what is made already', () => {
     'is listed once by a list of %i rows, at about twice the pages that the listing takes',
     async (rows) => {
       const bucket = bucketOf(originals(rows));
-      const made = await createMade(bucket);
+      const { made } = await createMade(bucket);
       const wanted = Array.from({ length: rows }, (_, shot) => shot);
       const answers = await Promise.all(
         wanted.map(async (shot) => ((await made(keyOf(shot), 1)).length === 1 ? 1 : 0)),
@@ -75,7 +75,7 @@ describe('what is made already', () => {
 
   it('says the variants in their order, without those that are not wanted, alike on both ways', async () => {
     const keys = [...originals(2_000), ...[10, 2, 1].map((index) => `${ORIGINALS}${keyOf(7)}/${index}.webp`)];
-    const made = await createMade(bucketOf([...keys, `${ORIGINALS}README`, `${ORIGINALS}zz/0.png`]));
+    const { made } = await createMade(bucketOf([...keys, `${ORIGINALS}README`, `${ORIGINALS}zz/0.png`]));
     for (let round = 0; round < 8; round += 1) {
       expect(await made(keyOf(7), 100)).toEqual([0, 1, 2, 10]);
       expect(await made(keyOf(7), 2)).toEqual([0, 1]);

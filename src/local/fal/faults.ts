@@ -48,8 +48,18 @@ export type MediaFault = {
     | 'corrupt'
     | 'huge'
     | 'wrong-length'
-    | 'redirect';
+    | 'redirect'
+    // Whole by its structure, and none of it can be decoded.
+    | 'undecodable';
 };
+
+/**
+ * Of the address that result and history name. `other-host`: the same server by a name that is none of the media hosts.
+ * `signed`: with a signature that ends after `ttlMs`, another one at each answer. `absent`: the answer names no picture.
+ */
+export type AddressFault =
+  | { readonly kind: 'other-host' | 'absent' }
+  | { readonly kind: 'signed'; readonly ttlMs: number };
 
 export type RunFault = { readonly kind: RunFailure | 'hide-units' };
 
@@ -67,6 +77,7 @@ export type Fault = FaultOptions &
         | { readonly kind: 'small-pages'; readonly pageSize: number }
       ))
     | ({ readonly on: 'media' } & (ReplyFault | MediaFault))
+    | ({ readonly on: 'address' } & AddressFault)
   );
 
 export interface FaultOptions {

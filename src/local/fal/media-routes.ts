@@ -1,6 +1,7 @@
+import type { Clock } from '../../shared/time.ts';
 import { refusal, replaceReply } from './fault-reply.ts';
 import type { Faults, MediaFault, ReplyFault } from './faults.ts';
-import { blanked, corrupted, halved, hugePng, inOtherFormat } from './odd-pictures.ts';
+import { blanked, corrupted, halved, hugePng, inOtherFormat, undecodablePng } from './odd-pictures.ts';
 import { contentTypeOf, imageCountOf, type ResultDeps } from './results.ts';
 import type { Run } from './run.ts';
 import type { Runs } from './runs.ts';
@@ -11,6 +12,7 @@ export interface MediaDeps extends ResultDeps {
   readonly runs: Runs;
   readonly faults: Faults;
   readonly stats: Stats;
+  readonly clock: Clock;
   readonly token: (run: Run, index: number) => string;
   /** The same server under a name that is not among the media hosts. */
   readonly otherHost: () => string;
@@ -27,6 +29,8 @@ export async function mediaRoute(deps: MediaDeps, call: Call): Promise<Reply> {
   if (run === undefined || deps.token(run, index) !== match?.[2] || index >= imageCountOf(deps, run)) {
     return refusal(404, 'Not Found');
   }
+  const expires = call.query.get('expires');
+  if (expires !== null && Number(expires) < deps.clock()) return refusal(403, 'Request has expired');
   const fault = deps.faults.take('media', {
     method: call.method,
     path: call.path,
@@ -67,6 +71,8 @@ async function spoil(
       return { ...reply, body: corrupted(body) };
     case 'huge':
       return { ...reply, headers: { ...reply.headers, 'content-type': 'image/png' }, body: await hugePng() };
+    case 'undecodable':
+      return { ...reply, headers: { ...reply.headers, 'content-type': 'image/png' }, body: undecodablePng() };
     case 'wrong-length':
       return { ...reply, body: body.subarray(0, Math.floor(body.length / 2)) };
   }
@@ -81,6 +87,7 @@ const MEDIA_FAULTS: readonly string[] = [
   'huge',
   'wrong-length',
   'redirect',
+  'undecodable',
 ] satisfies MediaFault['kind'][];
 
 function isMediaFault(fault: ReplyFault | MediaFault): fault is MediaFault {

@@ -34,6 +34,24 @@ export function corrupted(picture: Buffer): Buffer {
   return bytes;
 }
 
+/** Every chunk with its right CRC, and pixels that are no zlib stream. */
+export function undecodablePng(): Buffer {
+  const head = Buffer.alloc(13);
+  head.writeUInt32BE(64, 0);
+  head.writeUInt32BE(64, 4);
+  // Eight bits a channel, red, green and blue.
+  head.writeUInt8(8, 8);
+  head.writeUInt8(2, 9);
+  const data = Buffer.alloc(600, 0xa5);
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    chunk('IHDR', head),
+    chunk('IDAT', data),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const HUGE_SIDE = 20_000;
 
 /** A valid png of 400 million pixels in some 50 KB. */
@@ -45,8 +63,12 @@ export async function hugePng(): Promise<Buffer> {
   head.writeUInt8(1, 8);
   const rows = Buffer.alloc(HUGE_SIDE * (HUGE_SIDE / 8 + 1));
   const data = await promisify(deflate)(rows, { level: 1 });
-  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  return Buffer.concat([signature, chunk('IHDR', head), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    chunk('IHDR', head),
+    chunk('IDAT', data),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 function chunk(type: string, data: Buffer): Buffer {

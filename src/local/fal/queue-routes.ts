@@ -22,7 +22,7 @@ export interface QueueDeps {
   readonly authorized: (call: Call) => boolean;
   readonly queueUrl: () => string;
   readonly price: (endpoint: Endpoint, input: Input) => { units: number; microUsd: number };
-  readonly mediaUrl: (run: Run, index: number) => string;
+  readonly mediaUrl: (run: Run, index: number) => string | undefined;
   /** The bytes of a picture, for data URIs. */
   readonly picture: (run: Run, index: number) => Promise<Buffer>;
 }

@@ -5,7 +5,8 @@ import { jsonReply, type Reply } from './wire.ts';
 
 export interface ResultDeps {
   readonly endpoints: ReadonlyMap<string, Endpoint>;
-  readonly mediaUrl: (run: Run, index: number) => string;
+  /** undefined: fal's answer does not name the picture. */
+  readonly mediaUrl: (run: Run, index: number) => string | undefined;
   readonly picture: (run: Run, index: number) => Promise<Buffer>;
 }
 
@@ -53,7 +54,7 @@ async function inlineBody(deps: ResultDeps, run: Run): Promise<unknown> {
   return { images: imagesOf(deps, run, (index) => uris[index] ?? '') };
 }
 
-function imagesOf(deps: ResultDeps, run: Run, urlOf: (index: number) => string) {
+function imagesOf(deps: ResultDeps, run: Run, urlOf: (index: number) => string | undefined) {
   const shape = deps.endpoints.get(run.endpoint)?.output(run.input);
   if (shape === undefined) return [];
   return Array.from({ length: shape.count }, (_, index) => ({
@@ -66,7 +67,7 @@ function imagesOf(deps: ResultDeps, run: Run, urlOf: (index: number) => string) 
           file_name: `${run.id}_${index}.${shape.format === 'jpeg' ? 'jpg' : shape.format}`,
         }
       : UNSAID[index % UNSAID.length]),
-  }));
+  })).filter(({ url }) => url !== undefined);
 }
 
 export function contentTypeOf({ endpoints }: Pick<ResultDeps, 'endpoints'>, run: Run): string {

@@ -61,6 +61,8 @@ export interface FalSimulator {
   readonly apiUrl: string;
   /** For `FAL_MEDIA_HOSTS`. */
   readonly mediaHosts: readonly string[];
+  /** The host that the fault `other-host` names. */
+  readonly otherMediaHost: string;
   readonly key: string;
   /** May also read billing events. */
   readonly adminKey: string;
@@ -112,11 +114,34 @@ export async function startFalSimulator(options: FalSimulatorOptions = {}): Prom
     keys.some((one) => call.headers.authorization === `Key ${one}`);
   const authorized = (call: Call) => hasKey(call, key, adminKey);
   let origin = '';
+  let signatures = 0;
+  const otherHost = () => origin.replace('127.0.0.1', 'localhost');
   const picture = (run: Run, index: number): Promise<Buffer> =>
     drawPicture({ endpoint: endpoints.get(run.endpoint), input: run.input, index, style: options.pictures });
-  const mediaUrl = (run: Run, index: number) => {
+  const mediaUrl = (run: Run, index: number): string | undefined => {
     const format = endpoints.get(run.endpoint)?.output(run.input).format ?? 'png';
-    return `${origin}/files/${run.id}/${mediaToken(key, run, index)}-${index}.${format}`;
+    const path = `/files/${run.id}/${mediaToken(key, run, index)}-${index}.${format}`;
+    const fault = faults.take('address', {
+      method: 'NAME',
+      path,
+      requestId: run.id,
+      endpoint: run.endpoint,
+      input: run.input,
+      phase: run.phase,
+    });
+    switch (fault?.kind) {
+      case undefined:
+        return `${origin}${path}`;
+      case 'other-host':
+        return `${otherHost()}${path}`;
+      case 'signed': {
+        const expires = clock() + fault.ttlMs;
+        signatures += 1;
+        return `${origin}${path}?expires=${expires}&signature=secret-${signatures}`;
+      }
+      case 'absent':
+        return undefined;
+    }
   };
   const common = { runs, faults, stats, endpoints, clock, authorized, mediaUrl, picture };
   const queue = {
@@ -139,7 +164,7 @@ export async function startFalSimulator(options: FalSimulatorOptions = {}): Prom
   const media = {
     ...common,
     token: (run: Run, index: number) => mediaToken(key, run, index),
-    otherHost: () => origin.replace('127.0.0.1', 'localhost'),
+    otherHost,
   };
   const wire = await startWire({
     port: options.port ?? 0,
@@ -154,6 +179,7 @@ export async function startFalSimulator(options: FalSimulatorOptions = {}): Prom
     queueUrl: origin,
     apiUrl: origin,
     mediaHosts: [`127.0.0.1:${wire.port}`],
+    otherMediaHost: `localhost:${wire.port}`,
     key,
     adminKey,
     book,

@@ -1,11 +1,11 @@
 import type { BatchEvent, IdTaken, Intent } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
-import type { Word } from '../records/batches.ts';
+import type { Stop, Word } from '../records/batches.ts';
 
 /** What the names of a request's objects say, without a read of any of them. */
 export interface RequestTraces {
-  /** `pay`: fal is asked. `reuse`: the originals existed when it was planned. */
-  readonly kind: 'pay' | 'reuse';
+  /** `pay`: fal is asked. `fetch`: fal had been paid. `reuse`: the originals existed when it was planned. */
+  readonly kind: 'pay' | 'fetch' | 'reuse';
   readonly delivered: boolean;
   /** The round of the last final failure. */
   readonly failedRound: number | undefined;
@@ -139,4 +139,22 @@ export function wordAndCap(
     else if (event.kind === 'resume') word = 'running';
   }
   return { word, cap: last };
+}
+
+/** Whether a stop of before still holds. What a person did to all submits, the store knows better than Redis. */
+export function isStillMeant({ code }: Stop, last: 'pause' | 'resume' | undefined): boolean {
+  switch (code) {
+    case 'balance':
+    case 'key':
+    case 'price_changed':
+    case 'media_refused':
+      return true;
+    case 'operator':
+      return last === 'pause';
+    // The pictures that are still missing make it again.
+    case 'media':
+    case 'redis_lost':
+    case 'rebuild':
+      return false;
+  }
 }

@@ -7,12 +7,14 @@ import type { ObjectStore } from '../object-store.ts';
 import type { PlanRow } from '../plan-row.ts';
 import { proofOf, waitsForProof } from '../proof.ts';
 import type { Batches, Stop } from '../records/batches.ts';
+import type { DuePictures } from '../records/due-pictures.ts';
 import type { Restore, RestoredRecord } from '../records/restore.ts';
 import type { State } from '../records/states.ts';
 import { nextLife } from '../redis-memory.ts';
 import { type Clock, dayOf } from '../time.ts';
-import { nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
+import { isStillMeant, nextRound, retriedRounds, standingByNames, wordAndCap } from './derive.ts';
 import { readDoubt, roundUnderWay, sentRoundOf } from './doubt.ts';
+import { restoreDue } from './due.ts';
 import { headIn } from './head-in.ts';
 import { type BatchSpent, type Spent, sumSpent } from './spent.ts';
 import { isUnfinished, tracesOf, unfinishedFolders } from './traces.ts';
@@ -22,6 +24,7 @@ export interface RebuildDeps {
   readonly journal: Journal;
   readonly batches: Batches;
   readonly restore: Restore;
+  readonly due: Pick<DuePictures, 'add'>;
   /** What each request was booked at, from this day on. */
   readonly ledger: (from: string, signal: AbortSignal) => AsyncIterable<LedgerTrace>;
   /** Moves counters that hold what was booked to what fal's bill made of it. */
@@ -81,6 +84,7 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
   await restore.spent(spent.scopes);
   const { rebuilt, whole } = await restoreBatches(heads, spent, deps, signal);
   await deps.settleCorrections(signal);
+  await restoreDue(deps, clock(), signal);
   const life = nextLife(await journal.newestLife(signal), clock());
   await journal.writeLife({ life, at: clock(), by: 'rebuild' }, signal);
   await restore.begin(life);
@@ -127,21 +131,6 @@ async function goOn(
   const stop = before !== undefined && isStillMeant(before, last) ? before : undefined;
   await restore.release(stop);
   if (stop === undefined) await resumeSubmits();
-}
-
-/** Whether a stop of before still holds. What a person did to all submits, the store knows better than Redis. */
-function isStillMeant({ code }: Stop, last: 'pause' | 'resume' | undefined): boolean {
-  switch (code) {
-    case 'balance':
-    case 'key':
-    case 'price_changed':
-      return true;
-    case 'operator':
-      return last === 'pause';
-    case 'redis_lost':
-    case 'rebuild':
-      return false;
-  }
 }
 
 /** The beginning of the year, or of the oldest batch, with a day to spare: days are local to their writers. */
@@ -242,9 +231,13 @@ async function restoreBatch(
           continue;
         }
         const { state } = standing;
-        const seen = Math.max(traces.failed.get(member) ?? -1, sentRoundOf(traces, member) ?? -1);
+        const failedRound = traces.failed.get(member);
+        const seen = Math.max(failedRound ?? -1, sentRoundOf(traces, member) ?? -1);
         const held = state === 'held' ? ({ waitsForProof: true } as const) : {};
-        records.push({ member, state, round: nextRound(seen, epoch), ...held });
+        const next = nextRound(seen, epoch);
+        // What failed stays in its round, which has the id of what fal was paid for.
+        const round = state === 'failed' && failedRound !== undefined ? failedRound : next;
+        records.push({ member, state, round, ...(round === next ? {} : { nextRound: next }), ...held });
         counts[state] = (counts[state] ?? 0) + 1;
       }
     }

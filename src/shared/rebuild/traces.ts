@@ -80,11 +80,20 @@ export async function* unfinishedFolders(
   store: Pick<ObjectStore, 'list'>,
   signal?: AbortSignal,
 ): AsyncGenerator<string> {
+  for await (const folder of batchFolders(store, signal))
+    if (await isUnfinished(store, folder, signal)) yield folder;
+}
+
+/** The folders of all batches: a short listing each. */
+export async function* batchFolders(
+  store: Pick<ObjectStore, 'list'>,
+  signal?: AbortSignal,
+): AsyncGenerator<string> {
   let after: string | undefined;
   for (;;) {
     const segment = await firstSegment(store, after, signal);
     if (segment === undefined) return;
-    if (await isUnfinished(store, `${FOLDERS}${segment}/`, signal)) yield `${FOLDERS}${segment}/`;
+    yield `${FOLDERS}${segment}/`;
     // `0` is the character behind `/`: everything in this folder lies before it.
     after = `${FOLDERS}${segment}0`;
   }

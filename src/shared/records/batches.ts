@@ -71,7 +71,15 @@ export interface BatchView extends NewBatch {
 
 /** Why all submits are stopped, everywhere. */
 export interface Stop {
-  readonly code: 'balance' | 'key' | 'price_changed' | 'operator' | 'redis_lost' | 'rebuild';
+  readonly code:
+    | 'balance'
+    | 'key'
+    | 'price_changed'
+    | 'media'
+    | 'media_refused'
+    | 'operator'
+    | 'redis_lost'
+    | 'rebuild';
   /** A sentence; holds fal's words. */
   readonly reason: string;
 }

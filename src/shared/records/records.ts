@@ -15,6 +15,7 @@ import {
   CREATE,
   JOBLESS,
   NEEDS_HAND,
+  NOTE_LOOK,
   NOTE_PROOF,
   NOTE_WITHDRAWAL,
   RECALL,
@@ -26,9 +27,15 @@ import {
   type State,
   TRANSITIONS,
   type TransitionName,
+  takesClaims,
   WORKED_ON,
 } from './states.ts';
 import { TRANSITION } from './transition-script.ts';
+
+export interface Claim {
+  readonly shotKey: string;
+  readonly indices: readonly number[];
+}
 
 export interface Step {
   readonly request: string;
@@ -39,18 +46,28 @@ export interface Step {
   /** The round that the run took in hand: refused (`stale`) where the record is in another one by now. */
   readonly round?: number;
   /** For `reserve` and `attach`: what is claimed, and the dearest possible price. */
-  readonly take?: { readonly shotKey: string; readonly indices: readonly number[]; readonly price: MicroUsd };
+  readonly take?: Claim & { readonly price: MicroUsd };
+  /** For `refetch`: what is claimed. */
+  readonly claim?: Claim;
   /** For `book`. `images`: how many came back. */
   readonly book?: { readonly cost: MicroUsd; readonly images: number };
-  /** For `accept` and `attach`: fal's id, taken in the same step. */
+  /** For `accept`, `attach` and `refetch`: fal's id, taken in the same step. */
   readonly takeId?: string;
   /** For `confirm` and `lose`: the input whose POST may be unresolved from here on, and when its intent was written. */
   readonly rival?: { readonly inputHash: string; readonly intentAtMs: number };
+  /** `booked` only for `refetch`, which takes up what was booked before: Redis may have forgotten it. */
   readonly set?: Partial<Record<RecordField, string | number>>;
 }
 
 /** Short names, since a million records stand in memory. The meanings are those of `RequestRecord`. */
-const FIELDS = { requestId: 'id', intentAtMs: 'at', attempts: 'a', renderStarts: 'k', failure: 'x' } as const;
+const FIELDS = {
+  requestId: 'id',
+  intentAtMs: 'at',
+  attempts: 'a',
+  renderStarts: 'k',
+  failure: 'x',
+  booked: 'b',
+} as const;
 type RecordField = keyof typeof FIELDS;
 
 export interface RecordsDeps {
@@ -117,6 +134,7 @@ export class Records {
         money,
         needs,
         claims: holdsClaims(to),
+        takesClaims: takesClaims(name),
         rest: isAtRest(to),
         revives: from.some(isAtRest),
         ttlS: ttlH * 3_600,
@@ -124,6 +142,7 @@ export class Records {
         day,
         dayLimit: caps.daily,
         monthLimit: caps.monthly,
+        ...step.claim,
         ...step.take,
         ...step.book,
         ...step.rival,
@@ -287,6 +306,23 @@ export class Records {
   ): Promise<void> {
     const { redis, prefix } = this.#deps;
     await redis.eval(NOTE_PROOF, 0, prefix, request, epoch, round, provenAtMs);
+  }
+
+  /**
+   * Counts a look for paid pictures that could not be had. Resolves to since when that is so (ms since 1970) and how often
+   * it was looked, this look included; undefined, and changes nothing, where a later run took over.
+   */
+  async noteLook({
+    request,
+    epoch,
+    round,
+  }: Pick<RequestRecord, 'request' | 'epoch' | 'round'>): Promise<
+    { readonly sinceMs: number; readonly looks: number } | undefined
+  > {
+    const { redis, prefix, clock } = this.#deps;
+    const answer = await redis.eval(NOTE_LOOK, 0, prefix, request, epoch, round, clock());
+    const [sinceMs, looks] = z.array(z.coerce.number().int()).parse(answer);
+    return sinceMs === undefined || looks === undefined ? undefined : { sinceMs, looks };
   }
 
   /** Brings back the record of a request that failed in that round, where Redis has forgotten it; else does nothing. */

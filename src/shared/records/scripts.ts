@@ -55,6 +55,15 @@ redis.call('HSET', rec, 'pt', ARGV[5])
 return 1
 `;
 
+/** Counts a look for paid pictures, for its run's epoch and round alone; answers since when, and how many looks. */
+export const NOTE_LOOK = `
+local rec = ARGV[1] .. ':rec:' .. ARGV[2]
+local fields = redis.call('HMGET', rec, 's', 'e', 'n')
+if fields[1] ~= 'submitted' or fields[2] ~= ARGV[3] or fields[3] ~= ARGV[4] then return {} end
+redis.call('HSETNX', rec, 'mf', ARGV[5])
+return { redis.call('HGET', rec, 'mf'), redis.call('HINCRBY', rec, 'mn', 1) }
+`;
+
 /**
  * Answers the record's fields. In the states that the asking queue works on (the further arguments) it raises the epoch
  * first, so that whoever held the record before is refused from here on. In others it does not: a job too many must not

@@ -18,7 +18,9 @@ export const STATES = [
 
 export type State = (typeof STATES)[number];
 
-/** Nothing more happens by itself, and the record's time to live runs. Only a person's word leads out of it. */
+/**
+ * The record's time to live runs. A user leads out of it; of `failed` also the paid picture that can be had at last.
+ */
 export const AT_REST = ['delivered', 'failed', 'cancelled'] as const satisfies readonly State[];
 
 /** A POST may be on its way or accepted, so the images are claimed: nobody else may ask for them. */
@@ -190,6 +192,13 @@ export const TRANSITIONS = {
     needs: 'nothing',
     meaning: 'a person wants it tried again, and the originals exist: nothing to pay',
   },
+  refetch: {
+    from: ['rendering', 'failed'],
+    to: 'submitted',
+    money: 'keep',
+    needs: 'booked',
+    meaning: 'fal was paid for its picture, which is fetched again: claim it, and go on in the same round',
+  },
 } as const satisfies Record<string, Transition>;
 
 export type TransitionName = keyof typeof TRANSITIONS;
@@ -200,6 +209,12 @@ export function isAtRest(state: State): boolean {
 
 export function holdsClaims(state: State): boolean {
   return (CLAIMING as readonly State[]).includes(state);
+}
+
+/** Whether it claims images that the request does not have: refused (`claimed`) while another request has them. */
+export function takesClaims(name: TransitionName): boolean {
+  const { from, to } = TRANSITIONS[name];
+  return holdsClaims(to) && !from.some(holdsClaims);
 }
 
 /** Whether this transition may leave from that state. */

@@ -6,7 +6,7 @@
  *
  * | key | what |
  * |---|---|
- * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; `he` while it is held since that endpoint is stopped; `ef` while it goes first at that endpoint; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time) |
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; `he` while it is held since that endpoint is stopped; `ef` while it goes first at that endpoint; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time; `mf` and `mn`: since when its paid pictures could not be had, and how often it looked) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
@@ -154,18 +154,24 @@ local idOwner = a.request .. '-' .. int(num(redis.call('HGET', rec, 'n')))
 local idHolder = idKey and redis.call('GET', idKey)
 if idHolder and idHolder ~= idOwner then return answer('taken') end
 
-if a.money == 'take' then
-  local claims = P .. ':claim:' .. a.shotKey
+local claims = a.takesClaims and P .. ':claim:' .. a.shotKey
+if claims then
   for _, index in ipairs(a.indices) do
     for owner in string.gmatch(redis.call('HGET', claims, int(index)) or '', '%S+') do
       if owner ~= a.request and redis.call('EXISTS', P .. ':rec:' .. owner) == 1 then
-        local scope = 'claim:' .. a.shotKey
-        redis.call('SADD', P .. ':wait:' .. scope, a.request)
-        redis.call('HSET', rec, 'w', scope)
+        -- Only what is planned is woken.
+        if state == 'planned' then
+          local scope = 'claim:' .. a.shotKey
+          redis.call('SADD', P .. ':wait:' .. scope, a.request)
+          redis.call('HSET', rec, 'w', scope)
+        end
         return answer('claimed', { reason = owner })
       end
     end
   end
+end
+
+if a.money == 'take' then
   local scopes = scopesOf(a.batch, a.day)
   local limits = { redis.call('HGET', bat, 'cap'), a.dayLimit, a.monthLimit }
   for i = 1, 3 do
@@ -198,15 +204,21 @@ if a.money == 'take' then
     end
   end
   for i = 1, 3 do redis.call('HINCRBY', P .. ':money:' .. scopes[i], 'r', a.price) end
-  for _, index in ipairs(a.indices) do redis.call('HSET', claims, int(index), a.request) end
-  local named = {}
-  for i, index in ipairs(a.indices) do named[i] = int(index) end
-  redis.call('HSET', rec, 'm', int(a.price), 'd', a.day, 'sk', a.shotKey, 'ix', table.concat(named, ','))
+  redis.call('HSET', rec, 'm', int(a.price), 'd', a.day)
   for i = 1, 3 do wake(scopes[i], 1, woken) end
   if a.endpoint and redis.call('HEXISTS', P .. ':endpoint-first', a.endpoint) == 1 then
     redis.call('HSET', P .. ':endpoint-first', a.endpoint, a.request)
     redis.call('HSET', rec, 'ef', a.endpoint)
   end
+end
+
+if claims then
+  local named = {}
+  for i, index in ipairs(a.indices) do
+    named[i] = int(index)
+    redis.call('HSET', claims, named[i], a.request)
+  end
+  redis.call('HSET', rec, 'sk', a.shotKey, 'ix', table.concat(named, ','))
 end
 
 if idKey and not idHolder then redis.call('SET', idKey, idOwner, 'EX', a.ttlS) end
@@ -292,13 +304,14 @@ if a.revives then
   redis.call('HDEL', bat, 'done', 'sum')
   redis.call('PERSIST', bat)
   redis.call('PERSIST', P .. ':money:batch:' .. a.batch)
-  -- What returns to planned is counted up below.
-  if a.to ~= 'planned' then redis.call('HINCRBY', rec, 'n', 1) end
 end
-if a.to == 'planned' then
+-- What goes on with fal's id stays in the round that has it.
+if a.to == 'planned' or (a.revives and a.to ~= 'submitted') then
   redis.call('HSET', rec, 'n', int(math.max(num(redis.call('HGET', rec, 'n')) + 1, num(redis.call('HGET', rec, 'nn')))))
-  redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd', 'pt', 'nn')
+  redis.call('HDEL', rec, 'nn')
 end
+if a.to == 'planned' then redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd', 'pt') end
+if a.to ~= 'submitted' then redis.call('HDEL', rec, 'mf', 'mn') end
 for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
 local ended = false
 if a.rest then

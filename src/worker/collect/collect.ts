@@ -1,25 +1,20 @@
 import { MalformedError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import type { Result } from '../../shared/journal-objects.ts';
-import { inputHashOf, isSameRound, objectKeys } from '../../shared/keys.ts';
-import { PictureError, sniff } from '../../shared/media.ts';
-import type { ObjectStore } from '../../shared/object-store.ts';
+import { inputHashOf, isSameRound } from '../../shared/keys.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
-import type { FalOutput, FalQueue } from '../generate/fal.ts';
 import { inputOf } from '../generate/input.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
-import { MediaError } from './media.ts';
+import type { FetchPictures } from './pictures.ts';
 import type { ReadResult } from './result.ts';
 
 export interface CollectDeps {
   readonly house: House;
   readonly records: Records;
   readonly journal: Journal;
-  readonly store: ObjectStore;
-  readonly queue: Pick<FalQueue, 'result'>;
   readonly readResult: ReadResult;
   readonly resolveUnknown: (
     record: RequestRecord,
@@ -27,14 +22,9 @@ export interface CollectDeps {
     signal: AbortSignal,
   ) => Promise<string | undefined>;
   readonly book: (record: RequestRecord, work: Work, result: Result, signal: AbortSignal) => Promise<void>;
-  readonly fetchMedia: (address: string, signal: AbortSignal) => Promise<Buffer>;
-  readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
+  readonly fetchPictures: FetchPictures;
   readonly clock: Clock;
 }
-
-/** How long a picture that fal says is not there is asked for again. */
-const MEDIA_PATIENCE_MS = 120_000;
-const MEDIA_AGAIN_MS = 5_000;
 
 /** Redis is being rebuilt, or its steps are refused until it is. */
 const LEFT_MS = 5_000;
@@ -45,7 +35,7 @@ const LEFT_MS = 5_000;
  * a step and nobody else has the request in hand.
  */
 export function createCollect(deps: CollectDeps): (request: string, signal: AbortSignal) => Promise<void> {
-  const { house, records, journal, store, clock } = deps;
+  const { house, records, journal, clock } = deps;
 
   return async (request, signal) => {
     await collect(request, signal);
@@ -94,22 +84,9 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
     if (answered === undefined) return;
     const { result, output } = answered;
     await deps.book(record, work, result, signal);
-    try {
-      await storeOriginals(record, work, result, output, signal);
-    } catch (error) {
-      if (!(error instanceof MediaError || error instanceof PictureError)) throw error;
-      if (
-        error instanceof MediaError &&
-        error.code === 'media_gone' &&
-        clock() - result.at < MEDIA_PATIENCE_MS
-      ) {
-        throw new Later(MEDIA_AGAIN_MS, error.message);
-      }
-      await house.fail(request, epoch, round, { code: error.code, message: error.message });
-      return;
-    }
-    if (result.failure !== undefined) {
-      await house.fail(request, epoch, round, result.failure);
+    const failure = await deps.fetchPictures(record, work, { result, output }, signal);
+    if (failure !== undefined) {
+      await house.fail(request, epoch, round, failure);
       return;
     }
     const stored = await house.step('store', { request, epoch, round });
@@ -135,47 +112,4 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
     });
     if (lost.code === 'ok') throw new Later(1_000, 'the id is not of this request');
   }
-
-  async function storeOriginals(
-    { name, round }: RequestRecord,
-    { row, planned, model }: Work,
-    result: Result,
-    output: FalOutput | undefined,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const indices = (await journal.readIntent(name, round, signal))?.indices ?? planned.indices;
-    const made = await deps.made(row.shotKey, signal);
-    let known = output;
-    for (const [at, { url, fileName }] of result.images.entries()) {
-      const index = indices[at];
-      if (index === undefined || made.has(index)) continue;
-      if (url === undefined)
-        known ??= (await deps.queue.result(model.endpoint, result.requestId, signal)).output;
-      const address = url ?? known?.images[at]?.url;
-      if (address === undefined)
-        throw new MediaError('media_gone', `fal's answer no longer holds image ${at + 1}.`);
-      const body = await deps.fetchMedia(address, signal);
-      const format = await sniff(body);
-      const key = objectKeys.original(row.shotKey, index, format?.extension ?? 'bin');
-      await store.putOnce(key, body, {
-        contentType: format?.contentType ?? 'application/octet-stream',
-        metadata: {
-          'fal-request-id': ascii(result.requestId),
-          ...(fileName === undefined ? {} : { 'fal-file-name': ascii(fileName) }),
-        },
-        signal,
-      });
-      if (format === undefined) {
-        throw new PictureError(
-          'wrong_format',
-          'The bytes are not a picture: jpeg, png and webp are taken. They are kept.',
-        );
-      }
-    }
-  }
-}
-
-/** Object metadata travels as HTTP headers. */
-function ascii(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '_').slice(0, 200);
 }

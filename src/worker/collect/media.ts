@@ -1,50 +1,74 @@
 import { type Agent, fetch } from 'undici';
-import { errorCodes, messageOf, UnavailableError } from '../../shared/errors.ts';
+import { errorCodes, messageOf } from '../../shared/errors.ts';
 import { decodeDataUri, PictureError, type PictureLimits, tooManyBytes } from '../../shared/media.ts';
 import { withTimeout } from '../../shared/time.ts';
 import { mediaUrlFault } from './media-guard.ts';
 
-/** The picture is not to be had for good: the address is refused, or fal says that it is not there. */
-export class MediaError extends Error {
-  readonly code: 'media_refused' | 'media_gone';
+/**
+ * Why a paid picture cannot be had now. `none`: our own settings refuse its address, so that waiting changes nothing.
+ * `away`: its host does not give it. `spoiled`: the host answered 200, and the bytes are no whole picture.
+ */
+export type MediaWait = 'none' | 'away' | 'spoiled';
 
-  constructor(code: MediaError['code'], message: string) {
-    super(message);
+/** A paid picture that cannot be had now. What is behind it proves nothing for good but a 404 or 410, again and again. */
+export class MediaError extends Error {
+  readonly code: 'media_refused' | 'media_unreachable';
+  readonly wait: MediaWait;
+  /** The host's answer, where it was a refusal. */
+  readonly status: number | undefined;
+
+  constructor(
+    wait: MediaWait,
+    message: string,
+    { status, cause }: { readonly status?: number; readonly cause?: unknown } = {},
+  ) {
+    super(message, { cause });
     this.name = 'MediaError';
-    this.code = code;
+    this.code = wait === 'none' ? 'media_refused' : 'media_unreachable';
+    this.wait = wait;
+    this.status = status;
   }
 }
 
 export interface FetchMediaDeps {
   readonly agent: Agent;
   readonly mediaHosts: readonly string[];
-  readonly limits: PictureLimits;
   readonly timeoutMs: number;
 }
+
+/** `limits.maxBytes` is all that counts here. */
+export type FetchMedia = (
+  address: string,
+  limits: Pick<PictureLimits, 'maxBytes'>,
+  signal: AbortSignal,
+) => Promise<Buffer>;
 
 const MAX_REDIRECTS = 3;
 
 /**
- * Fetches the bytes of a picture, under guard. Rejects with a `MediaError` or `PictureError` (final), with an
- * `UnavailableError` for what may pass (network faults, 5xx, 429, a truncated body), or with the signal's reason.
- * No message repeats the address's query, which may be a signature.
+ * Fetches the bytes of a picture, under guard. Rejects with a `MediaError` where they cannot be had, with a `PictureError`
+ * where they are too many or no data URI, or with the signal's reason. No message repeats the address's path or query,
+ * which may be a signature.
  */
-export function createFetchMedia({ agent, mediaHosts, limits, timeoutMs }: FetchMediaDeps) {
-  return async (address: string, signal: AbortSignal): Promise<Buffer> => {
+export function createFetchMedia({ agent, mediaHosts, timeoutMs }: FetchMediaDeps): FetchMedia {
+  return async (address, limits, signal) => {
     if (address.startsWith('data:')) return decodeDataUri(address, limits).bytes;
     let at = address;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop += 1) {
       const fault = mediaUrlFault(at, mediaHosts);
-      if (fault !== undefined)
-        throw new MediaError('media_refused', `The picture's address is refused: ${fault}.`);
-      const answer = await get(at, signal);
+      if (fault !== undefined) throw new MediaError('none', `The picture's address is refused: ${fault}.`);
+      const answer = await get(at, limits, signal);
       if (Buffer.isBuffer(answer)) return answer;
       at = new URL(answer.location, at).href;
     }
-    throw new MediaError('media_refused', "The picture's address leads from one to the next without end.");
+    throw new MediaError('away', "The picture's address leads from one to the next without end.");
   };
 
-  async function get(address: string, signal: AbortSignal): Promise<Buffer | { location: string }> {
+  async function get(
+    address: string,
+    { maxBytes }: Pick<PictureLimits, 'maxBytes'>,
+    signal: AbortSignal,
+  ): Promise<Buffer | { location: string }> {
     const host = new URL(address).host;
     try {
       const response = await fetch(address, {
@@ -60,29 +84,30 @@ export function createFetchMedia({ agent, mediaHosts, limits, timeoutMs }: Fetch
       }
       if (status !== 200 || body === null) {
         await body?.cancel();
-        if (status === 429 || status >= 500)
-          throw new UnavailableError('fal', `${host} answered ${status} for a picture.`);
-        throw new MediaError('media_gone', `${host} answered ${status} for a picture that it had promised.`);
+        throw new MediaError('away', `${host} answered ${status} for the picture.`, { status });
       }
-      return await readAll(body, Number(headers.get('content-length') ?? Number.NaN));
+      return await readAll(body, Number(headers.get('content-length') ?? Number.NaN), maxBytes);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof MediaError || error instanceof UnavailableError || error instanceof PictureError)
-        throw error;
+      if (error instanceof MediaError || error instanceof PictureError) throw error;
       const code = errorCodes(error).find((one) => one !== 'TypeError') ?? messageOf(error);
-      throw new UnavailableError('fal', `${host} broke off while a picture was fetched (${code}).`, {
+      throw new MediaError('away', `${host} broke off while the picture was fetched (${code}).`, {
         cause: error,
       });
     }
   }
 
-  async function readAll(body: AsyncIterable<Uint8Array>, promisedBytes: number): Promise<Buffer> {
-    if (promisedBytes > limits.maxBytes) throw tooManyBytes(promisedBytes, limits.maxBytes);
+  async function readAll(
+    body: AsyncIterable<Uint8Array>,
+    promisedBytes: number,
+    maxBytes: number,
+  ): Promise<Buffer> {
+    if (promisedBytes > maxBytes) throw tooManyBytes(promisedBytes, maxBytes);
     const chunks: Uint8Array[] = [];
     let sizeBytes = 0;
     for await (const chunk of body) {
       sizeBytes += chunk.byteLength;
-      if (sizeBytes > limits.maxBytes) throw tooManyBytes(sizeBytes, limits.maxBytes);
+      if (sizeBytes > maxBytes) throw tooManyBytes(sizeBytes, maxBytes);
       chunks.push(chunk);
     }
     if (promisedBytes > sizeBytes) throw new Error('shorter than its content-length');

@@ -1,5 +1,5 @@
 import type { Journal } from '../../shared/journal.ts';
-import { type Result, UNBILLED } from '../../shared/journal-objects.ts';
+import { RESULT_EXPIRED, type Result, UNBILLED } from '../../shared/journal-objects.ts';
 import type { RequestName } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
@@ -254,7 +254,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     }
     if (now - sinceMs < GIVE_UP_MS) throw new Later(10_000, 'not in the history yet');
     const failure = {
-      code: 'result_expired',
+      code: RESULT_EXPIRED,
       message: `fal no longer holds request ${requestId} and its history does not show the pictures; it may have been paid for.`,
     };
     return {

@@ -8,12 +8,13 @@ import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Clock, dayOf, delayedAbort, type Sleep } from '../../shared/time.ts';
+import { stateOf, type Variants } from '../../shared/variants.ts';
 import type { House, Work } from '../house.ts';
 import type { FalInput, FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';
 import { inputOf, latencyKind } from './input.ts';
 import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
-import { submitVerdict } from './verdicts.ts';
+import { type RequestFailure, submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
 import { createWaysBack, type Run, type SentIntent } from './ways-back.ts';
 
@@ -23,8 +24,14 @@ export interface GenerateDeps {
   readonly journal: Journal;
   readonly queue: FalQueue;
   readonly latencies: Latencies;
-  /** Which variants of a shot are stored already. */
-  readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
+  /** How the variants of a shot stand. */
+  readonly variants: (shotKey: string, signal?: AbortSignal) => Promise<Variants>;
+  /** Fetches those of these variants that are paid; resolves to why one of them cannot be had. */
+  readonly fetchPaid: (
+    work: Work,
+    variants: Variants,
+    signal: AbortSignal,
+  ) => Promise<RequestFailure | undefined>;
   /** Every worker starts no submit for that long. */
   readonly slowDown: (ms: number) => Promise<void>;
   readonly startTimeoutS: number;
@@ -45,7 +52,7 @@ export interface GenerateDeps {
  */
 export function createGenerate(deps: GenerateDeps): (request: string, signal: AbortSignal) => Promise<void> {
   const { house, records, journal, log } = deps;
-  const { release, lose, refused, turnedAway } = createWaysBack(deps);
+  const { release, lose, refused, unfetched, turnedAway } = createWaysBack(deps);
 
   return async (request, signal) => {
     const record = await records.activate(request, 'generate');
@@ -111,8 +118,11 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
 
     const ready = await beforePost(run, signal, async () => {
       // Only now that the images are claimed is it sure that nobody else is about to store them.
-      const made = await deps.made(row.shotKey, signal);
-      const indices = planned.indices.filter((index) => !made.has(index));
+      const variants = await deps.variants(row.shotKey, signal);
+      // What fal was paid for is fetched before anything is paid.
+      const failure = await deps.fetchPaid(work, variants, signal);
+      if (failure !== undefined) return { failure };
+      const indices = planned.indices.filter((index) => stateOf(variants, index) === 'nothing');
       if (indices.length === 0) return 'adopt';
       const at = deps.clock();
       const value = {
@@ -156,6 +166,10 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
         return;
       }
       default:
+    }
+    if ('failure' in ready) {
+      await unfetched(run, work, ready.failure, signal);
+      return;
     }
 
     const input = inputOf(work, ready.indices.length);

@@ -4,6 +4,7 @@ import { inputHashOf, parseRequestKey } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Outcome } from '../../shared/records/outcome.ts';
 import { backoffMs, type Clock } from '../../shared/time.ts';
+import { stateOf, type Variants } from '../../shared/variants.ts';
 import type { House, Work } from '../house.ts';
 import { inputOf } from './input.ts';
 import { ATTEMPT_BACKOFF, AWAY_MS, MAX_ATTEMPTS } from './limits.ts';
@@ -22,8 +23,13 @@ export type SentIntent = Pick<Intent, 'at' | 'indices'>;
 
 export interface WaysBackDeps {
   readonly house: House;
-  readonly journal: Pick<Journal, 'closeRound'>;
-  readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
+  readonly journal: Pick<Journal, 'closeRound' | 'readIntent'>;
+  readonly variants: (shotKey: string, signal?: AbortSignal) => Promise<Variants>;
+  readonly fetchPaid: (
+    work: Work,
+    variants: Variants,
+    signal: AbortSignal,
+  ) => Promise<RequestFailure | undefined>;
   readonly slowDown: (ms: number) => Promise<void>;
   readonly clock: Clock;
   readonly random: () => number;
@@ -38,6 +44,8 @@ export interface WaysBack {
   lose(run: Pick<Run, 'request' | 'epoch' | 'round'>, work: Work, intent: SentIntent): Promise<void>;
   /** A definite no: nothing was accepted. */
   refused(run: Run, work: Work, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void>;
+  /** A picture that fal was paid for cannot be had: it fails, and nothing is paid. */
+  unfetched(run: Run, work: Work, failure: RequestFailure, signal: AbortSignal): Promise<void>;
   /**
    * No claim or no room. Somebody wakes the request: a release, a resume, the end of the other claim. But what is paid
    * for already needs neither.
@@ -52,7 +60,7 @@ export interface WaysBack {
 
 export function createWaysBack(deps: WaysBackDeps): WaysBack {
   const { house, log } = deps;
-  return { release, lose, refused, turnedAway };
+  return { release, lose, refused, unfetched, turnedAway };
 
   async function release(
     { request, epoch, round, attempts: before }: Run,
@@ -127,21 +135,46 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     await house.fail(request, epoch, round, failure);
   }
 
+  async function unfetched(
+    run: Run,
+    work: Work,
+    failure: RequestFailure,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const begun = await deps.journal.readIntent(work.name, run.round, signal);
+    // After a Redis that lost writes: this round was begun before, and may have been paid for.
+    if (begun !== undefined) await lose(run, work, begun);
+    else await fail(run, failure);
+  }
+
   async function turnedAway(
-    { request, epoch, round }: Run,
-    { row, planned }: Work,
+    run: Run,
+    work: Work,
     outcome: Exclude<Outcome, { code: 'ok' }>,
     signal: AbortSignal,
   ): Promise<void> {
     const { code } = outcome;
+    const { request, epoch, round } = run;
+    const { row, planned } = work;
     log.debug({ request, code }, 'not now');
     if (outcome.code === 'word' && outcome.reason === 'cancelled') {
       await house.step('cancel', { request, epoch, round });
       return;
     }
-    if (code !== 'claimed' && code !== 'wait' && code !== 'held') return;
-    const made = await deps.made(row.shotKey, signal);
-    if (!planned.indices.every((index) => made.has(index))) return;
+    if (code !== 'claimed' && code !== 'wait' && code !== 'held' && code !== 'stopped') return;
+    const variants = await deps.variants(row.shotKey, signal);
+    const states = planned.indices.map((index) => stateOf(variants, index));
+    if (states.includes('nothing')) return;
+    if (states.includes('paid')) {
+      // Whoever has the claim is fetching it, with more patience; its end wakes this one.
+      if (code === 'claimed') return;
+      const failure = await deps.fetchPaid(work, variants, signal);
+      if (failure !== undefined) {
+        // A held one stays held.
+        if (code !== 'held') await unfetched(run, work, failure, signal);
+        return;
+      }
+    }
     const adopted = await house.step('adopt', { request, epoch, round });
     if (adopted.code === 'ok') await house.give('render', request, adopted.round);
   }

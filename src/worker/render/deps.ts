@@ -5,14 +5,17 @@ import { jobIdOf } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import { expectedOf } from '../../shared/models/expected.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
-import { originalsOfRow } from '../../shared/originals.ts';
+import { listVariantsOfRow } from '../../shared/originals.ts';
 import type { PlanRow } from '../../shared/plan-row.ts';
 import type { Recipe } from '../../shared/recipes.ts';
+import type { DuePictures } from '../../shared/records/due-pictures.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { rootOf } from '../../shared/regeneration.ts';
 import { readStoredRecipe } from '../../shared/stored-recipes.ts';
 import type { Clock } from '../../shared/time.ts';
+import { stateOf } from '../../shared/variants.ts';
 import type { House } from '../house.ts';
+import { createFetchAgain } from './fetch-again.ts';
 import { filesOf } from './files.ts';
 import type { Met, NearDuplicates } from './near-duplicates.ts';
 import type { RenderDeps } from './processor.ts';
@@ -31,6 +34,7 @@ export interface RecordedRenderDeps {
   readonly records: Records;
   readonly journal: Journal;
   readonly nearDuplicates: NearDuplicates;
+  readonly due: Pick<DuePictures, 'add'>;
   readonly store: ObjectStore;
   /** Those that ship with this worker; a person's own are in the store. */
   readonly recipes: ReadonlyMap<string, Recipe>;
@@ -42,6 +46,7 @@ export interface RecordedRenderDeps {
 /** The render processor's view of records, journal and store. */
 export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
   const { house, records, journal, nearDuplicates, store, recipes, clock, log } = deps;
+  const fetchAgain = createFetchAgain(deps);
   const own = new LRUCache<string, Recipe>({ max: OWN_RECIPES });
   /** What a request under way has shown of itself, to be taken back where it fails. */
   const met = new Map<string, Met[]>();
@@ -56,6 +61,11 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
     const root = head === undefined ? batch : rootOf(head);
     roots.set(batch, root);
     return root;
+  }
+
+  async function forgetMet(request: string): Promise<void> {
+    for (const picture of met.get(request) ?? []) await nearDuplicates.forget(picture);
+    met.delete(request);
   }
 
   async function recipeOf(name: string): Promise<Recipe | undefined> {
@@ -88,9 +98,17 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
           `${request} asks for recipe "${row.recipe}", which this worker does not have; start a worker of the release that enqueued it.`,
         );
       }
-      const stored = await originalsOfRow(store, row);
+      const variants = await listVariantsOfRow(store, row);
+      const states = planned.indices.map((index) => stateOf(variants, index));
+      if (states.includes('paid') && !states.includes('nothing')) {
+        // Another request has found the picture to be damaged.
+        const { epoch, renderStarts } = record;
+        const started = await house.step('render', { request, epoch, set: { renderStarts } });
+        if (started.code === 'ok') await fetchAgain.missing(record);
+        return undefined;
+      }
       const images = planned.indices.map((index) => {
-        const original = stored.find((one) => one.index === index);
+        const original = variants.get(index)?.original;
         if (original === undefined) {
           throw new MalformedError(`Original ${index} of shot key ${row.shotKey} is missing from the store.`);
         }
@@ -154,9 +172,13 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
     },
 
     async fail({ request, epoch, round }, failure) {
-      for (const picture of met.get(request) ?? []) await nearDuplicates.forget(picture);
-      met.delete(request);
+      await forgetMet(request);
       await house.fail(request, epoch, round, failure);
+    },
+
+    async damaged(task, damage) {
+      await forgetMet(task.request);
+      await fetchAgain.damaged(task, damage);
     },
   };
 }

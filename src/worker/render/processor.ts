@@ -13,6 +13,7 @@ import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import type { Recipe } from '../../shared/recipes.ts';
 import { backoffMs, optional, sleep } from '../../shared/time.ts';
 import { assertPasses, nearDuplicateOf } from './checks.ts';
+import { type Damage, DamagedError, decoded } from './damage.ts';
 import { inspect } from './inspect.ts';
 import { type Rendered, renderAll } from './render.ts';
 import type { Watchdog } from './watchdog.ts';
@@ -65,6 +66,11 @@ export interface RenderDeps {
   ) => Promise<void>;
   readonly deliver: (task: RenderTask, images: readonly DeliveredImage[]) => Promise<void>;
   readonly fail: (task: RenderTask, failure: { code: string; message: string }) => Promise<void>;
+  /**
+   * Marks an original that cannot be decoded, and has it fetched again: fal was paid for it. Rejects with an
+   * `UnavailableError` while another request has it in hand.
+   */
+  readonly damaged: (task: RenderTask, damage: Damage) => Promise<void>;
   readonly log: Logger;
   /** For one request: reading, rendering and storing all its images. */
   readonly timeLimitMs: number;
@@ -145,6 +151,12 @@ async function settle(
       'request rendered',
     );
   } catch (error) {
+    if (error instanceof DamagedError) {
+      const { index, failure } = error.damage;
+      deps.log.warn({ request: task.request, index, ...failure }, 'original damaged; it is fetched again');
+      await deps.damaged(task, error.damage);
+      return;
+    }
     if (!(error instanceof PictureError)) throw error;
     deps.log.warn({ request: task.request, code: error.code }, 'picture cannot be rendered');
     await deps.fail(task, { code: error.code, message: `${error.message} The original is kept.` });
@@ -173,16 +185,19 @@ async function renderImage(
   const { recipe, model, expected, renditionKey, cacheControl } = task;
   const { readOriginal, writeRendition } = deps;
   const { body } = await readOriginal(originalKey);
-  const { format, width, height } = await inspect(body, PICTURE_LIMITS);
-  const {
-    renditions: rendered,
-    look,
-    findings: seen,
-  } = await renderAll(body, recipe, {
-    provenance: { model, madeAtMs },
-    expected,
-    ...optional(signal),
-  });
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  const { format, width, height, rendered, look, seen } = await decoded(
+    { index, originalKey, sha256 },
+    async () => {
+      const inspected = await inspect(body, PICTURE_LIMITS);
+      const { renditions, look, findings } = await renderAll(body, recipe, {
+        provenance: { model, madeAtMs },
+        expected,
+        ...optional(signal),
+      });
+      return { ...inspected, rendered: renditions, look, seen: findings };
+    },
+  );
   const findings = [...seen, ...(await nearDuplicates(task, look, deps))];
   assertPasses(findings);
   // Stored side by side: each write waits for a disk or a network, and the core would wait with it.
@@ -194,7 +209,6 @@ async function renderImage(
       return { name, key, width, height, bytes: bytes.length, format, sha256 };
     }),
   );
-  const sha256 = createHash('sha256').update(body).digest('hex');
   return {
     index,
     requestId,

@@ -1,8 +1,9 @@
 import { cancelAtFal, status } from './fal-world.ts';
 import { isSame, takeId } from './ids.ts';
 import { change, fail, type InHand } from './in-hand.ts';
+import { fetchOwn } from './pictures.ts';
 import { look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
-import { createOnce, imageKey, intentKey, MAX_RERUNS, type RequestRecord } from './world.ts';
+import { createOnce, intentKey, MAX_RERUNS, type RequestRecord } from './world.ts';
 
 /** From a known id to stored originals: book first, so that what was charged is in the ledger before anything else. */
 export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<void> {
@@ -64,8 +65,5 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   }
 
   const intent = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
-  for (const index of intent?.indices ?? []) {
-    yield* repeated(`original ${index}`, () => createOnce(world.originals, imageKey(plan, index), falId));
-  }
-  yield* change(inHand, 'store');
+  if (yield* fetchOwn(inHand, intent?.indices ?? [], falId)) yield* change(inHand, 'store');
 }

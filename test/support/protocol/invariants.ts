@@ -1,5 +1,6 @@
 import { isAtRest } from '../../../src/shared/records/states.ts';
 import { chargedImages, exposureMicroUsd, hasTwoCharges } from './fal-world.ts';
+import { originalOf, stateOf } from './pictures.ts';
 import { capOf, couldFit } from './redis-world.ts';
 import { imageKey, type World } from './world.ts';
 
@@ -74,9 +75,10 @@ export function checkEnd(world: World): void {
       broken(world, `${plan.id} is held though there is room`);
     if (state !== 'delivered') continue;
     for (const index of plan.indices) {
-      const original = world.originals.get(imageKey(plan, index));
-      const made = world.submissions.get(original ?? '')?.outcome === 'ok';
-      if (!made) broken(world, `${plan.id} is delivered without original ${index}`);
+      const original = originalOf(world, imageKey(plan, index));
+      const made = world.submissions.get(original?.falId ?? '')?.outcome === 'ok';
+      if (!made || original?.isDecodable !== true)
+        broken(world, `${plan.id} is delivered without original ${index}`);
     }
   }
   if (world.claims.size > 0) broken(world, 'a claim outlived its request');
@@ -98,7 +100,19 @@ function checkLedger(world: World): void {
   const spent = world.counters.get('month')?.spent ?? 0;
   if (total !== spent) broken(world, `the ledger's total is ${total}, what is spent ${spent}`);
   const paid = submissions.reduce((sum, each) => sum + (each.outcome === 'ok' ? each.images : 0), 0);
-  if (paid !== world.originals.size) broken(world, `${paid} images paid, ${world.originals.size} originals`);
+  const kept = keptImages(world);
+  if (paid !== kept) broken(world, `${paid} images paid, ${kept} kept or noted as paid`);
+}
+
+/** Pictures that are made, or noted as paid so that nobody pays for them again. */
+function keptImages(world: World): number {
+  const images = new Set(
+    [...world.plans.values()].flatMap((plan) => plan.indices.map((one) => imageKey(plan, one))),
+  );
+  return [...images].filter((image) => {
+    if (stateOf(world, image) === 'made') return true;
+    return (world.paid.get(image)?.size ?? 0) > 0;
+  }).length;
 }
 
 function broken(world: World, what: string): never {

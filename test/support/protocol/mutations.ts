@@ -44,6 +44,10 @@ export const MUTATIONS = {
   'witness-at-submits-only':
     'it is asked before a submit, and not when an unknown takes an id or is proven absent',
   'doubt-in-the-next-round': 'a request that a rebuild left in doubt is planned again in the very next round',
+  'fail-before-paid-note': 'a request fails for want of its picture before that it is paid is noted',
+  'damaged-before-paid-note': 'a picture is marked as damaged before that it is paid is noted',
+  'paid-is-nothing': 'what is noted as paid counts as never made',
+  'refetch-in-the-next-round': 'a request whose picture is fetched again leaves the round that has fal’s id',
   'rebuild-trusts-the-last-intent':
     'a rebuild takes the last intent for the one under way, whoever wrote it, and leaves the rounds before it open',
 } as const;

@@ -1,6 +1,7 @@
+import { imagesIn, ownPaid } from './pictures.ts';
 import { memberOf } from './rebuild.ts';
 import { transition } from './redis-world.ts';
-import { imageKey, type RequestPlan, type World } from './world.ts';
+import type { RequestPlan, World } from './world.ts';
 
 /** Pauses, resumes or cancels a batch: the store learns of it first. */
 export function say(world: World, batch: string, word: 'paused' | 'running' | 'cancelled'): void {
@@ -18,6 +19,14 @@ export function resumeAll(world: World): void {
   world.trace?.push(`${world.nowS} a person resumes all submits`);
 }
 
+/** The id that was paid for all that is missing, if it is that of the round that failed. */
+function ownId(world: World, plan: RequestPlan): string | undefined {
+  if (imagesIn(world, plan, plan.indices, 'nothing').length > 0) return undefined;
+  const round = world.records.get(plan.id)?.round;
+  const ids = [...world.idObjects].filter(([, of]) => of.request === plan.id && of.round === round);
+  return ids.map(([falId]) => ownPaid(world, plan, falId)).find((falId) => falId !== undefined);
+}
+
 /**
  * Has a failed request tried again, in a new round: without paying where the originals exist. `breaksOff`: the person's
  * command ends once the store knows of it.
@@ -32,7 +41,10 @@ export function retry(world: World, plan: RequestPlan, how: 'whole' | 'breaksOff
     `${world.nowS} a person wants ${plan.id} tried again${how === 'whole' ? '' : ', and stops'}`,
   );
   if (how === 'breaksOff') return;
-  const isMade = plan.indices.every((index) => world.originals.has(imageKey(plan, index)));
-  const name = isMade ? 'rerender' : 'retry';
-  transition(world, { name, request: plan.id, epoch: 'person' });
+  const isMade = imagesIn(world, plan, plan.indices, 'made').length === plan.indices.length;
+  const own = ownId(world, plan);
+  if (isMade) transition(world, { name: 'rerender', request: plan.id, epoch: 'person' });
+  else if (own !== undefined)
+    transition(world, { name: 'refetch', request: plan.id, epoch: 'person', falId: own });
+  else transition(world, { name: 'retry', request: plan.id, epoch: 'person' });
 }

@@ -119,11 +119,20 @@ function* restoreBatch(
       continue;
     }
     const seen = Math.max(failedRound ?? -1, sentRound ?? -1);
-    const round =
+    const next =
       world.mutation === 'rebuild-reuses-rounds' ? Math.max(seen, 1) : nextRound(seen, world.nowS * 1_000);
     const state: State = standing.state === 'doubt' ? 'planned' : standing.state;
+    // What failed stays in its round, which has the id of what fal was paid for.
+    const round = state === 'failed' && failedRound !== undefined ? failedRound : next;
     yield* mine(`restore ${plan.id}`, () =>
-      restore(world, { ...newRecord(plan), state, epoch, round, bookings: [...bookings] }),
+      restore(world, {
+        ...newRecord(plan),
+        state,
+        epoch,
+        round,
+        nextRound: next,
+        bookings: [...bookings],
+      }),
     );
   }
   return inDoubt;

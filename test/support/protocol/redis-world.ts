@@ -1,4 +1,10 @@
-import { allows, holdsClaims, TRANSITIONS, type TransitionName } from '../../../src/shared/records/states.ts';
+import {
+  allows,
+  holdsClaims,
+  TRANSITIONS,
+  type TransitionName,
+  takesClaims,
+} from '../../../src/shared/records/states.ts';
 import { hasForgotten } from './memory.ts';
 import { waitFor, wake } from './waiting.ts';
 import {
@@ -62,6 +68,7 @@ export function transition(world: World, change: Change): Outcome {
   if (row.needs === 'running' && world.memory.stop !== undefined) return 'stopped';
   if (row.needs === 'running' && world.batches.get(record.plan.batch) !== 'running') return 'stopped';
   if (change.falId !== undefined && !takeId(world, record, change.falId)) return 'taken';
+  if (takesClaims(name) && isClaimed(world, record)) return 'claimed';
   if (row.money === 'take') {
     const refused = refusal(world, record);
     if (refused !== undefined) return refused;
@@ -78,11 +85,15 @@ export function transition(world: World, change: Change): Outcome {
     record.intentAtS = undefined;
     record.isBooked = false;
   }
-  if (name === 'rerender') record.round += 1;
-  if (name === 'retry' || name === 'rerender') {
+  if (name === 'rerender' || (name === 'refetch' && world.mutation === 'refetch-in-the-next-round')) {
+    record.round = Math.max(record.round + 1, record.nextRound);
+  }
+  if (name === 'retry' || name === 'rerender' || name === 'refetch') {
     record.reruns = 0;
     record.renderStarts = 0;
   }
+  if (name === 'refetch') record.isBooked = true;
+  if (row.to !== 'submitted') record.missingSinceS = undefined;
   if (name === 'render') record.renderStarts += 1;
   if (name === 'rerun') record.reruns += 1;
   if (change.falId !== undefined) record.falId = change.falId;
@@ -140,6 +151,7 @@ export function capOf(world: World, scope: string): number {
 /** What the table leaves to the script (docs/states.md): no way past `submitted` unbooked, no way back once booked. */
 function moneyAllows(world: World, record: RequestRecord, name: TransitionName): boolean {
   if (name === 'store') return record.reservation === undefined || world.mutation === 'store-before-book';
+  if (name === 'refetch') return record.reservation === undefined;
   if (name === 'rerun' || name === 'lose' || name === 'withdraw') return !record.isBooked;
   return true;
 }
@@ -166,15 +178,18 @@ function giveIdBack(world: World, record: RequestRecord): void {
   if (owner?.request === plan.id && owner.round === round) world.ids.delete(falId);
 }
 
-function refusal(world: World, record: RequestRecord): Outcome | undefined {
+/** Only what is planned is woken when the claim ends. */
+function isClaimed(world: World, record: RequestRecord): boolean {
   const claimed = imagesOf(record).some((image) => {
     const owner = world.claims.get(image);
     return (owner !== undefined && owner !== record.plan.id) || isWantedInDoubt(world, record, image);
   });
-  if (claimed && world.mutation !== 'ignore-claims') {
-    waitFor(world, `claim:${record.plan.shotKey}`, record.plan.id);
-    return 'claimed';
-  }
+  if (!claimed || world.mutation === 'ignore-claims') return false;
+  if (record.state === 'planned') waitFor(world, `claim:${record.plan.shotKey}`, record.plan.id);
+  return true;
+}
+
+function refusal(world: World, record: RequestRecord): Outcome | undefined {
   if (!couldFit(world, record.plan.id)) return 'no-room';
   const price = priceMicroUsd(record.plan.indices.length);
   const full = scopesOf(world, record).find((scope) => {

@@ -33,6 +33,8 @@ export type Choice = number;
 const MAX_ALIVE = 6;
 const BURSTS = [1, 1, 2, 3, 5, 8, 13] as const;
 const TICKS_S = [1, 5, 12, 31, 90, 300, 931] as const;
+/** Up more often than not, or hardly a list would come to its end. */
+const MEDIA = ['up', 'down', 'up', 'undecodable'] as const;
 const REBUILD = 'rebuild';
 /** Choices below are of forgetting, where the line has it; above, of advancing. */
 const FORGETTING = 72;
@@ -93,7 +95,11 @@ function decide(stage: Stage, choice: Choice): void {
   // Before a person's step counts, or a process begins anew, everybody sees what is gone.
   if (world.mutation !== 'lost-before-the-look') lookAround(world);
   if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
-  else if (what < 244) {
+  else if (what < 242) {
+    const media = MEDIA[much % MEDIA.length] ?? 'up';
+    world.media = media;
+    world.trace?.push(`fal's media host is ${media}`);
+  } else if (what < 244) {
     world.listUp = !world.listUp;
     world.trace?.push(`fal's list is ${world.listUp ? 'up' : 'down'}`);
   } else if (what < 249) person(world, scenario, whom, much);
@@ -198,6 +204,7 @@ function person(world: World, scenario: Scenario, whom: number, much: number): v
 
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
+  world.media = 'up';
   world.trace?.push(`${world.nowS} faults end`);
   // Once more where one that another had replaced wrote its life to the store all the same.
   do {

@@ -2,13 +2,13 @@ import { collect } from './collect.ts';
 import { post } from './fal-world.ts';
 import { refuse, takeId } from './ids.ts';
 import { accept, change, changed, fail, type InHand } from './in-hand.ts';
-import { activate, couldFit } from './redis-world.ts';
+import { fetchPaid, goBack, imagesIn, markDamaged, originalsOf } from './pictures.ts';
+import { activate, couldFit, type Outcome, transition } from './redis-world.ts';
 import { CallFailed, look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
 import { resolveUnknown } from './unknown.ts';
 import {
   createOnce,
   type Intent,
-  imageKey,
   intentKey,
   MAX_RENDER_STARTS,
   POISON,
@@ -39,8 +39,9 @@ export function* work(world: World, plan: RequestPlan, worker: number, fate: () 
     case 'generated':
     case 'rendering':
       return yield* render(inHand, record.renderStarts);
-    case 'delivered':
     case 'failed':
+      return yield* lookAgain(inHand);
+    case 'delivered':
     case 'cancelled':
       return;
   }
@@ -54,15 +55,22 @@ function* submit(inHand: InHand, fate: () => number): Run<void> {
     return;
   }
   const reserved = yield* change(inHand, 'reserve');
-  if (reserved !== 'ok' && reserved !== 'wait' && reserved !== 'no-room' && reserved !== 'claimed') return;
+  if (reserved === 'stopped') {
+    if (!(yield* look('stop', () => world.memory.stop !== undefined))) return;
+  } else if (!isRefusal(reserved) && reserved !== 'ok') return;
   if (reserved === 'no-room') yield* change(inHand, 'hold');
   const missing = yield* missingImages(inHand);
-  if (missing.length === 0) {
-    // Also without a reservation: a full cap must not keep what is paid for already from its list.
-    yield* change(inHand, 'adopt');
+  if (reserved !== 'ok' && missing.length > 0) return;
+  // Whoever has the claim fetches what is paid, with more patience.
+  if (reserved !== 'claimed' && !(yield* fetchPaid(inHand))) {
+    if (reserved !== 'no-room') yield* unfetched(inHand);
     return;
   }
-  if (reserved !== 'ok') return;
+  if (missing.length === 0) {
+    // Also without a reservation: a full cap must not keep what is paid for already from its list.
+    if (yield* isAllMade(inHand)) yield* change(inHand, 'adopt');
+    return;
+  }
 
   const asked = world.mutation === 'pay-for-existing' ? plan.indices : missing;
   const draft = yield* step('clock', () => {
@@ -132,9 +140,39 @@ function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
   if (released.outcome === 'ok') yield* submit({ ...inHand, round: released.round }, fate);
 }
 
+function isRefusal(outcome: Outcome): boolean {
+  return outcome === 'wait' || outcome === 'no-room' || outcome === 'claimed';
+}
+
+/** Of which nothing is stored, and nothing was paid. */
 function* missingImages({ world, plan }: InHand): Run<readonly number[]> {
-  return yield* lookRepeatedly('look for originals', () =>
-    plan.indices.filter((index) => !world.originals.has(imageKey(plan, index))),
+  return yield* lookRepeatedly('look for originals', () => imagesIn(world, plan, plan.indices, 'nothing'));
+}
+
+function* isAllMade({ world, plan }: InHand): Run<boolean> {
+  return yield* lookRepeatedly('look for originals', () => isMade(world, plan));
+}
+
+const isMade = (world: World, plan: RequestPlan): boolean =>
+  imagesIn(world, plan, plan.indices, 'made').length === plan.indices.length;
+
+/** What others were paid for cannot be had: it fails without a POST, where none was begun in this round. */
+function* unfetched(inHand: InHand): Run<void> {
+  const { world, plan, round } = inHand;
+  const begun = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
+  if (begun !== undefined) yield* change(inHand, 'lose', { intentAtS: begun.atS });
+  else if (yield* refuse(inHand)) yield* fail(inHand);
+}
+
+/** A worker looks by itself for what a failed request was paid for. */
+function* lookAgain(inHand: InHand): Run<void> {
+  const { world, plan, round } = inHand;
+  const paid = yield* look('due', () => imagesIn(world, plan, plan.indices, 'paid').length);
+  if (paid === 0 || !(yield* fetchPaid(inHand))) return;
+  const word = yield* look('word', () => world.batches.get(plan.batch));
+  if (word === 'cancelled' || !(yield* isAllMade(inHand))) return;
+  yield* step('rerender', () =>
+    transition(world, { name: 'rerender', request: plan.id, epoch: 'person', round }),
   );
 }
 
@@ -149,8 +187,9 @@ function* wake(inHand: InHand): Run<void> {
   const missing = yield* missingImages(inHand);
   const fits = yield* look('caps', () => couldFit(world, plan.id));
   // As in `submit`: what is paid for already needs no room.
-  if (missing.length === 0) yield* change(inHand, 'adopt');
-  else if (fits) yield* change(inHand, 'unhold');
+  if (missing.length === 0) {
+    if ((yield* fetchPaid(inHand)) && (yield* isAllMade(inHand))) yield* change(inHand, 'adopt');
+  } else if (fits) yield* change(inHand, 'unhold');
 }
 
 function* render(inHand: InHand, starts: number): Run<void> {
@@ -159,8 +198,20 @@ function* render(inHand: InHand, starts: number): Run<void> {
     yield* fail(inHand);
     return;
   }
+  const originals = yield* lookRepeatedly('look for originals', () => originalsOf(world, plan));
   const started = yield* change(inHand, 'render');
-  if (started !== 'ok' || plan.prompt === POISON) return;
+  if (started !== 'ok') return;
+  if (originals === undefined) {
+    if ((yield* missingImages(inHand)).length === 0) yield* goBack(inHand);
+    return;
+  }
+  if (plan.prompt === POISON) return;
+  const damaged = originals.find(({ isDecodable }) => !isDecodable);
+  if (damaged !== undefined) {
+    yield* markDamaged(inHand, damaged);
+    yield* goBack(inHand);
+    return;
+  }
   yield* repeated('delivery', () => world.deliveries.add(plan.id));
   yield* change(inHand, 'deliver');
 }

@@ -4,6 +4,7 @@ import type { Submission } from './fal-world.ts';
 import type { REFUSED } from './ids.ts';
 import type { WorkerMemory } from './memory.ts';
 import type { Mutation } from './mutations.ts';
+import type { Media } from './pictures.ts';
 
 /** All times in seconds. */
 export const POST_WINDOW_S = 30;
@@ -18,6 +19,9 @@ export const MAX_RENDER_STARTS = 3;
 
 /** The prompt of a picture that brings every render child down. */
 export const POISON = 'jug';
+
+/** A paid picture that cannot be had is waited for so long; shorter than the real one, so that it ends often. */
+export const MEDIA_PATIENCE_S = 60;
 
 /** A failed run is followed by another at most this many times; then the request fails. */
 export const MAX_RERUNS = 2;
@@ -52,6 +56,8 @@ export interface RequestRecord {
   falId: string | undefined;
   /** Of the intent whose POST may be under way or unresolved. */
   intentAtS: number | undefined;
+  /** Since when its paid pictures cannot be had. */
+  missingSinceS: number | undefined;
 }
 
 export interface Intent {
@@ -77,6 +83,7 @@ export interface World {
   nowS: number;
   nonces: number;
   listUp: boolean;
+  media: Media;
   /** How far fal's clock is ahead of ours. */
   readonly falAheadS: number;
   /** What has happened, for a person to read; written only where somebody will. */
@@ -127,7 +134,12 @@ export interface World {
   /** `unbilled`: the run failed, or never started, and a new one may be made. */
   readonly results: Map<string, { readonly costMicroUsd: number; readonly unbilled?: true }>;
   readonly ledger: Map<string, LedgerEntry>;
-  readonly originals: Map<string, string>;
+  /** By image and number: the picture that comes after a damaged one has the next number. */
+  readonly originals: Map<string, { readonly falId: string; readonly isDecodable: boolean }>;
+  /** Which of them cannot be decoded. */
+  readonly damaged: Set<string>;
+  /** By image: the ids that were paid for it, and whose picture could not be had, or was damaged. */
+  readonly paid: Map<string, Set<string>>;
   // fal
   readonly submissions: Map<string, Submission>;
   readonly postsByIntent: Map<string, number>;
@@ -164,6 +176,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     nowS: DAY_S - 600,
     nonces: 0,
     listUp: true,
+    media: 'up',
     falAheadS: scenario.falAheadS,
     trace: tracing === 'traced' ? [] : undefined,
     records: new Map(records),
@@ -191,6 +204,8 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     results: new Map(),
     ledger: new Map(),
     originals: new Map(),
+    damaged: new Set(),
+    paid: new Map(),
     submissions: new Map(),
     postsByIntent: new Map(),
   };
@@ -210,6 +225,7 @@ export function newRecord(plan: RequestPlan): RequestRecord {
     bookings: [],
     falId: undefined,
     intentAtS: undefined,
+    missingSinceS: undefined,
   };
 }
 

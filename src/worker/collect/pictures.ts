@@ -1,0 +1,165 @@
+import type { Journal } from '../../shared/journal.ts';
+import { RESULT_EXPIRED, type Result } from '../../shared/journal-objects.ts';
+import type { Logger } from '../../shared/log.ts';
+import { PictureError } from '../../shared/media.ts';
+import type { ObjectStore } from '../../shared/object-store.ts';
+import { writePaid } from '../../shared/original-notes.ts';
+import { listVariants } from '../../shared/originals.ts';
+import type { DuePictures } from '../../shared/records/due-pictures.ts';
+import type { RequestRecord } from '../../shared/records/record.ts';
+import type { Records } from '../../shared/records/records.ts';
+import type { Clock } from '../../shared/time.ts';
+import { stateOf, type Variants } from '../../shared/variants.ts';
+import type { FalOutput } from '../generate/fal.ts';
+import type { RequestFailure } from '../generate/verdicts.ts';
+import type { Work } from '../house.ts';
+import { Later } from '../later.ts';
+import { FetchError, type FetchOriginal, type PaidPicture } from './fetch-original.ts';
+import type { MediaWait } from './media.ts';
+import type { MediaStop } from './media-stop.ts';
+import { laterLookAtMs, nextLookMs } from './patience.ts';
+
+/** What fal answered, and its own words where they were read just now. */
+export interface Answered {
+  readonly result: Result;
+  readonly output: FalOutput | undefined;
+}
+
+/**
+ * Stores every picture of a request that fal was paid for. Resolves to the failure that the request ends with, if any: then
+ * each picture that could not be had has its paid note. Throws `Later` while there is patience left.
+ */
+export type FetchPictures = (
+  record: RequestRecord,
+  work: Work,
+  answered: Answered,
+  signal: AbortSignal,
+) => Promise<RequestFailure | undefined>;
+
+export interface FetchPicturesDeps {
+  readonly store: ObjectStore;
+  readonly journal: Pick<Journal, 'readIntent'>;
+  readonly records: Pick<Records, 'noteLook'>;
+  readonly fetchOriginal: FetchOriginal;
+  readonly mediaStop: MediaStop;
+  readonly due: Pick<DuePictures, 'add'>;
+  /** `MEDIA_PATIENCE_S`. */
+  readonly patienceMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** The same damaged picture for so long, at three looks: fal made it so. */
+const SAME_MS = 300_000;
+const SAME_LOOKS = 2;
+
+interface Missing {
+  readonly picture: PaidPicture;
+  readonly wait: MediaWait;
+  readonly failure: RequestFailure;
+}
+
+export function createFetchPictures(deps: FetchPicturesDeps): FetchPictures {
+  const { store, journal, records, fetchOriginal, mediaStop, clock, log } = deps;
+
+  return async (record, work, { result, output }, signal) => {
+    const { row, planned } = work;
+    const indices = (await journal.readIntent(record.name, record.round, signal))?.indices ?? planned.indices;
+    const variants = await listVariants(store, row.shotKey, signal);
+    const isExpired = result.failure?.code === RESULT_EXPIRED;
+    const paid = indices
+      .map((index, image) => ({ index, image }))
+      // Of what has expired it is not known which pictures there were.
+      .filter(({ image }) => isExpired || image < result.images.length)
+      .map(({ index, image }) => pictureOf(index, image, work, result));
+    const missing: Missing[] = [];
+    for (const picture of paid) {
+      if (stateOf(variants, picture.index) === 'made') continue;
+      const one = await tryOne(record, picture, variants, output, signal);
+      if (one !== undefined) missing.push(one);
+    }
+    if (missing.length === 0) return isExpired ? undefined : result.failure;
+    if (isExpired) {
+      await giveUp(record, missing, signal);
+      return result.failure;
+    }
+    return await waitOrFail(record, missing, signal);
+  };
+
+  /** undefined once it is stored. */
+  async function tryOne(
+    { request }: RequestRecord,
+    picture: PaidPicture,
+    variants: Variants,
+    output: FalOutput | undefined,
+    signal: AbortSignal,
+  ): Promise<Missing | undefined> {
+    const variant = variants.get(picture.index);
+    try {
+      await fetchOriginal(picture, { variant, output, addresses: 'needed' }, signal);
+      await mediaStop.fetched(request);
+      return undefined;
+    } catch (error) {
+      if (error instanceof PictureError)
+        return { picture, wait: 'none', failure: { code: error.code, message: error.message } };
+      if (!(error instanceof FetchError)) throw error;
+      const { cause, sameSinceMs } = error;
+      const failure = { code: cause.code, message: cause.message };
+      if (sameSinceMs === undefined || clock() - sameSinceMs < SAME_MS)
+        return { picture, wait: cause.wait, failure };
+      const message = 'fal answers the same damaged picture for five minutes; it cannot be decoded.';
+      return { picture, wait: cause.wait, failure: { code: 'unreadable_picture', message } };
+    }
+  }
+
+  async function waitOrFail(
+    record: RequestRecord,
+    missing: readonly Missing[],
+    signal: AbortSignal,
+  ): Promise<RequestFailure | undefined> {
+    const look = await records.noteLook(record);
+    // Another run has it in hand: what it finds counts.
+    if (look === undefined) throw new Later(1_000, 'another run looks for its pictures');
+    const { sinceMs, looks } = look;
+    const waitedMs = clock() - sinceMs;
+    const waiting = missing.flatMap(({ wait, failure }) => {
+      const isFinal = failure.code === 'unreadable_picture' && looks > SAME_LOOKS;
+      const delayMs = nextLookMs({ wait, looks, waitedMs, patienceMs: deps.patienceMs });
+      return isFinal || delayMs === undefined ? [] : [{ delayMs, failure }];
+    });
+    const refused = missing.find(({ failure }) => failure.code === 'media_refused');
+    if (refused !== undefined) await mediaStop.refused(refused.failure.message);
+    const [first] = waiting.sort((a, b) => a.delayMs - b.delayMs);
+    if (first !== undefined) {
+      const { message } = first.failure;
+      const { request } = record;
+      log.warn({ request, looks, waitedMs, nextMs: first.delayMs, message }, 'waiting for a paid picture');
+      await mediaStop.missing(request, missing.length, message);
+      throw new Later(first.delayMs, message);
+    }
+    await giveUp(record, missing, signal);
+    return missing[0]?.failure;
+  }
+
+  /** The notes go first: a request that has failed without them would be paid for again. */
+  async function giveUp(
+    { request }: RequestRecord,
+    missing: readonly Missing[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const now = clock();
+    for (const { picture, failure } of missing) {
+      const { shotKey, index, requestId, image } = picture;
+      const note = { requestId, image, since: now, why: failure.code };
+      await writePaid(store, { shotKey, index }, note, signal);
+      const isLooked = failure.code.startsWith('media_') || failure.code === RESULT_EXPIRED;
+      const atMs = isLooked ? laterLookAtMs(0, now, now) : undefined;
+      if (atMs !== undefined) await deps.due.add({ shotKey, index, request }, atMs, now);
+    }
+    await mediaStop.gaveUp(request);
+  }
+}
+
+function pictureOf(index: number, image: number, { row, model }: Work, { requestId }: Result): PaidPicture {
+  return { shotKey: row.shotKey, index, model, requestId, image };
+}

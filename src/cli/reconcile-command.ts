@@ -7,6 +7,7 @@ import { formatUsd, toUsd } from '../shared/money.ts';
 import { madeOf } from '../shared/originals.ts';
 import { Settlements } from '../shared/records/settlements.ts';
 import { systemClock } from '../shared/time.ts';
+import { leastMarginS } from '../worker/generate/absence.ts';
 import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
@@ -130,7 +131,7 @@ export function reconcileDepsOf(
   if (fal.adminKey === undefined) throw noAdminKey();
   const clock = systemClock;
   const registry = defaultRegistry();
-  const at = { http: by.http, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS };
+  const at = { http: by.http, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS, clock };
   const house = openHouse(shop, by);
   const corrections = new Corrections({ store });
   const { settlements } = by;
@@ -154,7 +155,8 @@ export function reconcileDepsOf(
       made: (shotKey, signal) => madeOf(store, shotKey, signal),
       modelOf: (endpoint) => registry.find(endpoint)?.endpoint ?? endpoint,
       startTimeoutS: fal.startTimeoutS,
-      unknownMarginS: fal.unknownMarginS,
+      marginS: (endpoint) =>
+        fal.unknownMarginS ?? leastMarginS(registry.find(endpoint) ?? registry.defaultModel),
       simulated,
       clock,
     }),

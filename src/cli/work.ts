@@ -2,11 +2,13 @@ import { extname } from 'node:path';
 import { Closers } from '../shared/closers.ts';
 import { type Config, type Environment, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
+import { keyMarkOf, parseRequestKey } from '../shared/keys.ts';
 import { Latencies } from '../shared/latencies.ts';
 import { type Logger, redactor } from '../shared/log.ts';
 import { PICTURE_LIMITS } from '../shared/media.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
 import { madeOf } from '../shared/originals.ts';
+import { UndecidedRequests } from '../shared/records/undecided.ts';
 import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
 import { createBook } from '../worker/collect/book.ts';
@@ -21,7 +23,9 @@ import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { createGenerate } from '../worker/generate/generate.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
+import { createReadings } from '../worker/generate/readings.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
+import { createWaker } from '../worker/generate/waker.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
@@ -105,7 +109,9 @@ export async function startWork({
   closers.defer(() => agent.close());
   const http = given.http ?? createFalHttp({ agent, clock });
   const queue = createFalQueue({ http, key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
-  const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS });
+  const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS, clock });
+  const readings = createReadings({ platform, clock });
+  closers.defer(readings.close);
   const add = queues.add.bind(queues);
   const house = createHouse({
     records,
@@ -121,6 +127,19 @@ export async function startWork({
     log,
   });
   const made = (shotKey: string, signal?: AbortSignal) => madeOf(store, shotKey, signal);
+  const keyMark = keyMarkOf(key);
+  const undecided = new UndecidedRequests({ redis, prefix });
+  const waker = createWaker({
+    undecided,
+    async hurry(request, round) {
+      const batch = parseRequestKey(request)?.batch ?? '';
+      const priority = (await batches.read(batch))?.priority ?? 0;
+      await queues.hurry('collect', { request, round, priority });
+    },
+    sleep,
+    log,
+  });
+  closers.defer(waker.close);
   const generate = createGenerate({
     house,
     records,
@@ -129,6 +148,8 @@ export async function startWork({
     latencies: new Latencies({ redis, prefix }),
     made,
     slowDown: (ms) => queues.slowDown(ms),
+    answered: waker.answered,
+    keyMark,
     startTimeoutS: fal.startTimeoutS,
     postWindowMs,
     graceMs: GRACE_MS,
@@ -150,7 +171,9 @@ export async function startWork({
       house,
       records,
       journal,
-      platform,
+      undecided,
+      readings,
+      keyMark,
       startTimeoutS,
       unknownMarginS,
       postWindowMs,

@@ -85,10 +85,18 @@ export function withoutSignatures(shown: unknown): unknown {
   return Object.fromEntries(Object.entries(shown).map(([name, value]) => [name, withoutSignatures(value)]));
 }
 
+/** The prompt as it is compared; undefined where there is none. Inputs that are the same have the same one. */
+export function canonicalPrompt(
+  input: unknown,
+  { prompt }: Pick<ComparedModel, 'prompt'>,
+): string | undefined {
+  const value = isObject(input) ? fieldOf(input, prompt.input) : undefined;
+  return typeof value === 'string' ? canonicalText(value) : undefined;
+}
+
 /** Unicode characters of the prompt, as it is compared. */
-export function promptLength(input: Input, { prompt }: ComparedModel): number {
-  const value = input[prompt.input];
-  return typeof value === 'string' ? [...canonicalText(value)].length : 0;
+export function promptLength(input: Input, model: Pick<ComparedModel, 'prompt'>): number {
+  return [...(canonicalPrompt(input, model) ?? '')].length;
 }
 
 function alike(ours: unknown, theirs: unknown, isPrompt: boolean): Likeness {

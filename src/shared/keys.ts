@@ -49,16 +49,17 @@ export function shotKeyOf({ id, model, prompt, options, take }: ShotIdentity): s
   return createHash('sha256').update(canonical).digest('hex').slice(0, 32);
 }
 
-/** 128 bits in hex of exactly what is POSTed: requests with the same one cannot be told apart in fal's history. */
-export function inputHashOf(
-  endpoint: string,
-  input: Readonly<Record<string, string | number | boolean>>,
-): string {
-  const sorted = Object.entries(input).sort(([a], [b]) => (a < b ? -1 : 1));
+/** 128 bits in hex of what two requests have in common that fal's history may not tell apart. */
+export function rivalHashOf(endpoint: string, prompt: string, images: readonly string[]): string {
   return createHash('sha256')
-    .update(JSON.stringify([endpoint, sorted]))
+    .update(JSON.stringify(['rival-1', endpoint, prompt, images]))
     .digest('hex')
     .slice(0, 32);
+}
+
+/** 48 bits in hex that tell one key of fal's from another, and nothing about it. */
+export function keyMarkOf(key: string): string {
+  return createHash('sha256').update(`fal key ${key}`).digest('hex').slice(0, 12);
 }
 
 /** A request's name: the batch, the row of the list (from 0), the part of the row's plan (from 0). */

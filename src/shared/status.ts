@@ -50,11 +50,14 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
   const capHolds = view.word === 'held' || (waits && !proofHolds);
   // The sample is not done while fal's answer to one of it is looked for, or the list is still being queued.
   const proofWaits = proofHolds && view.complete && view.counts.unknown === 0;
+  // Nothing else is left to do, and time alone decides none of these.
+  const { requests: undecided } = view.undecided;
+  const falHolds = view.complete && undecided > 0 && open === view.counts.unknown && undecided >= open;
   const state = ended
     ? view.word === 'cancelled'
       ? 'cancelled'
       : 'done'
-    : view.word !== 'cancelled' && (stop !== undefined || capHolds || proofWaits)
+    : view.word !== 'cancelled' && (stop !== undefined || capHolds || proofWaits || falHolds)
       ? 'held'
       : view.word;
   const counts = Object.fromEntries(STATES.map((one) => [one, view.counts[one]])) as BatchStatus['counts'];
@@ -85,7 +88,12 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     },
     etaSeconds:
       state === 'running' ? (forecastOf(view, nowMs).etaSeconds ?? null) : state === 'done' ? 0 : null,
-    heldReason: state === 'held' ? heldReason(view, stop) : null,
+    heldReason:
+      state === 'held'
+        ? falHolds && stop === undefined
+          ? undecidedReason(view)
+          : heldReason(view, stop)
+        : null,
   };
 }
 
@@ -100,6 +108,26 @@ function heldReason(view: BatchView, stop: Stop | undefined): string {
       ? `run shotlist resume ${view.batch} --cap with a higher total`
       : `wait for the next ${kind} or raise ${kind === 'day' ? 'DAILY_CAP_USD' : 'MONTHLY_CAP_USD'}, then run shotlist resume ${view.batch}`;
   return `the ${kind} cap of ${formatUsd(limit)} leaves no room for the next request${spent}; ${mend}`;
+}
+
+/** Of a batch that has only requests left whose answer was lost, and that fal's list does not decide. */
+function undecidedReason({ batch, undecided }: BatchView): string {
+  const { requests, why } = undecided;
+  const lost = requests === 1 ? 'a lost answer' : `${requests.toLocaleString('en')} lost answers`;
+  const more = `see shotlist unknown list ${batch}`;
+  switch (why) {
+    case 'unclear':
+      return `unclear: fal's list hides or changes inputs, so ${lost} cannot be decided by it; ${more}`;
+    case 'key':
+      return `no_control: fal's list shows nothing of the FAL_KEY that was in use before, so ${lost} cannot be decided; ${more}`;
+    case 'faithful':
+      return `no_control: nothing shows yet that fal's list tells inputs apart, so ${lost} cannot be decided; the next picture with as long a prompt decides; ${more}`;
+    case 'whole':
+      return `no_control: fal's list shows none of the requests that fal answered, so ${lost} cannot be decided; the next picture made with the model decides; ${more}`;
+    case 'fresh':
+    case undefined:
+      return `no_control: fal's list shows nothing that was sent later, so ${lost} cannot be decided; the next picture made with the model decides; ${more}`;
+  }
 }
 
 /** undefined where no proof waits. */

@@ -14,7 +14,7 @@ export interface DoubtDeps {
     'readIntent' | 'readIdNamed' | 'readRoundHas' | 'readRoundId' | 'readResult' | 'closeRound'
   >;
   /** Of what is POSTed for so many of a row's pictures. */
-  readonly inputHash: (row: PlanRow, numImages: number) => string;
+  readonly rivalHash: (row: PlanRow) => string;
   readonly clock: Clock;
 }
 
@@ -79,7 +79,7 @@ export async function readDoubt(
     readonly traces: BatchTraces;
     readonly money: BatchSpent | undefined;
   },
-  { journal, inputHash, clock }: DoubtDeps,
+  { journal, rivalHash, clock }: DoubtDeps,
   signal: AbortSignal,
 ): Promise<RestoredRecord> {
   const name = { batch, row: row.row, part: request.part };
@@ -103,7 +103,7 @@ export async function readDoubt(
       ...common,
       state: 'unknown',
       reservation: { price: doubt.reserved, day: doubt.day },
-      inputHash: inputHash(row, intent.indices.length),
+      rivalHash: rivalHash(row),
     };
   }
   const { requestId, money: paid } = doubt;

@@ -41,8 +41,8 @@ export interface Step {
   readonly book?: { readonly cost: MicroUsd; readonly images: number };
   /** For `accept` and `attach`: fal's id, taken in the same step. */
   readonly takeId?: string;
-  /** For `confirm` and `lose`: the input whose POST may be unresolved from here on, and when its intent was written. */
-  readonly rival?: { readonly inputHash: string; readonly intentAtMs: number };
+  /** For `confirm` and `lose`: what rivals have in common while its POST may be unresolved, and when its intent was written. */
+  readonly rival?: { readonly hash: string; readonly intentAtMs: number };
   readonly set?: Partial<Record<RecordField, string | number>>;
 }
 
@@ -122,7 +122,7 @@ export class Records {
         monthLimit: caps.monthly,
         ...step.take,
         ...step.book,
-        ...step.rival,
+        ...(step.rival && { rivalHash: step.rival.hash, intentAtMs: step.rival.intentAtMs }),
         takeId: step.takeId,
         ...witness,
         set: Object.entries({ ...recordedFields(step), ...step.set }).map(([field, value]) => [
@@ -185,12 +185,12 @@ export class Records {
   }
 
   /**
-   * Whether another request with this very input and a later intent may have a POST under way or unresolved. Ask after
+   * Whether a rival of this hash with a later intent may have a POST under way or unresolved. Ask after
    * fal's list was read: what is submitted later cannot be in it.
    */
-  async hasLaterRivals(inputHash: string, intentAtMs: number): Promise<boolean> {
+  async hasLaterRivals(rivalHash: string, intentAtMs: number): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    return (await redis.zcount(`${prefix}:rivals:${inputHash}`, `(${intentAtMs}`, '+inf')) > 0;
+    return (await redis.zcount(`${prefix}:rivals:${rivalHash}`, `(${intentAtMs}`, '+inf')) > 0;
   }
 
   async read(request: string): Promise<RequestRecord | undefined> {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { UnavailableError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
-import { inputHashOf } from '../../shared/keys.ts';
 import type { Latencies } from '../../shared/latencies.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
@@ -10,7 +9,7 @@ import { type Clock, dayOf, delayedAbort, type Sleep } from '../../shared/time.t
 import type { House, Work } from '../house.ts';
 import type { FalInput, FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';
-import { inputOf, latencyKind } from './input.ts';
+import { inputOf, latencyKind, rivalHash } from './input.ts';
 import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
 import { submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
@@ -31,6 +30,10 @@ export interface GenerateDeps {
   readonly postWindowMs: number;
   /** How long a POST under way may still answer after the signal has aborted. */
   readonly graceMs: number;
+  /** fal answered a POST of the endpoint with an id. */
+  readonly answered: (endpoint: string) => void;
+  /** Of the key that POSTs. */
+  readonly keyMark: string;
   readonly clock: Clock;
   readonly sleep: Sleep;
   readonly random: () => number;
@@ -94,7 +97,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
   async function submit(run: Run, signal: AbortSignal): Promise<void> {
     const { request, epoch, round } = run;
     const work = await house.work(request, signal);
-    const { row, planned, model, name } = work;
+    const { row, planned, name } = work;
     const take = { shotKey: row.shotKey, indices: planned.indices, price: planned.maxMicroUsd };
     const reserved = await house.step('reserve', { request, epoch, round, take });
     if (reserved.code !== 'ok') {
@@ -116,9 +119,10 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
         reserved: planned.maxMicroUsd,
         day: dayOf(at),
         indices,
+        key: deps.keyMark,
       };
       if ((await journal.writeIntent(value, signal)) === 'theirs') return 'theirs';
-      const rival = { inputHash: inputHashOf(model.endpoint, inputOf(work, indices.length)), intentAtMs: at };
+      const rival = { hash: rivalHash(work), intentAtMs: at };
       const confirmed = await house.step('confirm', { request, epoch, round, rival });
       if (confirmed.code === 'stopped' || confirmed.code === 'word') return 'release';
       if (confirmed.code !== 'ok') return 'end';
@@ -148,6 +152,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const postedAtMs = deps.clock();
     const requestId = await post(run, work, input, ready, signal);
     if (requestId === undefined) return;
+    deps.answered(work.model.endpoint);
     const accepted = await house.step('accept', { request, epoch, round, takeId: requestId });
     if (accepted.code === 'taken') {
       log.warn({ request, requestId }, 'another request with the same input has adopted the id');

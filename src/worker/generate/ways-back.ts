@@ -1,11 +1,11 @@
 import type { Journal } from '../../shared/journal.ts';
 import type { Intent } from '../../shared/journal-objects.ts';
-import { inputHashOf, parseRequestKey } from '../../shared/keys.ts';
+import { parseRequestKey } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Outcome } from '../../shared/records/outcome.ts';
 import { backoffMs, type Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
-import { inputOf } from './input.ts';
+import { rivalHash } from './input.ts';
 import { ATTEMPT_BACKOFF, AWAY_MS, MAX_ATTEMPTS } from './limits.ts';
 import type { RequestFailure, SubmitVerdict } from './verdicts.ts';
 
@@ -68,12 +68,11 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     work: Work,
     intent: SentIntent,
   ): Promise<void> {
-    const inputHash = inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length));
     const lost = await house.step('lose', {
       request,
       epoch,
       round,
-      rival: { inputHash, intentAtMs: intent.at },
+      rival: { hash: rivalHash(work), intentAtMs: intent.at },
     });
     if (lost.code !== 'ok') return;
     log.warn({ request }, 'a submit may or may not have been accepted; looking for it');

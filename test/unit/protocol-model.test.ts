@@ -100,7 +100,8 @@ describe('the money protocol', () => {
   ] as const)('$rule', ({ without, breaks, processes, choices }) => {
     const caps = { batch: 1_000_000, day: 1_000_000, month: 1_000_000 };
     const requests = LISTS[0] ?? [];
-    const scenario = { falAheadS: 0, processes, lossy: true, forgetful: true, requests, caps };
+    const shows = ['posted'] as const;
+    const scenario = { falAheadS: 0, processes, lossy: true, forgetful: true, requests, caps, shows };
     expect(() => play(scenario, choices, without)).toThrow(breaks);
     expect(play(scenario, choices).intents.size).toBeGreaterThan(0);
   });

@@ -1,4 +1,4 @@
-import type { ComparedModel, Comparison, Control, Input } from '../../shared/compare-input.ts';
+import type { ComparedModel, Comparison, Control, Input, Likeness } from '../../shared/compare-input.ts';
 import { compareInput, promptLength } from '../../shared/compare-input.ts';
 import type { Model } from '../../shared/models/model.ts';
 
@@ -25,6 +25,21 @@ export function provenFrom(
   model: Pick<Model, 'latency'>,
 ): number {
   return intentAtMs + postWindowMs + (startTimeoutS + (unknownMarginS ?? leastMarginS(model))) * 1_000;
+}
+
+/**
+ * The entries that may be taken, in order. `isSettled`: T is past, and the list shows something that happened after it; then
+ * rivals are not asked, and so nothing is taken past an unclear entry. That one may be ours, and the later one a rival's,
+ * whose window does not reach back to ours.
+ */
+export function toAdopt<T extends { readonly foundByOther: boolean; readonly likeness: Likeness }>(
+  sightings: readonly T[],
+  isSettled: boolean,
+): readonly T[] {
+  const free = sightings.filter(({ foundByOther, likeness }) => !foundByOther && likeness !== 'other');
+  const firstUnclear = free.findIndex(({ likeness }) => likeness === 'unclear');
+  const upTo = isSettled && firstUnclear >= 0 ? free.slice(0, firstUnclear) : free;
+  return upTo.filter(({ likeness }) => likeness === 'same');
 }
 
 /** Why a list that does not show a request is no proof of its absence. */

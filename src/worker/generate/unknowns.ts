@@ -11,7 +11,7 @@ import type { Undecided, UndecidedRequests } from '../../shared/records/undecide
 import type { Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
-import { missingControl, provenFrom } from './absence.ts';
+import { missingControl, provenFrom, toAdopt } from './absence.ts';
 import { FalError } from './fal-error.ts';
 import type { Reading } from './fal-platform.ts';
 import { inputOf, rivalHash } from './input.ts';
@@ -84,13 +84,15 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     const first = await look(sought, intent.at - FAL_SKEW_MS);
     const { reading, sightings, provenMs } = first;
     const isTime = reading.begunAtMs > ownProofMs;
-    const free = sightings.filter(({ foundByOther, likeness }) => !foundByOther && likeness === 'same');
+    const isSettled = isTime && newestOf(reading) >= ownProofMs + reading.falAheadMs;
+    const free = toAdopt(sightings, isSettled);
     // The entry may be that rival's, whose window does not reach back to ours, not listed yet and there to pay. The
     // latest of them may take any entry at once; then the next one is the latest (docs/states.md).
-    if (free.length > 0 && !isTime && (await deps.records.hasLaterRivals(rivalHash(work), intent.at)))
-      throw new Later(nextLookMs(), 'a later request with the same input is not decided');
+    const waits =
+      free.length > 0 && !isSettled && (await deps.records.hasLaterRivals(rivalHash(work), intent.at));
+    if (waits && !isTime) throw new Later(nextLookMs(), 'a later request with the same input is not decided');
     let isUndecided = false;
-    for (const { entry } of free) {
+    for (const { entry } of waits ? [] : free) {
       const adopted = await adopt(entry.requestId);
       isUndecided ||= adopted === 'undecided' || typeof adopted === 'object';
       if (adopted === 'over') return undefined;
@@ -167,10 +169,11 @@ export function createResolveUnknown(deps: UnknownsDeps) {
       { posted }: Sought,
       { reading, sightings, provenMs }: Look,
     ): Promise<Undecided | undefined> {
-      const ids = sightings.flatMap(({ entry, foundByOther, likeness }) =>
-        foundByOther || likeness === 'other' ? [] : [entry.requestId],
-      );
+      const free = sightings.filter(({ foundByOther }) => !foundByOther);
+      const ids = free.flatMap(({ entry, likeness }) => (likeness === 'unclear' ? [entry.requestId] : []));
       if (ids.length > 0) return { why: 'unclear', ids: ids.slice(0, NAMED), count: ids.length };
+      // It is a later rival's, unless an earlier one is still to come.
+      if (free.some(({ likeness }) => likeness === 'same')) return { why: 'fresh' };
       if (intent?.key !== deps.keyMark) return { why: 'key' };
       const seen = {
         others: sightings.filter(({ likeness }) => likeness === 'other'),

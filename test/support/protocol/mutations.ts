@@ -44,6 +44,17 @@ export const MUTATIONS = {
   'witness-at-submits-only':
     'it is asked before a submit, and not when an unknown takes an id or is proven absent',
   'doubt-in-the-next-round': 'a request that a rebuild left in doubt is planned again in the very next round',
+  'adopt-superset': 'an entry that shows all that we POSTed is ours, whatever else it shows',
+  'unclear-is-other': 'an entry whose input is hidden or changed counts as another request’s',
+  'absent-without-fresh': 'a list that shows nothing of later proves an absence',
+  'adopt-without-fresh':
+    'past T an entry is adopted among rivals though the list may have stood still since before',
+  'adopt-past-unclear': 'past T an entry is adopted though an earlier one may be ours',
+  'absent-without-faithful': 'a list that does not tell inputs apart proves an absence',
+  'rivals-by-whole-input':
+    'rivals are those of equal input, though of two inputs one may be a part of the other',
+  'lag-above-margin': 'fal’s list is later than the margin',
+  'margin-below-longest-run': 'the margin covers neither the longest run nor the lag of fal’s list',
   'rebuild-trusts-the-last-intent':
     'a rebuild takes the last intent for the one under way, whoever wrote it, and leaves the rounds before it open',
 } as const;
@@ -51,8 +62,12 @@ export const MUTATIONS = {
 export type Mutation = keyof typeof MUTATIONS;
 
 /** Some show after a loss of Redis alone, among requests of equal input or of one picture: the explorer looks there. */
-export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' {
+export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' | 'parts' {
   switch (mutation) {
+    case 'rivals-by-whole-input':
+    case 'absent-without-faithful':
+    case 'adopt-superset':
+      return 'parts';
     case 'own-steps-only':
     case 'lost-before-the-look':
     case 'old-mark':
@@ -63,6 +78,7 @@ export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 
     case 'two-ids-for-a-round':
     case 'keep-lost-id':
     case 'absent-at-own-time':
+    case 'adopt-past-unclear':
     case 'refused-in-silence':
     case 'taken-is-absent':
     case 'doubt-in-the-next-round':

@@ -2,12 +2,13 @@ import { extname } from 'node:path';
 import { Closers } from '../shared/closers.ts';
 import { type Config, type Environment, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
-import { keyMarkOf, parseRequestKey } from '../shared/keys.ts';
+import { keyMarkOf } from '../shared/keys.ts';
 import { Latencies } from '../shared/latencies.ts';
 import { type Logger, redactor } from '../shared/log.ts';
 import { PICTURE_LIMITS } from '../shared/media.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
 import { madeOf } from '../shared/originals.ts';
+import { Doors } from '../shared/records/doors.ts';
 import { UndecidedRequests } from '../shared/records/undecided.ts';
 import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
@@ -129,16 +130,7 @@ export async function startWork({
   const made = (shotKey: string, signal?: AbortSignal) => madeOf(store, shotKey, signal);
   const keyMark = keyMarkOf(key);
   const undecided = new UndecidedRequests({ redis, prefix });
-  const waker = createWaker({
-    undecided,
-    async hurry(request, round) {
-      const batch = parseRequestKey(request)?.batch ?? '';
-      const priority = (await batches.read(batch))?.priority ?? 0;
-      await queues.hurry('collect', { request, round, priority });
-    },
-    sleep,
-    log,
-  });
+  const waker = createWaker({ undecided, queues, batches, sleep, log });
   closers.defer(waker.close);
   const generate = createGenerate({
     house,
@@ -148,6 +140,7 @@ export async function startWork({
     latencies: new Latencies({ redis, prefix }),
     made,
     slowDown: (ms) => queues.slowDown(ms),
+    doors: new Doors({ redis, prefix, clock }),
     answered: waker.answered,
     keyMark,
     startTimeoutS: fal.startTimeoutS,

@@ -43,6 +43,8 @@ export interface Step {
   readonly takeId?: string;
   /** For `confirm` and `lose`: what rivals have in common while its POST may be unresolved, and when its intent was written. */
   readonly rival?: { readonly hash: string; readonly intentAtMs: number };
+  /** For `lose`: the endpoint whose answer to a POST was lost just now. */
+  readonly door?: string;
   readonly set?: Partial<Record<RecordField, string | number>>;
 }
 
@@ -124,6 +126,7 @@ export class Records {
         ...step.book,
         ...(step.rival && { rivalHash: step.rival.hash, intentAtMs: step.rival.intentAtMs }),
         takeId: step.takeId,
+        door: step.door,
         ...witness,
         set: Object.entries({ ...recordedFields(step), ...step.set }).map(([field, value]) => [
           FIELDS[field as RecordField],

@@ -250,6 +250,9 @@ for _, member in ipairs(a.members) do
       if waits and not a.unhold and redis.call('SISMEMBER', P .. ':wait:' .. waits, request) == 1 then
         if string.sub(waits, 1, 6) == 'claim:' then
           waiting = redis.call('EXISTS', P .. ':claim:' .. string.sub(waits, 7)) == 1
+        elseif string.sub(waits, 1, 5) == 'door:' then
+          -- Somebody tries it, and gives the others jobs; of one that died in between the time is over.
+          waiting = num(redis.call('HGET', P .. ':' .. waits, 'until')) > a.at
         else
           waiting = num(redis.call('HGET', P .. ':money:' .. waits, 'r')) > 0
         end

@@ -1,3 +1,5 @@
+import { LOSE_AT_DOOR } from './door-script.ts';
+
 /**
  * The Lua of the records. Each script is one atomic step. They hold no rule of their own about states: the allowed
  * predecessors and the effect on money come in as arguments, from the pure table in `states.ts`.
@@ -11,9 +13,10 @@
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
  * | `P:claim:<shot key>` | image index → the request that may be paying for it; after a rebuild, all that may, with a space between |
- * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
+ * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`), or for fal's front door (`door:<endpoint>`) |
  * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
  * | `P:rivals:<hash>` | requests that fal's list may not tell apart and whose POST may be under way or unresolved, by the time of their intent |
+ * | `P:door:<endpoint>` | answers to its POSTs lost in a row, and who tries it: see `doors.ts` |
  * | `P:undecided:<endpoint>` | unknown requests past their time that its list does not decide: see `undecided.ts` |
  * | `P:alike:<batch>` | what its pictures look like, as long as the batch is there: see `near-duplicates.ts` |
  * | `P:memory` | `life`, `tick` (steps of all), and for each worker the steps that it took: see `redis-memory.ts` |
@@ -237,6 +240,7 @@ elseif a.to ~= 'submitting' and a.to ~= 'unknown' then
   end
 end
 
+${LOSE_AT_DOOR}
 if state == 'unknown' and redis.call('HDEL', rec, 'nc') == 1 then redis.call('HINCRBY', bat, 'nc', -1) end
 if a.to == 'unknown' then
   -- The id that it had is another's by the store, or another one is its own: free for whoever has to find his.

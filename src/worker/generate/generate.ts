@@ -3,10 +3,13 @@ import { UnavailableError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import type { Latencies } from '../../shared/latencies.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { Doors } from '../../shared/records/doors.ts';
+import type { Woken } from '../../shared/records/outcome.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Clock, dayOf, delayedAbort, type Sleep } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
+import { Later } from '../later.ts';
 import type { FalInput, FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';
 import { inputOf, latencyKind, rivalHash } from './input.ts';
@@ -30,6 +33,7 @@ export interface GenerateDeps {
   readonly postWindowMs: number;
   /** How long a POST under way may still answer after the signal has aborted. */
   readonly graceMs: number;
+  readonly doors: Pick<Doors, 'enter' | 'leave' | 'answered'>;
   /** fal answered a POST of the endpoint with an id. */
   readonly answered: (endpoint: string) => void;
   /** Of the key that POSTs. */
@@ -95,8 +99,36 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
   }
 
   async function submit(run: Run, signal: AbortSignal): Promise<void> {
-    const { request, epoch, round } = run;
+    const { request } = run;
     const work = await house.work(request, signal);
+    const { model } = work;
+    const entry = await deps.doors.enter(model.endpoint, request);
+    if (entry.code === 'later')
+      throw new Later(entry.rest, "fal's front door is shut; this one tries it next");
+    if (entry.code === 'wait') {
+      log.info(
+        { request, endpoint: model.endpoint },
+        "waiting for fal's front door, which answers no submit",
+      );
+      return;
+    }
+    try {
+      await reserveAndPost(run, work, signal);
+    } finally {
+      if (entry.code === 'probe') await give(await deps.doors.leave(model.endpoint, request));
+    }
+  }
+
+  async function opened(endpoint: string): Promise<void> {
+    await give(await deps.doors.answered(endpoint));
+  }
+
+  async function give(woken: readonly Woken[]): Promise<void> {
+    for (const one of woken) await house.give('generate', one.request, one.round);
+  }
+
+  async function reserveAndPost(run: Run, work: Work, signal: AbortSignal): Promise<void> {
+    const { request, epoch, round } = run;
     const { row, planned, name } = work;
     const take = { shotKey: row.shotKey, indices: planned.indices, price: planned.maxMicroUsd };
     const reserved = await house.step('reserve', { request, epoch, round, take });
@@ -153,6 +185,7 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const requestId = await post(run, work, input, ready, signal);
     if (requestId === undefined) return;
     deps.answered(work.model.endpoint);
+    await opened(work.model.endpoint);
     const accepted = await house.step('accept', { request, epoch, round, takeId: requestId });
     if (accepted.code === 'taken') {
       log.warn({ request, requestId }, 'another request with the same input has adopted the id');
@@ -215,8 +248,12 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       const verdict = submitVerdict(error.fault);
       const { status, detail } = error.fault;
       log.warn({ request, verdict: verdict.kind, status, detail }, 'submit failed');
-      if (verdict.kind === 'unknown') await lose(run, work, intent);
-      else await refused(run, verdict);
+      if (verdict.kind === 'unknown') await lose(run, work, intent, 'at-door');
+      else {
+        // Nothing was sent, so the door said nothing.
+        if (verdict.kind !== 'away') await opened(work.model.endpoint);
+        await refused(run, verdict);
+      }
       return undefined;
     } finally {
       hurry.clear();

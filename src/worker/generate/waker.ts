@@ -1,5 +1,8 @@
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { Queues } from '../../shared/queues.ts';
+import type { Batches } from '../../shared/records/batches.ts';
+import { nameOf } from '../../shared/records/record.ts';
 import type { UndecidedRequests } from '../../shared/records/undecided.ts';
 import type { Sleep } from '../../shared/time.ts';
 
@@ -8,8 +11,8 @@ const WAKE_AFTER_MS = [5_000, 15_000, 60_000] as const;
 
 export interface WakerDeps {
   readonly undecided: Pick<UndecidedRequests, 'ofEndpoint'>;
-  /** Gives a request its `collect` job now. */
-  readonly hurry: (request: string, round: number) => Promise<void>;
+  readonly queues: Pick<Queues, 'hurry'>;
+  readonly batches: Pick<Batches, 'read'>;
   readonly sleep: Sleep;
   readonly log: Logger;
 }
@@ -22,7 +25,7 @@ export interface Waker {
   close(): void;
 }
 
-export function createWaker({ undecided, hurry, sleep, log }: WakerDeps): Waker {
+export function createWaker({ undecided, queues, batches, sleep, log }: WakerDeps): Waker {
   const closing = new AbortController();
   /** `again`: another answer came before the first look that is due. */
   const due = new Map<string, 'once' | 'again'>();
@@ -51,7 +54,10 @@ export function createWaker({ undecided, hurry, sleep, log }: WakerDeps): Waker 
   }
 
   async function wake(endpoint: string): Promise<void> {
-    for (const { request, round } of await undecided.ofEndpoint(endpoint)) await hurry(request, round);
+    for (const { request, round } of await undecided.ofEndpoint(endpoint)) {
+      const priority = (await batches.read(nameOf(request).batch))?.priority ?? 0;
+      await queues.hurry('collect', { request, round, priority });
+    }
   }
 
   return { answered, close: () => closing.abort() };

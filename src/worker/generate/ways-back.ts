@@ -35,7 +35,13 @@ export interface WaysBack {
   /** Back to planned, in a new round with a job of its own. Only when it is certain that nothing was accepted. */
   release(run: Run, attempts?: number, delayMs?: number): Promise<void>;
   /** It may or may not have been accepted: `collect` finds out. */
-  lose(run: Pick<Run, 'request' | 'epoch' | 'round'>, work: Work, intent: SentIntent): Promise<void>;
+  lose(
+    run: Pick<Run, 'request' | 'epoch' | 'round'>,
+    work: Work,
+    intent: SentIntent,
+    /** `at-door`: fal's answer to a POST was lost just now, which counts at its front door. */
+    where?: 'at-door',
+  ): Promise<void>;
   /** A definite no: nothing was accepted. */
   refused(run: Run, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void>;
   /**
@@ -67,12 +73,14 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     { request, epoch, round }: Pick<Run, 'request' | 'epoch' | 'round'>,
     work: Work,
     intent: SentIntent,
+    where?: 'at-door',
   ): Promise<void> {
     const lost = await house.step('lose', {
       request,
       epoch,
       round,
       rival: { hash: rivalHash(work), intentAtMs: intent.at },
+      ...(where === undefined ? {} : { door: work.model.endpoint }),
     });
     if (lost.code !== 'ok') return;
     log.warn({ request }, 'a submit may or may not have been accepted; looking for it');

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { Closers } from '../shared/closers.ts';
 import { type Config, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
+import { keyMarkOf } from '../shared/keys.ts';
 import { redactor } from '../shared/log.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
@@ -11,6 +12,8 @@ import { systemClock } from '../shared/time.ts';
 import { type CheckResult, sentenceOf } from '../worker/doctor/check.ts';
 import { type Examination, examinationOf, examine } from '../worker/doctor/doctor.ts';
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
+import { createFalPlatform } from '../worker/generate/fal-platform.ts';
+import { createWork } from '../worker/house.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson } from './context.ts';
 import type { OperatorArguments } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -83,6 +86,9 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
   // Not `close`: a call that was left behind must not be waited for.
   opened.defer(() => agent.destroy());
   const { redisUrl } = stack;
+  const registry = defaultRegistry();
+  const http = createFalHttp({ agent, clock: systemClock });
+  const key = stack.fal.key ?? '';
   const found = await examine({
     machine: {
       nodeVersion: process.version,
@@ -101,13 +107,26 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
     raceName: () =>
       `race-${new Date(systemClock()).toISOString().slice(0, 10)}-${randomBytes(8).toString('hex')}.txt`,
     fal: {
-      http: createFalHttp({ agent, clock: systemClock }),
+      http,
       key: stack.fal.key,
       adminKey: stack.fal.adminKey,
       apiUrl: stack.fal.apiUrl,
       queueUrl: stack.fal.queueUrl,
       mediaHosts: stack.fal.mediaHosts,
-      models: defaultRegistry().models,
+      models: registry.models,
+    },
+    lostAnswers: {
+      keyMark: keyMarkOf(key),
+      platform: createFalPlatform({
+        http,
+        key,
+        apiUrl: stack.fal.apiUrl,
+        timeoutMs: CHECK_TIMEOUT_MS,
+        clock: systemClock,
+      }),
+      workOf: (journal) => createWork(journal, registry),
+      unknownMarginS: config.fal.unknownMarginS,
+      startTimeoutS: stack.fal.startTimeoutS,
     },
     clock: systemClock,
     timeoutMs: CHECK_TIMEOUT_MS,

@@ -52,7 +52,8 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
   const proofWaits = proofHolds && view.complete && view.counts.unknown === 0;
   // Nothing else is left to do, and time alone decides none of these.
   const { requests: undecided } = view.undecided;
-  const falHolds = view.complete && undecided > 0 && open === view.counts.unknown && undecided >= open;
+  const isIdle = view.counts.planned === 0 && inHand === 0 && !capHolds;
+  const falHolds = view.complete && isIdle && undecided > 0 && undecided >= view.counts.unknown;
   const state = ended
     ? view.word === 'cancelled'
       ? 'cancelled'

@@ -54,6 +54,16 @@ export interface HouseDeps {
   readonly log: Logger;
 }
 
+/** The plan's words on a request. Throws a `UserError` where no model of that name is known any more. */
+export function createWork(journal: Pick<Journal, 'planned'>, registry: Registry): House['work'] {
+  return async (request, signal) => {
+    const name = parseRequestKey(request);
+    if (name === undefined) throw new RangeError(`not a request key: ${request}`);
+    const { row, request: planned } = await journal.planned(name, signal);
+    return { name, row, planned, model: registry.get(row.model) };
+  };
+}
+
 export function createHouse(deps: HouseDeps): House {
   const { records, batches, journal, registry, add, log } = deps;
   const priorities = new Map<string, number>();
@@ -103,12 +113,7 @@ export function createHouse(deps: HouseDeps): House {
       return outcome;
     },
 
-    async work(request, signal) {
-      const name = parseRequestKey(request);
-      if (name === undefined) throw new RangeError(`not a request key: ${request}`);
-      const { row, request: planned } = await journal.planned(name, signal);
-      return { name, row, planned, model: registry.get(row.model) };
-    },
+    work: createWork(journal, registry),
 
     async stop({ code, reason: said }) {
       const reason = deps.clean(said);

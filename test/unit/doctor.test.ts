@@ -101,6 +101,13 @@ describe('the checks', () => {
         mediaHosts: [],
         models: defaultRegistry().models,
       },
+      lostAnswers: {
+        keyMark: '',
+        platform: { read: never },
+        workOf: () => never,
+        unknownMarginS: undefined,
+        startTimeoutS: 600,
+      },
       clock: () => NOW,
       timeoutMs: 1,
     });

@@ -18,6 +18,27 @@ export function leastMarginS({ latency }: Pick<Model, 'latency'>): number {
   return Math.max(LEAST_MARGIN_S, Math.ceil(latency.maxMs / 1_000) + LIST_LAG_S);
 }
 
+/** undefined where the setting is at least what the model needs, or unset. */
+export function marginWarning(
+  setS: number | undefined,
+  model: Pick<Model, 'latency' | 'alias'>,
+): { readonly message: string; readonly mend: string } | undefined {
+  const leastS = leastMarginS(model);
+  if (setS === undefined || setS >= leastS) return undefined;
+  return {
+    message: `FAL_UNKNOWN_MARGIN_S is ${setS}, and ${model.alias} needs ${leastS}: a lost answer may count as absent while its run goes on, and be paid for twice.`,
+    mend: 'Unset FAL_UNKNOWN_MARGIN_S, or raise it.',
+  };
+}
+
+/** The same for all models, each in one text. */
+export function marginWarnings(setS: number | undefined, models: readonly Model[]): readonly string[] {
+  return models.flatMap((model) => {
+    const said = marginWarning(setS, model);
+    return said === undefined ? [] : [`${said.message} ${said.mend}`];
+  });
+}
+
 /** T, ms since 1970: when fal can no longer start what was sent with this intent, nor its list be late with it. */
 export function provenFrom(
   intentAtMs: number,

@@ -1,4 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { EXIT } from '../../src/cli/context.ts';
+import { statusCommand } from '../../src/cli/status-command.ts';
 import { unknownAdoptCommand, unknownListCommand } from '../../src/cli/unknown-command.ts';
 import { SHOWN_INPUTS, type ShownInput } from '../../src/local/fal/history-view.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, ledgerOf } from '../support/accounts.ts';
@@ -134,6 +136,11 @@ describe('a submit that never reached fal', () => {
     const held = await lostIn(workshop, batch);
     expect(held).toMatchObject({ counts: { delivered: 2, unknown: 1 } });
     expect(held.heldReason).toMatch(/^no_control: .*the next picture made with the model decides/);
+    await using cli = await workshopCli(workshop);
+    const { out } = await cli.run((context) => unknownListCommand(context, batch, {}));
+    expect(out).toContain('The next picture made with the model decides it.');
+    const watched = await cli.run((context) => statusCommand(context, batch, { watch: true }));
+    expect(watched.result).toBe(EXIT.held);
     await makeAnother(workshop);
     expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 3 } });
     await expectPaidOnce(workshop, batch, 'later');

@@ -136,6 +136,9 @@ describe('unknown adopt', () => {
     expect(await workshop.shop.journal.events(batch)).toMatchObject([
       { kind: 'adopt', row: 0, part: 0, round: 0, requestId: paid?.requestId },
     ]);
+    // So that the entry is explained to all who look for theirs.
+    const owner = await workshop.shop.journal.readId(paid?.requestId ?? '');
+    expect(owner).toMatchObject({ how: 'decided', row: 0 });
     await workshop.startWorker();
     expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
     await expectLedgerIsBook(workshop);

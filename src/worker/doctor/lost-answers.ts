@@ -76,7 +76,7 @@ async function lookAtHistory(model: Model, deps: LostAnswersChecksDeps, signal: 
   const all = seen === 1 ? 'the one answered request' : `${seen} answered requests`;
   if (changed === 0) return ok(`fal's list shows ${all} as POSTed: a lost answer can be found in it.`);
   return warning(
-    `fal's list hides or changes the inputs of ${changed} of ${all}: a lost answer waits for a user, unless every entry around it is explained.`,
+    `fal's list hides or changes the inputs of ${changed} of the ${seen} answered requests that it shows: a lost answer waits for a user, unless every entry around it is explained.`,
     'Look at docs/unknown.md for what a lost answer asks of you then.',
   );
 }

@@ -63,9 +63,8 @@ export function* resolveUnknown(inHand: InHand): Run<void> {
     undecided ||= world.mutation !== 'taken-is-absent';
   }
   if (undecided) return;
-  const isEverybodysTime = world.mutation === 'absent-at-own-time' || nowS >= provenS;
   const isProof =
-    isTime && isEverybodysTime && isProven(world, { intent, listed, sightings, provenS, controls });
+    isTime && nowS >= provenS && isProven(world, { intent, listed, sightings, provenS, controls });
   if (isProof || world.mutation === 'absent-before-time') yield* change(inHand, 'absent');
 }
 
@@ -112,6 +111,7 @@ function* around({ world, plan, round }: InHand, intent: Intent, listed: readonl
     sightings.push({ entry, foundByOther, ...compared });
     if (!foundByOther || compared.likeness === 'other' || owner.intent === undefined) continue;
     reachS = Math.max(reachS, owner.intent.atS + POST_WINDOW_S + SKEW_S);
+    if (world.mutation === 'absent-at-own-time') continue;
     provenS = Math.max(provenS, provenFrom(world, owner.intent.atS));
   }
   return { sightings, provenS, controls };

@@ -53,7 +53,8 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
   // Nothing else is left to do, and time alone decides none of these.
   const { requests: undecided } = view.undecided;
   const isIdle = view.counts.planned === 0 && inHand === 0 && !capHolds;
-  const falHolds = view.complete && isIdle && undecided > 0 && undecided >= view.counts.unknown;
+  const falHolds =
+    view.complete && isIdle && view.counts.unknown > 0 && undecided > 0 && undecided >= view.counts.unknown;
   const state = ended
     ? view.word === 'cancelled'
       ? 'cancelled'
@@ -89,13 +90,19 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     },
     etaSeconds:
       state === 'running' ? (forecastOf(view, nowMs).etaSeconds ?? null) : state === 'done' ? 0 : null,
-    heldReason:
-      state === 'held'
-        ? falHolds && stop === undefined
-          ? undecidedReason(view)
-          : heldReason(view, stop)
-        : null,
+    heldReason: heldReasonOf(view, stop, { state, falHolds }),
   };
+}
+
+function heldReasonOf(
+  view: BatchView,
+  stop: Stop | undefined,
+  { state, falHolds }: { readonly state: BatchStatus['state']; readonly falHolds: boolean },
+): string | null {
+  // Also of a cancelled batch: what is left of it was sent, and nothing moves any more.
+  if (falHolds && (state === 'cancelled' || (state === 'held' && stop === undefined)))
+    return undecidedReason(view);
+  return state === 'held' ? heldReason(view, stop) : null;
 }
 
 function heldReason(view: BatchView, stop: Stop | undefined): string {

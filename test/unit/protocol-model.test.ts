@@ -111,6 +111,18 @@ describe('the money protocol', () => {
         327_892, 262_356, 262_356, 262_356, 65_748, 212, 212, 237, 393_290,
       ],
     },
+    {
+      // A run of before a rebuild wrote the id down between the look at the round and the one at the entries; seed 901.
+      rule: 'takes the id that another run of its round has just written down',
+      without: 'own-id-is-explained',
+      breaks: 'charged twice',
+      processes: 1,
+      list: 3,
+      choices: [
+        0, 1_249_352, 12_616_518, 4_197_960, 428_872, 3_549_952, 0, 0, 5_440_724, 5_222_128, 7_168_072,
+        8_753_392, 12_186_603, 8_828_488, 5_345_096,
+      ],
+    },
   ] as const)('$rule', ({ without, breaks, processes, list, choices }) => {
     const caps = { batch: 1_000_000, day: 1_000_000, month: 1_000_000 };
     const requests = LISTS[list] ?? [];

@@ -46,6 +46,16 @@ describe('the state of a batch', () => {
     expect(statusOf(left, stop, 1_000).heldReason).toBe('paused');
   });
 
+  it('is told of a cancelled batch too, which nothing moves any more', () => {
+    const left = { undecided: { requests: 1, why: 'fresh' }, word: 'cancelled' } as const;
+    expect(statusOf(view({ unknown: 1 }, left), undefined, 1_000)).toMatchObject({
+      state: 'cancelled',
+      heldReason: expect.stringMatching(/^no_control: /),
+    });
+    expect(statusOf(view({ unknown: 2 }, left), undefined, 1_000).heldReason).toBeNull();
+    expect(statusOf(view({ cancelled: 9 }, left), undefined, 1_000).heldReason).toBeNull();
+  });
+
   it('is held with the reason of the stop while all submits are stopped, but not when it has ended', () => {
     const stop = { code: 'balance', reason: 'balance: fal says so' } as const;
     expect(statusOf(view({ planned: 5 }), stop, 1_000)).toMatchObject({

@@ -113,13 +113,18 @@ export function createSightings(deps: SightingsDeps): Sightings {
         if (entry.sentAtMs < intent.at - FAL_SKEW_MS) continue;
         if (entry.sentAtMs > reachMs) break;
         const owner = await ownerOf(entry.requestId, signal);
+        if (owner !== undefined && isSameRound(owner, { ...name, round })) {
+          // Another run of this round wrote it down just now: it is ours, whatever it looks like.
+          sightings.push({ entry, foundByOther: false, likeness: 'same', differs: [] });
+          continue;
+        }
         if (owner !== undefined && isExplained(owner)) continue;
         let compared = comparison(posted, entry.shown, model);
         if (compared.likeness === 'unclear') {
           few ??= await fewControls(reading, signal);
           compared = comparison(posted, entry.shown, model, few);
         }
-        const foundByOther = owner !== undefined && !isSameRound(owner, { ...name, round });
+        const foundByOther = owner !== undefined;
         sightings.push({ entry, foundByOther, ...compared });
         if (!foundByOther || compared.likeness === 'other') continue;
         // It may be the sought one's, and then the finder's own is there for it, in the finder's time; and so on.

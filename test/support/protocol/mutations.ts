@@ -50,6 +50,8 @@ export const MUTATIONS = {
   'adopt-without-fresh':
     'past T an entry is adopted among rivals though the list may have stood still since before',
   'adopt-past-unclear': 'past T an entry is adopted though an earlier one may be ours',
+  'own-id-is-explained':
+    'an id that another run of the same round has just written down counts as explained, and not as ours',
   'absent-without-faithful': 'a list that does not tell inputs apart proves an absence',
   'rivals-by-whole-input':
     'rivals are those of equal input, though of two inputs one may be a part of the other',
@@ -79,6 +81,7 @@ export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 
     case 'keep-lost-id':
     case 'absent-at-own-time':
     case 'adopt-past-unclear':
+    case 'own-id-is-explained':
     case 'refused-in-silence':
     case 'taken-is-absent':
     case 'doubt-in-the-next-round':

@@ -104,10 +104,18 @@ function* around({ world, plan, round }: InHand, intent: Intent, listed: readonl
     if (entry.sentAtS < intent.atS - SKEW_S) continue;
     if (entry.sentAtS > reachS) break;
     const owner = owners.get(entry.id);
+    if (
+      owner?.taken.request === plan.id &&
+      owner.taken.round === round &&
+      world.mutation !== 'own-id-is-explained'
+    ) {
+      // Another run of this round wrote it down just now: it is ours, whatever it looks like.
+      sightings.push({ entry, foundByOther: false, likeness: 'same', differs: [] });
+      continue;
+    }
     if (owner !== undefined && isExplained(owner.taken) && !isUnasked(world.mutation)) continue;
     const compared = likenessOf(world.mutation, intent.posted, entry.shown, controls);
-    const isOurs = owner?.taken.request === plan.id && owner.taken.round === round;
-    const foundByOther = owner !== undefined && !isOurs && !isUnasked(world.mutation);
+    const foundByOther = owner !== undefined && !isUnasked(world.mutation);
     sightings.push({ entry, foundByOther, ...compared });
     if (!foundByOther || compared.likeness === 'other' || owner.intent === undefined) continue;
     reachS = Math.max(reachS, owner.intent.atS + POST_WINDOW_S + SKEW_S);

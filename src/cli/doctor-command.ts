@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { Closers } from '../shared/closers.ts';
 import { type Config, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
+import { keyMarkOf } from '../shared/keys.ts';
 import { redactor } from '../shared/log.ts';
 import { defaultModelOf } from '../shared/models/default-model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
@@ -12,6 +13,8 @@ import { systemClock } from '../shared/time.ts';
 import { type CheckResult, sentenceOf } from '../worker/doctor/check.ts';
 import { type Examination, examinationOf, examine } from '../worker/doctor/doctor.ts';
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
+import { createFalPlatform } from '../worker/generate/fal-platform.ts';
+import { createWork } from '../worker/house.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson } from './context.ts';
 import type { OperatorArguments } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -85,6 +88,8 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
   opened.defer(() => agent.destroy());
   const { redisUrl } = stack;
   const registry = defaultRegistry();
+  const http = createFalHttp({ agent, clock: systemClock });
+  const key = stack.fal.key ?? '';
   const found = await examine({
     machine: {
       nodeVersion: process.version,
@@ -103,7 +108,7 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
     raceName: () =>
       `race-${new Date(systemClock()).toISOString().slice(0, 10)}-${randomBytes(8).toString('hex')}.txt`,
     fal: {
-      http: createFalHttp({ agent, clock: systemClock }),
+      http,
       key: stack.fal.key,
       adminKey: stack.fal.adminKey,
       apiUrl: stack.fal.apiUrl,
@@ -111,6 +116,19 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
       mediaHosts: stack.fal.mediaHosts,
       registry,
       defaultModel: defaultModelOf(registry, config.defaultModel, context.clock()).model,
+    },
+    lostAnswers: {
+      keyMark: keyMarkOf(key),
+      platform: createFalPlatform({
+        http,
+        key,
+        apiUrl: stack.fal.apiUrl,
+        timeoutMs: CHECK_TIMEOUT_MS,
+        clock: systemClock,
+      }),
+      workOf: (journal) => createWork(journal, registry),
+      unknownMarginS: config.fal.unknownMarginS,
+      startTimeoutS: stack.fal.startTimeoutS,
     },
     clock: systemClock,
     timeoutMs: CHECK_TIMEOUT_MS,

@@ -20,10 +20,10 @@ export async function freeCharges(
   const sinceMs = nowMs - LOOK_BACK_MS;
   const found: FreeCharge[] = [];
   for await (const { orphan } of new Corrections({ store }).orphans(signal, sinceMs)) {
-    const { inputHash, costMicroUsd, numImages, ts, requestId } = orphan;
-    if (inputHash === undefined || numImages === 0 || Date.parse(ts) < sinceMs) continue;
+    const { endpoint, input, costMicroUsd, numImages, ts, requestId } = orphan;
+    if (input === undefined || numImages === 0 || Date.parse(ts) < sinceMs) continue;
     if ((await journal.readId(requestId, signal)) !== undefined) continue;
-    found.push({ inputHash, costMicroUsd });
+    found.push({ endpoint, shown: input, costMicroUsd });
   }
   return found;
 }

@@ -19,7 +19,6 @@ import { catalogOf } from '../shared/catalog.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { Journal } from '../shared/journal.ts';
-import { inputHashOf } from '../shared/keys.ts';
 import { type DefaultModel, defaultModelOf } from '../shared/models/default-model.ts';
 import type { Model } from '../shared/models/model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
@@ -160,8 +159,8 @@ async function planWith(
   const used = new Set<string>();
   const paidAlready = new PaidAlready({
     charges: await freeCharges(store, clock(), signal),
-    inputHash: ({ shot: { model, prompt }, input }, numImages) =>
-      inputHashOf(model.endpoint, inputOf({ row: { prompt, input }, model }, numImages)),
+    posted: ({ shot: { model, prompt }, input }, numImages) =>
+      inputOf({ row: { prompt, input }, model }, numImages),
   });
   const onceMore = args.regenerate === undefined ? undefined : new OnceMore();
   const samples: Pick<Shot, 'id' | 'prompt'>[] = [];

@@ -2,7 +2,6 @@ import { type Command, Option } from 'commander';
 import { syncSchedules } from '../producer/schedule-sync.ts';
 import { Schedules } from '../producer/schedules.ts';
 import { UserError } from '../shared/errors.ts';
-import { inputHashOf } from '../shared/keys.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import { type RebuildDeps, type Rebuilt, rebuildAll, rebuildBatch } from '../shared/rebuild/rebuild.ts';
@@ -12,7 +11,7 @@ import { STATES } from '../shared/records/states.ts';
 import { ScheduleQueue } from '../shared/schedule-queue.ts';
 import { systemClock } from '../shared/time.ts';
 import { giveJobs } from '../worker/catch-up.ts';
-import { inputOf } from '../worker/generate/input.ts';
+import { rivalHash } from '../worker/generate/input.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -126,10 +125,7 @@ export function rebuildDepsOf(
     due,
     ledger: (from, signal) => journal.listLedger({ from }, signal),
     settleCorrections: (signal) => settleRestored({ redis, prefix, store, journal, records }, signal),
-    inputHash: (row, numImages) => {
-      const model = registry.get(row.model);
-      return inputHashOf(model.endpoint, inputOf({ row, model }, numImages));
-    },
+    rivalHash: (row) => rivalHash({ row, model: registry.get(row.model) }),
     pauseSubmits: () => queues.pauseGenerate(),
     resumeSubmits: () => queues.resumeGenerate(),
     giveJobs: (batch, priority) => giveJobs(records.jobless(batch, 'sweep'), priority, add),

@@ -2,11 +2,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Corrections } from '../shared/corrections.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
-import { defaultRegistry } from '../shared/models/registry.ts';
+import { defaultRegistry, slowestOf } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import { keptOf } from '../shared/originals.ts';
 import { Settlements } from '../shared/records/settlements.ts';
 import { systemClock } from '../shared/time.ts';
+import { leastMarginS } from '../worker/generate/absence.ts';
 import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
@@ -130,7 +131,7 @@ export function reconcileDepsOf(
   if (fal.adminKey === undefined) throw noAdminKey();
   const clock = systemClock;
   const registry = defaultRegistry();
-  const at = { http: by.http, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS };
+  const at = { http: by.http, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS, clock };
   const house = openHouse(shop, by);
   const corrections = new Corrections({ store });
   const { settlements } = by;
@@ -154,7 +155,8 @@ export function reconcileDepsOf(
       made: (shotKey, signal) => keptOf(store, shotKey, signal),
       modelOf: (endpoint) => registry.find(endpoint)?.endpoint ?? endpoint,
       startTimeoutS: fal.startTimeoutS,
-      unknownMarginS: fal.unknownMarginS,
+      marginS: (endpoint) =>
+        fal.unknownMarginS ?? leastMarginS(registry.find(endpoint) ?? slowestOf(registry)),
       simulated,
       clock,
     }),

@@ -9,6 +9,7 @@ import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { type Regenerated, spentAgain } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
+import { marginWarnings } from '../worker/generate/absence.ts';
 import { assertUsable } from '../worker/preflight.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { dryRun } from './enqueue-command.ts';
@@ -45,7 +46,11 @@ export async function runCommand(
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
-  for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
+  const warnings = [
+    ...(await lookAt(context, shop)),
+    ...marginWarnings(config.fal.unknownMarginS, defaultRegistry().models),
+  ];
+  for (const warning of warnings) say(context, `warning: ${warning}`);
   const { batch, outcome } = await queueList(context, { stack, shop, config, command: 'run', list, args });
   // A loss of Redis may have taken the word that something fails its checks; to begin it twice is harmless.
   if (outcome === 'ended') await beginRegenerations(context, shop, batch, log);

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { UserError } from '../shared/errors.ts';
 import { parseRequestKey } from '../shared/keys.ts';
+import { defaultRegistry, slowestOf } from '../shared/models/registry.ts';
 import { formatUsd, toUsd } from '../shared/money.ts';
 import { readStatus } from '../shared/read-status.ts';
 import { systemClock } from '../shared/time.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { absentUnknown, adoptUnknown, type DecideDeps, type Decision } from '../worker/reconcile/decide.ts';
-import { listUnknowns, type UnknownRequest } from '../worker/reconcile/unknowns-list.ts';
+import { listUnknowns, type Outlook, type UnknownRequest } from '../worker/reconcile/unknowns-list.ts';
 import { type Context, cleaned, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -63,7 +64,9 @@ export async function unknownListCommand(
     if (batch !== undefined && (await readStatus(shop, batch)) === undefined)
       throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
     const { startTimeoutS, unknownMarginS } = stack.fal;
-    const limits = { postWindowMs: POST_WINDOW_MS, startTimeoutS, unknownMarginS };
+    const registry = defaultRegistry();
+    const modelOf = (endpoint: string) => registry.find(endpoint) ?? slowestOf(registry);
+    const limits = { postWindowMs: POST_WINDOW_MS, startTimeoutS, unknownMarginS, modelOf };
     const found: UnknownRequest[] = [];
     for await (const one of listUnknowns(batch, { ...shop, ...limits, clock: systemClock })) found.push(one);
     const collectors = (await shop.attendance.present()).get('collect') ?? 0;
@@ -157,6 +160,8 @@ export function decideDepsOf(shop: Shop, by: Parameters<typeof openHouse>[1]): D
   };
 }
 
+type NoControl = Extract<Outlook, { readonly kind: 'no_control' }>['why'];
+
 interface Attending {
   /** How many workers look for lost answers. */
   readonly collectors: number;
@@ -173,6 +178,7 @@ export function unknownJson(one: UnknownRequest, attending: Attending) {
     reservedUsd: toUsd(reserved),
     outlook: outlook.kind,
     provenAt: 'provenAtMs' in outlook ? iso(outlook.provenAtMs) : null,
+    candidates: outlook.kind === 'unclear' ? outlook.ids : [],
     advice: adviceOn(one, attending),
   };
 }
@@ -204,11 +210,33 @@ function adviceOn({ request, outlook }: UnknownRequest, { collectors }: Attendin
     case 'overdue':
       return collectors === 0
         ? `${request} is overdue, since no worker looks for it: start one with shotlist worker.`
-        : `${request} is overdue: fal's list cannot be read (the worker's log says why), and it is looked at again by itself. Or decide: shotlist unknown adopt ${request} FAL_ID, or shotlist unknown absent ${request} --yes`;
+        : `${request} is overdue: fal's list cannot be read (the worker's log says why), and it is looked at again by itself. Or decide: ${decide(request)}`;
+    case 'no_control':
+      return `${request} stays unknown: ${noControl(outlook.why)} Or look for it on fal's dashboard, then ${decide(request)}`;
+    case 'unclear':
+      return `${request} stays unknown: fal's list hides or changes inputs, and ${outlook.count === 1 ? 'one entry' : `${outlook.count} entries`} of its time may be it (${outlook.ids.join(', ')}${outlook.count > outlook.ids.length ? ', …' : ''}). Look at them on fal's dashboard, then ${decide(request)}`;
     case 'unsent':
       return `${request} was never sent: a worker plans it again.`;
     case 'unprovable':
-      return `${request} used sync_mode, which fal's list leaves out: look for it on fal's dashboard, then shotlist unknown adopt ${request} FAL_ID, or shotlist unknown absent ${request} --yes`;
+      return `${request} used sync_mode, which fal's list leaves out: look for it on fal's dashboard, then ${decide(request)}`;
+  }
+}
+
+function decide(request: string): string {
+  return `shotlist unknown adopt ${request} FAL_ID, or shotlist unknown absent ${request} --yes`;
+}
+
+/** What keeps fal's list from being a proof, and what mends it. */
+function noControl(missing: NoControl): string {
+  switch (missing.why) {
+    case 'fresh':
+      return "fal's list shows nothing that was sent later, so it cannot be trusted yet. The next picture made with the model decides it.";
+    case 'whole':
+      return "fal's list shows none of the requests that fal answered in the last 24 h, so it cannot be trusted. The next picture made with the model decides it.";
+    case 'faithful':
+      return `no entry of fal's list shows yet that it tells inputs apart. The next picture with a prompt of ${missing.promptLength} characters or more decides it.`;
+    case 'key':
+      return "another FAL_KEY sent it, and fal's list shows nothing of that key. Run a worker with that key.";
   }
 }
 

@@ -70,10 +70,11 @@ export async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | und
 }
 
 /** undefined while something moves by itself. */
-function exitOf({ status: { state, counts }, toStrikeOff }: Picture): Exit | undefined {
+function exitOf({ status: { state, counts, heldReason }, toStrikeOff }: Picture): Exit | undefined {
   // What was at fal when its batch was cancelled is finished and kept; what waited is struck off, and only then does the
   // batch have its end, with its summary and manifest.
-  if (state === 'cancelled' && unfinished(counts) + toStrikeOff > 0) return undefined;
+  if (state === 'cancelled' && unfinished(counts) + toStrikeOff > 0)
+    return heldReason !== null && toStrikeOff === 0 ? EXIT.held : undefined;
   if (isOver(state)) return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
   const moving = counts.submitting + counts.submitted + counts.generated + counts.rendering;
   return state === 'held' && moving === 0 ? EXIT.held : undefined;
@@ -87,7 +88,8 @@ export function endSentence(
 ): string {
   if (exit === EXIT.interrupted)
     return `Interrupted. What is at fal goes on there and is paid once: the same command takes up ${batch} where it stands.`;
-  if (state === 'held') return `${batch} is held: ${heldReason ?? ''}`;
+  if (state === 'held' || (exit === EXIT.held && heldReason !== null))
+    return `${batch} is ${state}: ${heldReason ?? ''}`;
   const { delivered: again = 0, batches = [] } = regenerated ?? {};
   const held = batches.find((one) => one.state === 'held');
   if (exit === EXIT.held && held !== undefined) return `${held.batch} is held: ${held.heldReason ?? ''}`;

@@ -2,10 +2,13 @@ import { extname } from 'node:path';
 import { Closers } from '../shared/closers.ts';
 import { type Config, type Environment, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
+import { keyMarkOf } from '../shared/keys.ts';
 import { Latencies } from '../shared/latencies.ts';
 import { type Logger, redactor } from '../shared/log.ts';
 import { defaultRegistry, type Registry } from '../shared/models/registry.ts';
 import { listVariants } from '../shared/originals.ts';
+import { Doors } from '../shared/records/doors.ts';
+import { UndecidedRequests } from '../shared/records/undecided.ts';
 import { settlesWithin, sleep, systemClock } from '../shared/time.ts';
 import { createNotice, startCatchingUp } from '../worker/catching-up.ts';
 import { createBook } from '../worker/collect/book.ts';
@@ -19,7 +22,9 @@ import { createFalHttp, type FalHttp, openFalSockets } from '../worker/generate/
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { createGenerate } from '../worker/generate/generate.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
+import { createReadings } from '../worker/generate/readings.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
+import { createWaker } from '../worker/generate/waker.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
 import { startLookingLater } from '../worker/later-looks.ts';
@@ -104,7 +109,9 @@ export async function startWork({
   closers.defer(() => agent.close());
   const http = given.http ?? createFalHttp({ agent, clock });
   const queue = createFalQueue({ http, key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
-  const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS });
+  const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS, clock });
+  const readings = createReadings({ platform, clock });
+  closers.defer(readings.close);
   const add = queues.add.bind(queues);
   const house = createHouse({
     records,
@@ -131,6 +138,10 @@ export async function startWork({
     clock,
     log,
   });
+  const keyMark = keyMarkOf(key);
+  const undecided = new UndecidedRequests({ redis, prefix });
+  const waker = createWaker({ undecided, queues, batches, sleep, log });
+  closers.defer(waker.close);
   const generate = createGenerate({
     house,
     records,
@@ -140,6 +151,9 @@ export async function startWork({
     variants: (shotKey, signal) => listVariants(store, shotKey, signal),
     fetchPaid: pictures.fetchBeforePaying,
     slowDown: (ms) => queues.slowDown(ms),
+    doors: new Doors({ redis, prefix, clock }),
+    answered: waker.answered,
+    keyMark,
     startTimeoutS: fal.startTimeoutS,
     postWindowMs,
     graceMs: GRACE_MS,
@@ -159,7 +173,9 @@ export async function startWork({
       house,
       records,
       journal,
-      platform,
+      undecided,
+      readings,
+      keyMark,
       startTimeoutS,
       unknownMarginS,
       postWindowMs,

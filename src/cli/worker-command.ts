@@ -8,6 +8,7 @@ import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
 import { systemClock } from '../shared/time.ts';
+import { marginWarnings } from '../worker/generate/absence.ts';
 import { type Health, startHealth } from '../worker/health.ts';
 import { assertUsable, unusable } from '../worker/preflight.ts';
 import { type Context, configOf, EXIT, type Exit, openLog } from './context.ts';
@@ -58,8 +59,11 @@ export async function workerCommand(
   });
   const stack = concurrency === undefined ? opened : { ...opened, fal: { ...opened.fal, concurrency } };
   const log = openLog(context, config, { detail: 'full', secrets: stack.secrets });
-  for (const warning of await lookAt(context, config, { stack, roles, log }))
-    log.warn({ warning }, 'worth mending');
+  const warnings = [
+    ...(await lookAt(context, config, { stack, roles, log })),
+    ...marginWarnings(config.fal.unknownMarginS, defaultRegistry().models),
+  ];
+  for (const warning of warnings) log.warn({ warning }, 'worth mending');
 
   await using shop = await openShop(stack, config, log);
   let work: Work | undefined;

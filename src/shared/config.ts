@@ -17,7 +17,8 @@ export interface Config {
     readonly concurrency: number;
     readonly submitRate: { readonly max: number; readonly durationMs: number };
     readonly startTimeoutS: number;
-    readonly unknownMarginS: number;
+    /** undefined: by the model's longest run. */
+    readonly unknownMarginS: number | undefined;
   };
   readonly redis: { readonly url: string | undefined; readonly prefix: string };
   readonly s3: {
@@ -59,8 +60,9 @@ export const SETTINGS = {
   FAL_SUBMIT_RATE: { default: '10/s', meaning: 'submits over all workers, per s, m or h' },
   FAL_START_TIMEOUT_S: { default: '600', meaning: 'a request that fal has not started by then never starts' },
   FAL_UNKNOWN_MARGIN_S: {
-    default: '300',
-    meaning: 'longest run and list lag, before a lost submit counts as absent',
+    default: undefined,
+    meaning:
+      'longest run and list lag, before a lost submit counts as absent; default: by the model, 300 at least',
   },
   REDIS_URL: { default: undefined, meaning: 'redis:// or rediss://' },
   REDIS_PREFIX: {
@@ -162,7 +164,7 @@ const schema = z.object({
   FAL_CONCURRENCY: integer(1, 10_000).prefault(SETTINGS.FAL_CONCURRENCY.default),
   FAL_SUBMIT_RATE: rate.prefault(SETTINGS.FAL_SUBMIT_RATE.default),
   FAL_START_TIMEOUT_S: integer(1, 86_400).prefault(SETTINGS.FAL_START_TIMEOUT_S.default),
-  FAL_UNKNOWN_MARGIN_S: integer(0, 86_400).prefault(SETTINGS.FAL_UNKNOWN_MARGIN_S.default),
+  FAL_UNKNOWN_MARGIN_S: integer(0, 86_400).optional(),
   REDIS_URL: url(['redis:', 'rediss:']).optional(),
   REDIS_PREFIX: z
     .string()

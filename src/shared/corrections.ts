@@ -28,8 +28,8 @@ export type Adjustment = z.infer<typeof adjustment>;
 const orphan = ledgerEntry.extend({
   day: z.string(),
   endpoint: z.string(),
-  /** Of what was asked for; undefined where fal's list did not show it. */
-  inputHash: z.string().optional(),
+  /** What was asked for, as fal's list shows it, without what signs an address; undefined where it does not show it. */
+  input: z.unknown().optional(),
 });
 export type Orphan = z.infer<typeof orphan>;
 

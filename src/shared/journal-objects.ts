@@ -53,6 +53,8 @@ export const intent = z.object({
   day: z.string(),
   /** Which variants are asked for: those of the plan that were not made by then. */
   indices: z.array(z.int().min(0)).min(1),
+  /** The mark of the key that POSTs it: the history of another key does not show it. */
+  key: z.string().optional(),
 });
 export type Intent = z.infer<typeof intent>;
 
@@ -64,16 +66,21 @@ export const roundHas = z.object({
   /** undefined: it is closed, as where fal refused it. */
   requestId: z.string().optional(),
   /**
-   * By fal's own answer to the POST an id is certain to be of it. What was found (as everything without a word on it)
-   * may be the POST of another request with the same input.
+   * By fal's own answer to the POST an id is certain to be of it, and by a user's decision it counts as such. What was
+   * found (as everything without a word on it) may be the POST of another request with the same input.
    */
-  how: z.enum(['answered', 'found']).optional(),
+  how: z.enum(['answered', 'found', 'decided']).optional(),
 });
 export type RoundHas = z.infer<typeof roundHas>;
 
 /** Whose request fal's id is. */
 export const idTaken = roundHas.extend({ requestId: z.string() });
 export type IdTaken = z.infer<typeof idTaken>;
+
+/** Whether it is known whose POST the id belongs to, whatever its input looks like. */
+export function isExplained({ how }: Pick<IdTaken, 'how'>): boolean {
+  return how === 'answered' || how === 'decided';
+}
 
 export const COST_SOURCES = ['billing-event', 'billable-units', 'price-rule', 'assumed'] as const;
 

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import type { WireValue } from './models/wire.ts';
 
 /**
  * Every name that lasts: object keys, record keys, shot keys, job ids. Names made of a person's words (ids, batch
@@ -49,16 +48,17 @@ export function shotKeyOf({ id, model, prompt, options, take }: ShotIdentity): s
   return createHash('sha256').update(canonical).digest('hex').slice(0, 32);
 }
 
-/** 128 bits in hex of exactly what is POSTed: requests with the same one cannot be told apart in fal's history. */
-export function inputHashOf(endpoint: string, input: Readonly<Record<string, WireValue>>): string {
-  const sorted = sortedEntries(input).map(([name, value]) => [
-    name,
-    typeof value === 'object' ? sortedEntries({ ...value }) : value,
-  ]);
+/** 128 bits in hex of what two requests have in common that fal's history may not tell apart. */
+export function rivalHashOf(endpoint: string, prompt: string, images: readonly string[]): string {
   return createHash('sha256')
-    .update(JSON.stringify([endpoint, sorted]))
+    .update(JSON.stringify(['rival-1', endpoint, prompt, images]))
     .digest('hex')
     .slice(0, 32);
+}
+
+/** 48 bits in hex that tell one key of fal's from another, and nothing about it. */
+export function keyMarkOf(key: string): string {
+  return createHash('sha256').update(`fal key ${key}`).digest('hex').slice(0, 12);
 }
 
 function sortedEntries<T>(record: Readonly<Record<string, T>>): [string, T][] {

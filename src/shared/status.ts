@@ -56,11 +56,16 @@ export function statusOf(view: BatchView, stops: Stops, nowMs: number): BatchSta
   const capHolds = view.word === 'held' || (waits && !proofHolds);
   // The sample is not done while fal's answer to one of it is looked for, or the list is still being queued.
   const proofWaits = proofHolds && view.complete && view.counts.unknown === 0;
+  // Nothing else is left to do, and time alone decides none of these.
+  const { requests: undecided } = view.undecided;
+  const isIdle = view.counts.planned === 0 && inHand === 0 && !capHolds;
+  const falHolds =
+    view.complete && isIdle && view.counts.unknown > 0 && undecided > 0 && undecided >= view.counts.unknown;
   const state = ended
     ? view.word === 'cancelled'
       ? 'cancelled'
       : 'done'
-    : view.word !== 'cancelled' && (stop !== undefined || endpointHolds || capHolds || proofWaits)
+    : view.word !== 'cancelled' && (stop !== undefined || endpointHolds || capHolds || proofWaits || falHolds)
       ? 'held'
       : view.word;
   const counts = Object.fromEntries(STATES.map((one) => [one, view.counts[one]])) as BatchStatus['counts'];
@@ -91,8 +96,31 @@ export function statusOf(view: BatchView, stops: Stops, nowMs: number): BatchSta
     },
     etaSeconds:
       state === 'running' ? (forecastOf(view, nowMs).etaSeconds ?? null) : state === 'done' ? 0 : null,
-    heldReason: state === 'held' ? heldReason(view, stop, stops.endpoints.get(stopped[0] ?? '')) : null,
+    heldReason: heldReasonOf(view, stop, {
+      state,
+      falHolds,
+      endpoint: stops.endpoints.get(stopped[0] ?? ''),
+    }),
   };
+}
+
+function heldReasonOf(
+  view: BatchView,
+  stop: Stop | undefined,
+  {
+    state,
+    falHolds,
+    endpoint,
+  }: {
+    readonly state: BatchStatus['state'];
+    readonly falHolds: boolean;
+    readonly endpoint: string | undefined;
+  },
+): string | null {
+  // Also of a cancelled batch: what is left of it was sent, and nothing moves any more.
+  if (falHolds && (state === 'cancelled' || (state === 'held' && stop === undefined)))
+    return undecidedReason(view);
+  return state === 'held' ? heldReason(view, stop, endpoint) : null;
 }
 
 function heldReason(view: BatchView, stop: Stop | undefined, endpoint: string | undefined): string {
@@ -106,6 +134,26 @@ function heldReason(view: BatchView, stop: Stop | undefined, endpoint: string | 
       ? `run shotlist resume ${view.batch} --cap with a higher total`
       : `wait for the next ${kind} or raise ${kind === 'day' ? 'DAILY_CAP_USD' : 'MONTHLY_CAP_USD'}, then run shotlist resume ${view.batch}`;
   return `the ${kind} cap of ${formatUsd(limit)} leaves no room for the next request${spent}; ${mend}`;
+}
+
+/** Of a batch that has only requests left whose answer was lost, and that fal's list does not decide. */
+function undecidedReason({ batch, undecided }: BatchView): string {
+  const { requests, why } = undecided;
+  const lost = requests === 1 ? 'a lost answer' : `${requests.toLocaleString('en')} lost answers`;
+  const more = `see shotlist unknown list ${batch}`;
+  switch (why) {
+    case 'unclear':
+      return `unclear: fal's list hides or changes inputs, so ${lost} cannot be decided by it; ${more}`;
+    case 'key':
+      return `no_control: fal's list shows nothing of the FAL_KEY that was in use before, so ${lost} cannot be decided; ${more}`;
+    case 'faithful':
+      return `no_control: nothing shows yet that fal's list tells inputs apart, so ${lost} cannot be decided; the next picture with as long a prompt decides; ${more}`;
+    case 'whole':
+      return `no_control: fal's list shows none of the requests that fal answered, so ${lost} cannot be decided; the next picture made with the model decides; ${more}`;
+    case 'fresh':
+    case undefined:
+      return `no_control: fal's list shows nothing that was sent later, so ${lost} cannot be decided; the next picture made with the model decides; ${more}`;
+  }
 }
 
 /** undefined where no proof waits. */

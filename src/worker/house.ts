@@ -60,6 +60,23 @@ export interface HouseDeps {
   readonly log: Logger;
 }
 
+/** The plan's words on a request. Throws a `UserError` where no model of that name is known any more. */
+export function createWork(journal: Pick<Journal, 'planned'>, registry: Registry): House['work'] {
+  return async (request, signal) => {
+    const name = parseRequestKey(request);
+    if (name === undefined) throw new RangeError(`not a request key: ${request}`);
+    const { row, request: asPlanned } = await journal.planned(name, signal);
+    const model = registry.get(row.model);
+    // The plan expected these to cost nothing. A picture that turns out to be gone is paid for by a user's wish alone, and
+    // then at its price.
+    const planned =
+      asPlanned.kind === 'pay'
+        ? asPlanned
+        : { ...asPlanned, ...priceOf(model, row.input, row.prompt, asPlanned.indices.length) };
+    return { name, row, planned, model };
+  };
+}
+
 export function createHouse(deps: HouseDeps): House {
   const { records, batches, journal, registry, add, log } = deps;
   const priorities = new Map<string, number>();
@@ -109,19 +126,7 @@ export function createHouse(deps: HouseDeps): House {
       return outcome;
     },
 
-    async work(request, signal) {
-      const name = parseRequestKey(request);
-      if (name === undefined) throw new RangeError(`not a request key: ${request}`);
-      const { row, request: asPlanned } = await journal.planned(name, signal);
-      const model = registry.get(row.model);
-      // The plan expected these to cost nothing. A picture that turns out to be gone is paid for by a user's wish alone, and
-      // then at its price.
-      const planned =
-        asPlanned.kind === 'pay'
-          ? asPlanned
-          : { ...asPlanned, ...priceOf(model, row.input, row.prompt, asPlanned.indices.length) };
-      return { name, row, planned, model };
-    },
+    work: createWork(journal, registry),
 
     async stop({ code, reason: said }) {
       const reason = deps.clean(said);

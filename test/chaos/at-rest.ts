@@ -4,9 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { objectKeys } from '../../src/shared/keys.ts';
 import { isUnfinished } from '../../src/shared/rebuild/traces.ts';
 import { type BatchStatus, batchStatus } from '../../src/shared/status.ts';
+import { decideByDashboard } from './dashboard.ts';
 import type { Stage } from './stage.ts';
 
 const REST_LIMIT_MS = 60_000;
+/** How often a user decides what fal's list does not. */
+const DASHBOARD_EVERY_MS = 1_000;
 
 /** Whether nothing more happens to these batches by itself. */
 export async function isAtRest(stage: Stage, ids: readonly string[]): Promise<boolean> {
@@ -35,8 +38,13 @@ export async function untilAtRest(
   limitMs = REST_LIMIT_MS,
 ): Promise<boolean> {
   const untilMs = performance.now() + limitMs;
+  let nextLookMs = performance.now() + DASHBOARD_EVERY_MS;
   while (performance.now() < untilMs) {
     if (await isAtRest(stage, ids)) return true;
+    if (performance.now() >= nextLookMs) {
+      await decideByDashboard(stage, ids);
+      nextLookMs = performance.now() + DASHBOARD_EVERY_MS;
+    }
     await delay(25);
   }
   return false;

@@ -83,7 +83,7 @@ export async function runCommand(
 const firstOf = (batch: string) => requestKeyOf({ batch, row: 0, part: 0 });
 
 /** As `shotlist unknown adopt` and `absent` have them. */
-function decideDeps({ shop }: ChaosShop): DecideDeps {
+export function decideDeps({ shop }: ChaosShop): DecideDeps {
   return { ...decideDepsOf(shop, { clean, log: silentLogger }), postWindowMs: DECIDE_AFTER_MS };
 }
 

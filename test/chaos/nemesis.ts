@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ShownInput } from '../../src/local/fal/history-view.ts';
 import { randomOf } from '../../src/local/fal/random.ts';
 import { startRedis } from '../../src/local/redis.ts';
 import { Closers } from '../../src/shared/closers.ts';
@@ -32,6 +33,17 @@ const REST_LIMIT_MS = 180_000;
 /** Of what all lists could cost: so that the day's cap is met before the end. */
 const DAILY_CAP_MICRO_USD_PER_LIST = 60_000;
 const DEAD_FOR_MS = 700;
+/** How fal's list shows what was POSTed: mostly so that it can be told. */
+const SHOWN = [
+  'as-posted',
+  'as-posted',
+  'filled',
+  'filled',
+  'retyped',
+  'filled-wrongly',
+  'shortened',
+  'hidden',
+] as const satisfies readonly ShownInput[];
 /** In place of a batch. */
 const EVERYTHING = '';
 
@@ -57,7 +69,14 @@ export async function runNemesis({
       dailyCapMicroUsd: lists * DAILY_CAP_MICRO_USD_PER_LIST,
       // Faults that come together must not outlast it: a sturdy row is delivered.
       settings: { MEDIA_PATIENCE_S: '8' },
-      fal: { slots: 4, seed, latencyMs: (_input, random) => 30 + random() * 400 },
+      fal: {
+        slots: 4,
+        seed,
+        latencyMs: (_input, random) => 30 + random() * 400,
+        // Each entry of the list in a way and at a time of its own.
+        listInput: (_input, random) => SHOWN[Math.floor(random() * SHOWN.length)] ?? 'as-posted',
+        listLagMs: (_input, random) => random() * 600,
+      },
     }),
   );
   const fleet = new Fleet(stage, {

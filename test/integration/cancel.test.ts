@@ -5,6 +5,7 @@ import { statusCommand } from '../../src/cli/status-command.ts';
 import type { Fault } from '../../src/local/fal/faults.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, failuresOf } from '../support/accounts.ts';
 import { openDesk } from '../support/desk.ts';
+import { submit } from '../support/fal.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
 import { workshopCli } from '../support/workshop-cli.ts';
 
@@ -142,6 +143,12 @@ describe('cancel', () => {
       postWindowMs: 500,
     });
     await using cli = await workshopCli(workshop);
+    // What fal answered shows whose list it is, and that it tells inputs apart.
+    const first = await workshop.enqueueRows([{ id: 'first', prompt: 'a picture that fal answers' }]);
+    {
+      await using _worker = await workshop.startWorker();
+      await workshop.untilEnded(first);
+    }
     workshop.fal.faults.add({ on: 'submit', kind: 'reset', times: 1 });
     workshop.fal.faults.add({ on: 'submit', kind: 'accepted-then-reset', times: 1 });
     workshop.fal.faults.add({ on: 'list', kind: 'status', status: 500 });
@@ -156,9 +163,15 @@ describe('cancel', () => {
       money: { reservedUsd: 0.04 },
     });
     workshop.fal.faults.clear();
-    expect(await untilAtRest(workshop, batch)).toMatchObject({ counts: { delivered: 1, cancelled: 1 } });
+    // Of somebody with the same key, and refused at no cost: fal's list shows that it is up to date.
+    const others = setInterval(() => void submit(workshop.fal, { prompt: 'a bloody knife' }), 500);
+    try {
+      expect(await untilAtRest(workshop, batch)).toMatchObject({ counts: { delivered: 1, cancelled: 1 } });
+    } finally {
+      clearInterval(others);
+    }
     await expectLedgerIsBook(workshop);
-    await expectMoneyAtRest(workshop, batch);
+    await expectMoneyAtRest(workshop, first, batch);
   });
 
   it('is watched until all that was dropped is struck off, and the batch has its end', async () => {

@@ -18,6 +18,8 @@ import { runInContext } from '../support/cli-context.ts';
 import { testFal } from '../support/fal.ts';
 import { testRedis } from '../support/redis.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { openWorkshop } from '../support/workshop.ts';
+import { workshopCli } from '../support/workshop-cli.ts';
 
 type Told = Record<string, { outcome: string; message: string; mend?: string | null }>;
 
@@ -67,6 +69,36 @@ describe('doctor', () => {
       expect.stringMatching(/^probe\/race-\d{4}-\d\d-\d\d-[0-9a-f]{16}\.txt$/),
       'probe/rights.txt',
     ]);
+  });
+
+  it.each([
+    ['as-posted', 'ok', "fal's list shows the one answered request as POSTed"],
+    ['filled', 'ok', "fal's list shows the one answered request as POSTed"],
+    ['hidden', 'warning', "fal's list hides or changes the inputs of 1 of the 1 answered requests"],
+    ['shortened', 'warning', 'a lost answer waits for a user'],
+  ] as const)('tells what fal’s list shows of answered requests: %s', async (listInput, outcome, message) => {
+    await using workshop = await openWorkshop({ fal: { listInput } });
+    await using cli = await workshopCli(workshop, { FAL_UNKNOWN_MARGIN_S: '299' });
+    const look = async () => {
+      const { out } = await cli.run((context) => doctorCommand(context, { json: true }));
+      return byName(JSON.parse(out).checks);
+    };
+    const before = await look();
+    expect(before['fal-history:gpt-image-1-mini']).toMatchObject({
+      outcome: 'ok',
+      message: expect.stringContaining('No answered request'),
+    });
+    expect(before['fal-margin:gpt-image-1-mini']).toMatchObject({
+      outcome: 'warning',
+      message: expect.stringContaining('gpt-image-1-mini needs 300'),
+    });
+    const batch = await workshop.enqueueRows([{ id: 'tee', prompt: 'a tee on a hanger' }]);
+    await workshop.startWorker();
+    await workshop.untilEnded(batch);
+    expect((await look())['fal-history:gpt-image-1-mini']).toMatchObject({
+      outcome,
+      message: expect.stringContaining(message),
+    });
   });
 
   it('finds a Redis that evicts and does not sync, and still looks at the rest', async () => {

@@ -25,7 +25,7 @@ async function opened() {
     requestId: request_id,
     window,
     billing,
-    platform: createFalPlatform(deps),
+    platform: createFalPlatform({ ...deps, clock: Date.now }),
     facts: createFalFacts({ ...deps, clock: Date.now, anyEndpoint: MODEL }),
     async [Symbol.asyncDispose]() {
       await agent.destroy();
@@ -67,7 +67,7 @@ describe("fal's list of requests", () => {
     // Another one than the list holds, so that every page is read.
     await expect(at.platform.findById(MODEL, 'another', at.window, signal)).rejects.toThrow();
     await expect(at.platform.findByIds(MODEL, new Set(['another']), at.window, signal)).rejects.toThrow();
-    await expect(at.platform.findByInput(MODEL, INPUT, at.window, signal)).rejects.toThrow();
+    await expect(at.platform.read(MODEL, at.window, signal)).rejects.toThrow();
   });
 
   it('is read where it is whole', async () => {
@@ -76,7 +76,7 @@ describe("fal's list of requests", () => {
     const remove = at.fal.faults.add({ on: 'list', ...told({ items: [ENTRY], ...END }) });
     expect(await at.platform.findById(MODEL, 'r', at.window, signal)).toMatchObject({ requestId: 'r' });
     remove();
-    expect(await at.platform.findByInput(MODEL, INPUT, at.window, signal)).toHaveLength(1);
+    expect((await at.platform.read(MODEL, at.window, signal)).entries).toHaveLength(1);
   });
 });
 

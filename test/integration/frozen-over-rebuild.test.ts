@@ -45,7 +45,7 @@ async function sent({ shop, fal }: Workshop, batch: string, row: number): Promis
   const at = Date.now();
   const intent = { nonce: randomUUID(), at, reserved: take.price, day: dayOf(at), indices: [0] };
   await shop.journal.writeIntent({ ...name, round: record?.round ?? -1, ...intent });
-  await shop.records.transition('confirm', { request, epoch, rival: { inputHash: 'plate', intentAtMs: at } });
+  await shop.records.transition('confirm', { request, epoch, rival: { hash: 'plate', intentAtMs: at } });
   const requestId = await submit(fal, INPUT);
   await completed(fal, requestId);
   return requestId;

@@ -138,6 +138,33 @@ describe('an orphan that a later list wants', () => {
     60_000,
   );
 
+  it.each([
+    ['filled', true],
+    ['retyped', true],
+    ['filled-wrongly', false],
+    ['shortened', false],
+    ['hidden', false],
+  ] as const)(
+    'is attached, and told of before an enqueue, only where it is certain: inputs %s',
+    async (listInput, isCertain) => {
+      await using one = await opened({ listInput });
+      const { workshop, cli } = one;
+      const jug = { ...TEE_INPUT, prompt: 'a jug with a long handle' };
+      const requestId = await orphan(one, jug);
+      const path = join(cli.path, 'list.csv');
+      await writeFile(path, `id,prompt,model,quality\njug,${jug.prompt},gpt-image-1-mini,medium\n`);
+      const args = { priority: 1_000, recipe: 'original', json: true, dryRun: true } as const;
+      const { out } = await cli.run((context) => enqueueCommand(context, path, args));
+      expect('paidAlready' in JSON.parse(out)).toBe(isCertain);
+      const batch = await workshop.enqueueRows([{ id: 'jug', prompt: jug.prompt }]);
+      const attached = isCertain ? [{ requestId, shot: 'jug' }] : [];
+      expect(await reconcile(cli)).toMatchObject({ ...NOTHING, attached });
+      expect(await workshop.status(batch)).toMatchObject({
+        counts: isCertain ? { submitted: 1 } : { planned: 1 },
+      });
+    },
+  );
+
   it('goes to one of two that want it, and the other one is made', async () => {
     await using one = await opened();
     const { workshop, cli } = one;

@@ -8,6 +8,7 @@ import {
   unknownListCommand,
 } from '../../src/cli/unknown-command.ts';
 import { silentLogger } from '../../src/shared/log.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { absentUnknown } from '../../src/worker/reconcile/decide.ts';
 import { listUnknowns } from '../../src/worker/reconcile/unknowns-list.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
@@ -33,8 +34,16 @@ function decideDeps({ shop }: Workshop) {
   return { ...shop, house, ...more };
 }
 
+const modelOf = (endpoint: string) => defaultRegistry().get(endpoint);
+
 async function outlookAt({ shop }: Workshop, nowMs: number) {
-  const limits = { postWindowMs: 30_000, startTimeoutS: 600, unknownMarginS: 300, clock: () => nowMs };
+  const limits = {
+    postWindowMs: 30_000,
+    startTimeoutS: 600,
+    unknownMarginS: 300,
+    clock: () => nowMs,
+    modelOf,
+  };
   for await (const { outlook } of listUnknowns(undefined, { ...shop, ...limits })) return outlook.kind;
   return undefined;
 }
@@ -127,6 +136,9 @@ describe('unknown adopt', () => {
     expect(await workshop.shop.journal.events(batch)).toMatchObject([
       { kind: 'adopt', row: 0, part: 0, round: 0, requestId: paid?.requestId },
     ]);
+    // So that the entry is explained to all who look for theirs.
+    const owner = await workshop.shop.journal.readId(paid?.requestId ?? '');
+    expect(owner).toMatchObject({ how: 'decided', row: 0 });
     await workshop.startWorker();
     expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
     await expectLedgerIsBook(workshop);
@@ -258,6 +270,7 @@ it('unknown absent that froze in the middle is no word on the next round, which 
       readId: journal.readId.bind(journal),
       readIntent: journal.readIntent.bind(journal),
       outcomeOfRound: journal.outcomeOfRound.bind(journal),
+      takeId: journal.takeId.bind(journal),
       async writeEvent(...args: Parameters<typeof journal.writeEvent>) {
         await journal.writeEvent(...args);
         expect(await absentUnknown(request, deps)).toMatchObject({ outcome: 'done' });

@@ -118,7 +118,7 @@ function needsOf(name: TransitionName, request: string): Partial<Step> {
         set: { booked: PRICE },
       };
     case 'confirm':
-      return { rival: { inputHash: 'one-input', intentAtMs: 1 } };
+      return { rival: { hash: 'one-prompt', intentAtMs: 1 } };
     case 'accept':
       return { takeId: `id-of-${request}` };
     case 'book':

@@ -28,7 +28,9 @@ export async function workshopCli(
     FAL_QUEUE_URL: fal.queueUrl,
     FAL_API_URL: fal.apiUrl,
     FAL_START_TIMEOUT_S: String(config.fal.startTimeoutS),
-    FAL_UNKNOWN_MARGIN_S: String(config.fal.unknownMarginS),
+    ...(config.fal.unknownMarginS === undefined
+      ? {}
+      : { FAL_UNKNOWN_MARGIN_S: String(config.fal.unknownMarginS) }),
     REDIS_URL: redis.url,
     REDIS_PREFIX: redis.prefix,
     DEFAULT_MODEL: 'gpt-image-1-mini',

@@ -13,7 +13,7 @@ describe('the settings', () => {
         concurrency: 2,
         submitRate: { max: 10, durationMs: 1_000 },
         startTimeoutS: 600,
-        unknownMarginS: 300,
+        unknownMarginS: undefined,
       },
       redis: { url: undefined, prefix: '{shotlist}' },
       caps: { daily: undefined, monthly: undefined },

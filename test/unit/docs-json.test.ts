@@ -184,6 +184,8 @@ describe('docs/json.md', () => {
       waiting: true,
       behind: true,
       overdue: true,
+      no_control: true,
+      unclear: true,
       unsent: true,
       unprovable: true,
     };

@@ -102,6 +102,13 @@ describe('the checks', () => {
         registry: defaultRegistry(),
         defaultModel: defaultRegistry().get('gpt-image-1-mini'),
       },
+      lostAnswers: {
+        keyMark: '',
+        platform: { read: never },
+        workOf: () => never,
+        unknownMarginS: undefined,
+        startTimeoutS: 600,
+      },
       clock: () => NOW,
       timeoutMs: 1,
     });

@@ -54,6 +54,7 @@ const record: RequestRecord = {
   failure: undefined,
   withdrawal: undefined,
   provenAtMs: undefined,
+  undecided: undefined,
   waitsForProof: false,
 };
 

@@ -3,14 +3,17 @@ import fc from 'fast-check';
 import {
   batchIdFault,
   encodeSegment,
-  inputHashOf,
   jobIdOf,
+  keyMarkOf,
   objectKeys,
   parseRequestKey,
   requestKeyOf,
+  rivalHashOf,
   shotKeyOf,
 } from '../../src/shared/keys.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { assertKey } from '../../src/shared/object-store.ts';
+import { rivalHash } from '../../src/worker/generate/input.ts';
 
 describe('a segment of a key', () => {
   it('keeps plain lower-case names as they are', () => {
@@ -94,18 +97,28 @@ describe('a shot key', () => {
   });
 });
 
-describe('the hash of an input', () => {
-  it('is the same for the same input in any order, and differs by endpoint, name, value and type', () => {
-    const hash = inputHashOf('e', { prompt: 'p', num_images: 1 });
-    expect(inputHashOf('e', { num_images: 1, prompt: 'p' })).toBe(hash);
+describe('the hash of rivals', () => {
+  it('differs by endpoint, prompt and images, and by nothing else of what is asked for', () => {
+    const hash = rivalHashOf('e', 'p', ['https://h/a.png']);
     for (const other of [
-      inputHashOf('f', { prompt: 'p', num_images: 1 }),
-      inputHashOf('e', { prompt: 'p', num_images: 2 }),
-      inputHashOf('e', { prompt: 'p', num_images: '1' }),
-      inputHashOf('e', { prompt: 'p' }),
+      rivalHashOf('f', 'p', ['https://h/a.png']),
+      rivalHashOf('e', 'q', ['https://h/a.png']),
+      rivalHashOf('e', 'p', ['https://h/b.png']),
+      rivalHashOf('e', 'p', []),
     ]) {
       expect(other).not.toBe(hash);
     }
+    const model = defaultRegistry().get('gpt-image-1-mini');
+    const row = { prompt: 'a caf\u00e9', input: { quality: 'low', image_url: 'https://h/a.png?signed=1' } };
+    const part = { prompt: ' a cafe\u0301\r\n', input: { image_url: 'https://h/a.png' } };
+    expect(rivalHash({ row, model })).toBe(rivalHash({ row: part, model }));
+  });
+});
+
+describe('the mark of a key', () => {
+  it('tells keys apart, and holds nothing of them', () => {
+    expect(keyMarkOf('id:secret')).toMatch(/^[0-9a-f]{12}$/);
+    expect(keyMarkOf('id:secret')).not.toBe(keyMarkOf('id:other'));
   });
 });
 

@@ -139,7 +139,7 @@ async function restored(
       traces,
       money: spent.batches.get('b'),
     },
-    { journal, inputHash: () => 'hash', clock: () => NOW },
+    { journal, rivalHash: () => 'hash', clock: () => NOW },
     AbortSignal.timeout(1_000),
   );
 }

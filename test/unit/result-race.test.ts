@@ -75,6 +75,7 @@ async function readFrom(answers: readonly Answer[]) {
     failure: undefined,
     withdrawal: undefined,
     provenAtMs: undefined,
+    undecided: undefined,
     waitsForProof: false,
   };
   const work = { name, row, planned: request, model: defaultRegistry().get(MODEL) };

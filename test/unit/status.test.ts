@@ -20,10 +20,41 @@ describe('the state of a batch', () => {
     ['running', view({ held: 5, delivered: 3 }, { proof: 'open', complete: false })],
     ['held', view({ held: 7, delivered: 2, unknown: 1 }, { ...CAP, proof: 'open' })],
     ['running', view({ planned: 7, delivered: 3 }, { proof: 'approved' })],
+    ['running', view({ unknown: 2, delivered: 8 }, { undecided: { requests: 1, why: 'fresh' } })],
+    ['running', view({ unknown: 1, planned: 9 }, { undecided: { requests: 1, why: 'fresh' } })],
+    ['running', view({ unknown: 1, rendering: 1 }, { undecided: { requests: 1, why: 'fresh' } })],
+    ['held', view({ unknown: 1, delivered: 9 }, { undecided: { requests: 1, why: 'fresh' } })],
+    ['held', view({ unknown: 1, held: 9 }, { proof: 'open', undecided: { requests: 1, why: 'fresh' } })],
+    ['paused', view({ planned: 1, unknown: 1 }, { word: 'paused', undecided: { requests: 1, why: 'key' } })],
     ['done', view({ delivered: 8, failed: 2 })],
     ['cancelled', view({ delivered: 8, cancelled: 2 }, { word: 'cancelled' })],
   ] as const)('is %s', (state, batch) => {
     expect(statusOf(batch, NO_STOPS, 1_000).state).toBe(state);
+  });
+
+  it.each([
+    ['fresh', /^no_control: .* 2 lost answers .*the next picture made with the model decides/],
+    ['whole', /^no_control: .*none of the requests that fal answered/],
+    ['faithful', /^no_control: .*the next picture with as long a prompt decides/],
+    ['key', /^no_control: .*FAL_KEY/],
+    ['unclear', /^unclear: .*hides or changes inputs/],
+  ] as const)('is held with a reason where fal’s list decides nothing that is left: %s', (why, reason) => {
+    const left = view({ unknown: 2, delivered: 8 }, { undecided: { requests: 2, why } });
+    const { heldReason } = statusOf(left, NO_STOPS, 1_000);
+    expect(heldReason).toMatch(reason);
+    expect(heldReason).toContain('shotlist unknown list cups');
+    const stop = { code: 'operator', reason: 'paused' } as const;
+    expect(statusOf(left, { ...NO_STOPS, all: stop }, 1_000).heldReason).toBe('paused');
+  });
+
+  it('is told of a cancelled batch too, which nothing moves any more', () => {
+    const left = { undecided: { requests: 1, why: 'fresh' }, word: 'cancelled' } as const;
+    expect(statusOf(view({ unknown: 1 }, left), NO_STOPS, 1_000)).toMatchObject({
+      state: 'cancelled',
+      heldReason: expect.stringMatching(/^no_control: /),
+    });
+    expect(statusOf(view({ unknown: 2 }, left), NO_STOPS, 1_000).heldReason).toBeNull();
+    expect(statusOf(view({ cancelled: 9 }, left), NO_STOPS, 1_000).heldReason).toBeNull();
   });
 
   it('is held with the reason of the stop while all submits are stopped, but not when it has ended', () => {

@@ -7,7 +7,8 @@ import type { Outcome } from '../../src/shared/records/outcome.ts';
 import type { RequestRecord } from '../../src/shared/records/record.ts';
 import { provenFrom } from '../../src/worker/generate/absence.ts';
 import { FalError } from '../../src/worker/generate/fal-error.ts';
-import type { FalPlatform, HistoryEntry } from '../../src/worker/generate/fal-platform.ts';
+import type { SeenEntry } from '../../src/worker/generate/fal-platform.ts';
+import type { Readings } from '../../src/worker/generate/readings.ts';
 import { createResolveUnknown } from '../../src/worker/generate/unknowns.ts';
 import type { House, Work } from '../../src/worker/house.ts';
 import { Later } from '../../src/worker/later.ts';
@@ -16,17 +17,37 @@ import { tempFolder } from '../support/temp-folder.ts';
 const NAME = { batch: 'b', row: 0, part: 0 };
 const INTENT_AT_MS = 1_000_000;
 const LIMITS = { postWindowMs: 30_000, startTimeoutS: 600, unknownMarginS: 300 };
-const PROVEN_MS = provenFrom(INTENT_AT_MS, LIMITS);
+const PROVEN_MS = provenFrom(INTENT_AT_MS, LIMITS, defaultRegistry().get('gpt-image-1-mini'));
+const KEY = 'mark';
+const POSTED = { prompt: 'a cup', quality: 'medium', num_images: 1 };
+/** Of an answered request, or of nobody here. */
+const OTHERS = { ...POSTED, prompt: 'a plate' };
+
+/** An entry of fal's list; in short, its id, with the very input of the lost request. */
+type Listed = string | (Partial<SeenEntry> & { readonly requestId: string });
 
 interface Case {
   readonly nowMs: number;
   /** What fal's list answers; `away`: an error. */
-  readonly list?: readonly string[] | 'away';
+  readonly list?: readonly Listed[] | 'away';
+  /** Whether it shows one answered request of ours, that ended just now; default: it does. */
+  readonly hasControl?: boolean;
+  /** What that one POSTed, and how the list shows it. */
+  readonly control?: {
+    readonly posted?: Partial<typeof POSTED>;
+    readonly shown?: unknown;
+    readonly key?: string;
+  };
+  /** The mark of the key that sent the lost one. */
+  readonly key?: string;
+  readonly falAheadMs?: number;
+  /** When the list was read; default: now. */
+  readonly begunAtMs?: number;
   readonly hasLaterRivals?: boolean;
   /** Ids that other requests have. */
   readonly taken?: readonly string[];
   /** Ids that another request has by the store, and by what. */
-  readonly owners?: Readonly<Record<string, 'answered' | 'found'>>;
+  readonly owners?: Readonly<Record<string, 'answered' | 'found' | 'decided'>>;
   readonly theirIntentAtMs?: number;
   /** What the store says of our round. */
   readonly has?: string;
@@ -38,6 +59,11 @@ interface Case {
 async function look({
   nowMs,
   list = [],
+  hasControl = true,
+  control = {},
+  key = KEY,
+  falAheadMs = 0,
+  begunAtMs = nowMs,
   hasLaterRivals = false,
   taken = [],
   owners = {},
@@ -49,18 +75,27 @@ async function look({
   await using folder = await tempFolder();
   await using store = await openFolderStore({ folder: folder.path });
   const journal = new Journal({ store });
-  const value = { nonce: 'n', at: INTENT_AT_MS, reserved: 20_000, day: '2026-11-24', indices: [0] };
+  const value = { nonce: 'n', at: INTENT_AT_MS, reserved: 20_000, day: '2026-11-24', indices: [0], key };
   if (hasIntent) await journal.writeIntent({ ...NAME, round: 0, ...value });
   const theirs = { ...NAME, row: 1, round: 0, at: theirIntentAtMs };
   await journal.writeIntent({ ...theirs, ...value, at: theirIntentAtMs });
   for (const [requestId, how] of Object.entries(owners)) await journal.takeId({ ...theirs, requestId, how });
+  const answered = { ...NAME, row: 2, round: 0, at: INTENT_AT_MS };
+  await journal.writeIntent({ ...answered, ...value, key: control.key ?? KEY });
+  await journal.takeId({ ...answered, requestId: 'control', how: 'answered' });
   const ours = { ...NAME, round: 0, at: INTENT_AT_MS };
   if (has === 'closed') await journal.closeRound(ours);
   else if (has !== undefined) await journal.takeId({ ...ours, requestId: has });
   const steps: string[] = [];
   const resolve = createResolveUnknown({
     ...LIMITS,
-    house: houseThat(steps, taken),
+    keyMark: KEY,
+    house: houseThat(steps, taken, { ...OTHERS, ...control.posted }),
+    undecided: {
+      note: async (_, __, why) => {
+        if (why !== undefined) steps.push(JSON.stringify(why));
+      },
+    },
     records: {
       hasLaterRivals: async () => hasLaterRivals,
       noteProof: async (_, provenAtMs) => {
@@ -68,7 +103,17 @@ async function look({
       },
     },
     journal,
-    platform: platformThat(list),
+    readings: readingsThat(
+      list === 'away'
+        ? list
+        : [
+            ...(hasControl
+              ? [{ requestId: 'control', sentAtMs: nowMs, shown: control.shown ?? OTHERS }]
+              : []),
+            ...list,
+          ],
+      { falAheadMs, begunAtMs },
+    ),
     clock: () => nowMs,
     log: silentLogger,
   });
@@ -180,6 +225,91 @@ describe('a submit whose answer was lost', () => {
   });
 });
 
+describe('a submit whose answer was lost and whose time is past', () => {
+  const PAST = { nowMs: PROVEN_MS + 10_000 } as const;
+
+  it.each([
+    ['hides the input', null],
+    ['cuts the prompt', { ...POSTED, prompt: 'a c…' }],
+    ['fills in what nobody asked for', { ...POSTED, background: 'opaque' }],
+  ])(
+    'is not absent while the list shows an entry of its time and %s; a user is told which',
+    async (_, shown) => {
+      const { steps, later } = await look({ ...PAST, list: [{ requestId: 'whose', shown }] });
+      expect(steps).toEqual([JSON.stringify({ why: 'unclear', ids: ['whose'], count: 1 })]);
+      expect(later).toBe(60_000);
+    },
+  );
+
+  it('is adopted where fal filled its own defaults in, and where it fills the same into an answered one', async () => {
+    const defaults = { ...POSTED, background: 'auto', sync_mode: false, image_size: 'auto' };
+    const filled = await look({ ...PAST, list: [{ requestId: 'mine', shown: defaults }] });
+    expect(filled.found).toBe('mine');
+    const shown = { ...POSTED, background: 'opaque' };
+    const control = { shown: { ...OTHERS, background: 'opaque' } };
+    const alike = await look({ ...PAST, control, list: [{ requestId: 'mine', shown }] });
+    expect(alike.found).toBe('mine');
+  });
+
+  it('takes no entry that was sent before its time, or after it', async () => {
+    for (const sentAtMs of [INTENT_AT_MS - 60_001, INTENT_AT_MS + 90_001]) {
+      const { steps } = await look({ ...PAST, list: [{ requestId: 'whose', sentAtMs }] });
+      expect(steps).toEqual(['absent', 'give generate']);
+    }
+    const { found } = await look({ ...PAST, list: [{ requestId: 'mine', sentAtMs: INTENT_AT_MS + 90_000 }] });
+    expect(found).toBe('mine');
+  });
+
+  it('takes the entry of one who found its own, in that one’s time', async () => {
+    const theirIntentAtMs = INTENT_AT_MS + 80_000;
+    const list = [
+      { requestId: 'theirs', sentAtMs: INTENT_AT_MS + 70_000 },
+      { requestId: 'left', sentAtMs: theirIntentAtMs + 30_000 },
+    ];
+    const found = await look({ ...PAST, list, owners: { theirs: 'found' }, theirIntentAtMs });
+    expect(found.found).toBe('left');
+    const decided = await look({ ...PAST, list, owners: { theirs: 'decided' }, theirIntentAtMs });
+    expect(decided.steps).toEqual(['absent', 'give generate']);
+  });
+
+  it.each<[string, Omit<Case, 'nowMs'>, string]>([
+    ['shows nothing', { hasControl: false }, 'fresh'],
+    ['shows nothing that happened after the time, by fal’s clock', { falAheadMs: 10_001 }, 'fresh'],
+    [
+      'shows only what is not known here',
+      { hasControl: false, list: [{ requestId: 'x', shown: OTHERS, sentAtMs: PAST.nowMs }] },
+      'whole',
+    ],
+    ['shows what another key sent', { control: { key: 'another' } }, 'whole'],
+  ])('is not absent while the list %s', async (_, more, why) => {
+    const { steps } = await look({ ...PAST, ...more });
+    expect(steps).toEqual([JSON.stringify({ why })]);
+  });
+
+  it('is not absent by a list that was read before the time', async () => {
+    const { steps, later } = await look({ ...PAST, begunAtMs: PROVEN_MS });
+    expect({ steps, later: later !== undefined }).toEqual({ steps: [], later: true });
+  });
+
+  it('is not absent by the list of another key than the one that sent it', async () => {
+    const { steps } = await look({ ...PAST, key: 'another', control: { key: KEY } });
+    expect(steps).toEqual([JSON.stringify({ why: 'key' })]);
+  });
+
+  it('is not absent by an entry of another input, unless an answered one shows that the list tells them apart', async () => {
+    const list = [{ requestId: 'x', shown: { ...POSTED, prompt: 'a bowl' } }];
+    const missing = [JSON.stringify({ why: 'faithful', promptLength: 5 })];
+    // As POSTed, with a prompt that is long enough.
+    expect((await look({ ...PAST, list })).steps).toEqual(['absent', 'give generate']);
+    // Its own input is shown otherwise than it was POSTed.
+    const changed = { shown: { ...OTHERS, prompt: 'a pl…' } };
+    expect((await look({ ...PAST, list, control: changed })).steps).toEqual(missing);
+    // Its prompt is shorter, and may be shown in full where ours is not.
+    const short = { posted: { prompt: 'cup' }, shown: { ...OTHERS, prompt: 'cup' } };
+    expect((await look({ ...PAST, list, control: short })).steps).toEqual(missing);
+  });
+});
+
 const RECORD: RequestRecord = {
   request: 'b.0.0',
   name: NAME,
@@ -195,18 +325,19 @@ const RECORD: RequestRecord = {
   failure: undefined,
   withdrawal: undefined,
   provenAtMs: undefined,
+  undecided: undefined,
   waitsForProof: false,
 };
 
-function workOf(syncMode: boolean): Work {
+function workOf(syncMode: boolean, posted = POSTED): Work {
   const planned = { part: 0, indices: [0], kind: 'pay', maxMicroUsd: 20_000, minMicroUsd: 20_000 } as const;
   const row = {
     row: 0,
     shot: 'shot',
     shotKey: '0'.repeat(32),
     model: 'fal-ai/gpt-image-1-mini',
-    prompt: 'a cup',
-    input: { quality: 'medium', ...(syncMode ? { sync_mode: true } : {}) },
+    prompt: posted.prompt,
+    input: { quality: posted.quality, ...(syncMode ? { sync_mode: true } : {}) },
     recipe: 'original',
     variants: 1,
     columns: {},
@@ -219,7 +350,7 @@ function workOf(syncMode: boolean): Work {
   };
 }
 
-function houseThat(steps: string[], taken: readonly string[]): House {
+function houseThat(steps: string[], taken: readonly string[], answered: typeof POSTED): House {
   const ok: Outcome = { code: 'ok', round: 1, ended: false, woken: [] };
   return {
     async step(name, { takeId }) {
@@ -233,16 +364,19 @@ function houseThat(steps: string[], taken: readonly string[]): House {
     async give(queue) {
       steps.push(`give ${queue}`);
     },
-    work: () => Promise.reject(new Error('not asked')),
+    work: async () => workOf(false, answered),
     stop: () => Promise.reject(new Error('not asked')),
     stopEndpoint: () => Promise.reject(new Error('not asked')),
     fail: () => Promise.reject(new Error('not asked')),
   };
 }
 
-function platformThat(list: readonly string[] | 'away'): FalPlatform {
+function readingsThat(
+  list: readonly Listed[] | 'away',
+  { falAheadMs, begunAtMs }: { readonly falAheadMs: number; readonly begunAtMs: number },
+): Readings {
   return {
-    async findByInput() {
+    async read() {
       if (list === 'away') {
         throw new FalError({
           call: 'list',
@@ -255,16 +389,14 @@ function platformThat(list: readonly string[] | 'away'): FalPlatform {
           billableUnits: undefined,
         });
       }
-      return list.map(
-        (requestId): HistoryEntry => ({
-          requestId,
-          sentAtMs: INTENT_AT_MS,
-          statusCode: 200,
-          output: undefined,
-        }),
-      );
+      const entries = list.map((one): SeenEntry => {
+        const entry = typeof one === 'string' ? { requestId: one } : one;
+        const sentAtMs = entry.sentAtMs ?? INTENT_AT_MS;
+        return { sentAtMs, lastAtMs: sentAtMs, shown: POSTED, ...entry };
+      });
+      entries.sort((one, other) => one.sentAtMs - other.sentAtMs);
+      return { entries, begunAtMs, falAheadMs };
     },
-    findById: () => Promise.reject(new Error('not asked')),
-    unitPriceUsd: () => Promise.reject(new Error('not asked')),
+    close: () => undefined,
   };
 }

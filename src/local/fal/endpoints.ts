@@ -13,6 +13,8 @@ export type { Input };
 export interface Endpoint {
   /** Everything that the endpoint refuses about this input; empty where it is good. */
   readonly issues: (input: Input) => readonly Issue[];
+  /** What counts where an input is left out. */
+  readonly defaults: Input;
   /** One billable unit, as fal's price list states it, and what a request's total is rounded up to. */
   readonly unit: {
     readonly name: string;
@@ -68,6 +70,14 @@ const gptImage1Mini: Endpoint = {
       ? []
       : [issue('sync_mode', 'Input should be a valid boolean', 'bool_type', input['sync_mode'])]),
   ],
+  defaults: {
+    image_size: 'auto',
+    background: 'auto',
+    quality: 'auto',
+    num_images: 1,
+    output_format: 'png',
+    sync_mode: false,
+  },
   unit: { name: 'cents', priceMicroUsd: CENT, stepMicroUsd: CENT },
   // $0.002 per 1,000 tokens, 4 tokens a word: 8 micro-dollars a word; the total is rounded up to a cent.
   costMicroUsd: (input) => {
@@ -101,6 +111,7 @@ function flatEndpoint({ microUsdPerImage, required = [] }: FlatEndpoint): Endpoi
           : [issue(name, 'Field required', 'missing', input[name] ?? null)],
       ),
     ],
+    defaults: { num_images: 1, output_format: 'png' },
     unit: { name: 'images', priceMicroUsd: microUsdPerImage, stepMicroUsd: microUsdPerImage },
     costMicroUsd: (input) => countOf(input) * microUsdPerImage,
     output: (input) =>

@@ -16,6 +16,14 @@ export const gptImage25: Endpoint = {
       ? [issue('background', 'Transparent needs png or webp', 'value_error', 'transparent')]
       : []),
   ],
+  defaults: {
+    image_size: 'landscape_4_3',
+    quality: 'high',
+    background: 'auto',
+    output_format: 'png',
+    num_images: 1,
+    sync_mode: false,
+  },
   // fal lists a unit of one dollar and bills parts of it.
   unit: { name: 'units', priceMicroUsd: 1_000_000, stepMicroUsd: 100 },
   // $30 a million tokens of picture, $5 a million of text, and the text is charged with each picture.

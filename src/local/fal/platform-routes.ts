@@ -5,6 +5,7 @@ import { statusCodeOf } from './book.ts';
 import type { Endpoint } from './endpoints.ts';
 import { replaceReply } from './fault-reply.ts';
 import type { Faults } from './faults.ts';
+import type { HistoryView } from './history-view.ts';
 import { bendPage, isPageFault } from './page-faults.ts';
 import { type ResultDeps, resultBody } from './results.ts';
 import type { Run } from './run.ts';
@@ -18,8 +19,7 @@ export interface PlatformDeps extends ResultDeps {
   readonly stats: Stats;
   readonly endpoints: ReadonlyMap<string, Endpoint>;
   readonly clock: Clock;
-  readonly listLagMs: number;
-  readonly listShowsRunning: boolean;
+  readonly history: HistoryView;
   readonly billingLagMs: number;
   readonly percentDiscount: number;
   readonly authorized: (call: Call) => boolean;
@@ -86,11 +86,10 @@ function pricing(deps: PlatformDeps, call: Call): Reply {
 async function list(deps: PlatformDeps, call: Call): Promise<Reply> {
   deps.stats.count('list');
   const fault = deps.faults.take('list', unknownRequest(call));
-  if (fault?.kind === 'lag') return listAnswer(deps, call, fault.lagMs, MAX_PAGE);
-  if (fault?.kind === 'small-pages') return listAnswer(deps, call, deps.listLagMs, fault.pageSize);
-  if (fault !== undefined && isPageFault(fault))
-    return bendPage(fault, listAnswer(deps, call, deps.listLagMs, MAX_PAGE));
-  const answer = async () => listAnswer(deps, call, deps.listLagMs, MAX_PAGE);
+  if (fault?.kind === 'lag') return listAnswer(deps, call, { lagMs: fault.lagMs });
+  if (fault?.kind === 'small-pages') return listAnswer(deps, call, { maxPage: fault.pageSize });
+  if (fault !== undefined && isPageFault(fault)) return bendPage(fault, listAnswer(deps, call, {}));
+  const answer = async () => listAnswer(deps, call, {});
   return fault === undefined ? answer() : replaceReply(fault, answer);
 }
 
@@ -98,41 +97,47 @@ async function list(deps: PlatformDeps, call: Call): Promise<Reply> {
  * Latest end first, those without an end before them; `start` is a day ago unless given, `end` is exclusive (fal's
  * documentation). That the range is about `sent_at` is a guess. `sync_mode` requests are kept out (FAL.md).
  */
-function listAnswer(deps: PlatformDeps, call: Call, lagMs: number, maxPage: number): Reply {
+function listAnswer(
+  deps: PlatformDeps,
+  call: Call,
+  { lagMs, maxPage = MAX_PAGE }: { readonly lagMs?: number; readonly maxPage?: number },
+): Reply {
   if (!deps.authorized(call)) return unauthorized();
   const ids = call.query.getAll('endpoint_id').flatMap((text) => text.split(','));
   if (ids.length === 0) return refuse(400, 'validation_error', 'endpoint_id is required');
   const nowMs = deps.clock();
+  const asOfMs = deps.history.asOf(nowMs);
   const range = rangeOf(call, nowMs - DAY_MS);
   if (range === undefined) return refuse(400, 'validation_error', 'start and end must be ISO 8601 dates');
   const requestId = call.query.get('request_id');
   const rows = deps.runs
     .all()
     .filter((run) => ids.includes(run.endpoint) && run.input['sync_mode'] !== true)
-    .filter((run) => {
-      const since = deps.listShowsRunning ? run.acceptedAtMs : run.endedAtMs;
-      return since !== undefined && since + lagMs <= nowMs;
-    })
+    .filter((run) => deps.history.isListed(run, asOfMs, lagMs))
     .filter((run) => run.acceptedAtMs >= range.startMs && run.acceptedAtMs < range.endMs)
     .filter((run) => requestId === null || run.id === requestId)
     .reverse()
     .sort((a, b) => endOf(b) - endOf(a));
   const withPayloads = call.query.getAll('expand').some((text) => text.split(',').includes('payloads'));
-  return page(call, rows, maxPage, 'items', (run) => ({
-    request_id: run.id,
-    endpoint_id: run.endpoint,
-    sent_at: iso(run.acceptedAtMs),
-    started_at: run.startedAtMs === undefined ? null : iso(run.startedAtMs),
-    ended_at: run.endedAtMs === undefined ? null : iso(run.endedAtMs),
-    status_code: statusCodeOf(run) ?? null,
-    duration:
-      run.endedAtMs === undefined || run.startedAtMs === undefined
-        ? null
-        : (run.endedAtMs - run.startedAtMs) / 1000,
-    ...(withPayloads
-      ? { json_input: run.input, json_output: run.phase === 'ended' ? resultBody(deps, run) : null }
-      : {}),
-  }));
+  return page(call, rows, maxPage, 'items', (run) => {
+    const started = run.startedAtMs !== undefined && run.startedAtMs <= asOfMs ? run.startedAtMs : undefined;
+    const ended = run.endedAtMs !== undefined && run.endedAtMs <= asOfMs ? run.endedAtMs : undefined;
+    return {
+      request_id: run.id,
+      endpoint_id: run.endpoint,
+      sent_at: iso(run.acceptedAtMs),
+      started_at: started === undefined ? null : iso(started),
+      ended_at: ended === undefined ? null : iso(ended),
+      status_code: ended === undefined ? null : (statusCodeOf(run) ?? null),
+      duration: ended === undefined || started === undefined ? null : (ended - started) / 1000,
+      ...(withPayloads
+        ? {
+            json_input: deps.history.inputOf(run, deps.endpoints.get(run.endpoint)),
+            json_output: ended === undefined ? null : resultBody(deps, run),
+          }
+        : {}),
+    };
+  });
 }
 
 function billing(deps: PlatformDeps, call: Call): Reply {

@@ -4,6 +4,7 @@ import { type Clock, type Sleep, sleep, systemClock } from '../../shared/time.ts
 import { Book } from './book.ts';
 import { type Endpoint, endpointsOf, type FlatEndpoint, type Input } from './endpoints.ts';
 import { Faults } from './faults.ts';
+import { HistoryView, type ShownInput } from './history-view.ts';
 import { mediaRoute } from './media-routes.ts';
 import { judge } from './moderation.ts';
 import { type Outcome, RUN_FAILURES } from './outcome.ts';
@@ -28,9 +29,11 @@ export interface FalSimulatorOptions {
   /** All that is random follows it, request ids included. Default: a fresh one, so that ids never meet again. */
   readonly seed?: string;
   /** When a request appears in the list, counted from its acceptance or, where the list hides it before, its end. Default 20. */
-  readonly listLagMs?: number;
+  readonly listLagMs?: number | ((input: Input, random: Random) => number);
   /** Whether the list has requests that wait or run. Default false: nobody knows, so the harder case. */
   readonly listShowsRunning?: boolean;
+  /** How the list shows what was POSTed. Default: as it was. */
+  readonly listInput?: ShownInput | ((input: Input, random: Random) => ShownInput);
   /** From the end of a run to its billing event. Default 20. */
   readonly billingLagMs?: number;
   readonly percentDiscount?: number;
@@ -69,6 +72,8 @@ export interface FalSimulator {
   readonly book: Book;
   readonly faults: Faults;
   readonly stats: Stats;
+  /** A list that stands still: what happens from then on is shown once it is thawed. */
+  readonly list: { freeze(): void; thaw(): void };
   /** Ends at once: what runs stays unfinished, until a simulator with the same `stateFolder` takes over. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -153,10 +158,15 @@ export async function startFalSimulator(options: FalSimulatorOptions = {}): Prom
     queueUrl: () => origin,
     price: (endpoint: Endpoint, input: Input) => priceOf(endpoint, input, priceRise),
   };
-  const platform = {
-    ...common,
+  const history = new HistoryView({
     listLagMs: options.listLagMs ?? 20,
     listShowsRunning: options.listShowsRunning ?? false,
+    listInput: options.listInput ?? 'as-posted',
+    randomOf: (run) => randomOf(`${seed} list ${run.id}`),
+  });
+  const platform = {
+    ...common,
+    history,
     billingLagMs: options.billingLagMs ?? 20,
     percentDiscount: options.percentDiscount ?? 0,
     authorizedAdmin: (call: Call) => hasKey(call, adminKey),
@@ -185,6 +195,7 @@ export async function startFalSimulator(options: FalSimulatorOptions = {}): Prom
     book,
     faults,
     stats,
+    list: { freeze: () => history.freeze(clock()), thaw: () => history.thaw() },
     async [Symbol.asyncDispose]() {
       runs.close();
       await wire[Symbol.asyncDispose]();

@@ -24,6 +24,8 @@ const modelInput = z.object({
   max: z.int().optional(),
   /** Ours, not fal's: what is sent where nobody chose. Without one the input is left out. */
   default: scalar.optional(),
+  /** fal's own, by its model card: what its history may show where nothing was sent. Unset: nobody says. */
+  falDefault: scalar.optional(),
   /** A row without it is refused. */
   required: z.boolean(),
   /** Part of the shot key: another value is another picture. */

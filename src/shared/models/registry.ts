@@ -20,6 +20,11 @@ export interface Registry {
   get(name: string): Model;
 }
 
+/** The model whose runs may last longest: what is counted on for an endpoint that has no model file any more. */
+export function slowestOf({ models }: Pick<Registry, 'models'>): Model {
+  return models.reduce((slow, model) => (model.latency.maxMs > slow.latency.maxMs ? model : slow));
+}
+
 export function defaultRegistry(): Registry {
   return createRegistry(MODELS);
 }

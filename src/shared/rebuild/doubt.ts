@@ -15,7 +15,7 @@ export interface DoubtDeps {
     'readIntent' | 'readIdNamed' | 'readRoundHas' | 'readRoundId' | 'readResult' | 'closeRound'
   >;
   /** Of what is POSTed for so many of a row's pictures. */
-  readonly inputHash: (row: PlanRow, numImages: number) => string;
+  readonly rivalHash: (row: PlanRow) => string;
   readonly clock: Clock;
 }
 
@@ -80,7 +80,7 @@ export async function readDoubt(
     readonly traces: BatchTraces;
     readonly money: BatchSpent | undefined;
   },
-  { journal, inputHash, clock }: DoubtDeps,
+  { journal, rivalHash, clock }: DoubtDeps,
   signal: AbortSignal,
 ): Promise<RestoredRecord> {
   const name = { batch, row: row.row, part: request.part };
@@ -104,7 +104,7 @@ export async function readDoubt(
       ...common,
       state: 'unknown',
       reservation: { price: doubt.reserved, day: doubt.day },
-      inputHash: inputHash(row, intent.indices.length),
+      rivalHash: rivalHash(row),
     };
   }
   const { requestId, money: paid } = doubt;

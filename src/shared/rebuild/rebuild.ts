@@ -30,7 +30,7 @@ export interface RebuildDeps {
   /** Moves counters that hold what was booked to what fal's bill made of it. */
   readonly settleCorrections: (signal: AbortSignal) => Promise<void>;
   /** Of what is POSTed for so many of a row's pictures. */
-  readonly inputHash: (row: PlanRow, numImages: number) => string;
+  readonly rivalHash: (row: PlanRow) => string;
   readonly pauseSubmits: () => Promise<void>;
   readonly resumeSubmits: () => Promise<void>;
   /** Gives jobs to the batch's requests that have none. */

@@ -15,6 +15,7 @@ import {
   UNSTOP,
 } from './scripts.ts';
 import { isAtRest, STATES, type State } from './states.ts';
+import { type Undecided, WHY_UNDECIDED } from './undecided.ts';
 
 /** The word of a batch: what its requests may do. */
 export const WORDS = ['running', 'paused', 'held', 'cancelled'] as const;
@@ -59,6 +60,8 @@ export interface BatchView extends NewBatch {
   readonly imagesPaid: number;
   /** The cap that holds it: `batch:…`, `day:…` or `month:…`, and its limit. */
   readonly heldBy: { readonly scope: string; readonly limit: MicroUsd } | undefined;
+  /** How many unknown requests fal's list does not decide, and why that is of the last one noted. */
+  readonly undecided: { readonly requests: number; readonly why: Undecided['why'] | undefined };
   /** undefined: all of it may be made, and could from the beginning. */
   readonly proof: Proof | undefined;
   /** The requests whose cost is in `spent`, and what was reserved for them: by how much estimates miss. */
@@ -126,6 +129,8 @@ const stored = z.object({
   be: integer.default(0),
   last: integer.optional(),
   idle: integer.default(0),
+  nc: integer.default(0),
+  ncw: z.enum(WHY_UNDECIDED).optional(),
 });
 
 export interface BatchesDeps {
@@ -218,6 +223,7 @@ export class Batches {
       spent: countOf('s', money['s']),
       imagesPaid: row.images,
       heldBy: row.hs === undefined ? undefined : { scope: row.hs, limit: row.hl ?? 0 },
+      undecided: { requests: Math.max(0, row.nc), why: row.ncw },
       proof: row.proof,
       booked: { requests: row.bn, estimate: row.be },
       lastEndAtMs: row.last,

@@ -3,6 +3,7 @@ import { MalformedError } from '../errors.ts';
 import { parseRequestKey, type RequestName } from '../keys.ts';
 import type { MicroUsd } from '../money.ts';
 import { STATES, type State } from './states.ts';
+import { parseUndecided, type Undecided } from './undecided.ts';
 
 /** What is known of one request. Absent fields are undefined; numbers are integers. */
 export interface RequestRecord {
@@ -31,6 +32,8 @@ export interface RequestRecord {
    * found an entry of fal's list that may be this one's. A person is told so; nothing is decided by it.
    */
   readonly provenAtMs: number | undefined;
+  /** While `unknown` and past its time: why fal's list does not decide it. A user is told so; nothing is decided by it. */
+  readonly undecided: Undecided | undefined;
   /** While `held`: it waits for a person's word on the batch's proof, and not for room on a cap. */
   readonly waitsForProof: boolean;
 }
@@ -61,6 +64,7 @@ const storedRecord = z.object({
   wd: z.union([z.literal('queued'), integer]).optional(),
   p: z.literal('1').optional(),
   pt: integer.optional(),
+  nc: z.string().optional(),
 });
 
 /** Throws a MalformedError when what stands in Redis is no record of ours. */
@@ -69,7 +73,7 @@ export function parseRecord(request: string, fields: Record<string, string>): Re
   const parsed = storedRecord.safeParse(fields);
   if (!parsed.success)
     throw new MalformedError(`The record of ${request} in Redis is damaged.`, { cause: parsed.error });
-  const { s, e, n, m, id, at, a, k, b, x, wd, p, pt } = parsed.data;
+  const { s, e, n, m, id, at, a, k, b, x, wd, p, pt, nc } = parsed.data;
   return {
     request,
     name: nameOf(request),
@@ -86,6 +90,7 @@ export function parseRecord(request: string, fields: Record<string, string>): Re
     withdrawal:
       wd === undefined ? undefined : wd === 'queued' ? { kind: 'queued' } : { kind: 'asked', atMs: wd },
     provenAtMs: pt,
+    undecided: nc === undefined ? undefined : parseUndecided(nc),
     waitsForProof: p === '1',
   };
 }

@@ -53,8 +53,10 @@ export interface Step {
   readonly book?: { readonly cost: MicroUsd; readonly images: number };
   /** For `accept`, `attach` and `refetch`: fal's id, taken in the same step. */
   readonly takeId?: string;
-  /** For `confirm` and `lose`: the input whose POST may be unresolved from here on, and when its intent was written. */
-  readonly rival?: { readonly inputHash: string; readonly intentAtMs: number };
+  /** For `confirm` and `lose`: what rivals have in common while its POST may be unresolved, and when its intent was written. */
+  readonly rival?: { readonly hash: string; readonly intentAtMs: number };
+  /** For `lose`: the endpoint whose answer to a POST was lost just now. */
+  readonly door?: string;
   /** `booked` only for `refetch`, which takes up what was booked before: Redis may have forgotten it. */
   readonly set?: Partial<Record<RecordField, string | number>>;
 }
@@ -145,8 +147,9 @@ export class Records {
         ...step.claim,
         ...step.take,
         ...step.book,
-        ...step.rival,
+        ...(step.rival && { rivalHash: step.rival.hash, intentAtMs: step.rival.intentAtMs }),
         takeId: step.takeId,
+        door: step.door,
         ...witness,
         set: Object.entries({ ...recordedFields(step), ...step.set }).map(([field, value]) => [
           FIELDS[field as RecordField],
@@ -209,12 +212,12 @@ export class Records {
   }
 
   /**
-   * Whether another request with this very input and a later intent may have a POST under way or unresolved. Ask after
+   * Whether a rival of this hash with a later intent may have a POST under way or unresolved. Ask after
    * fal's list was read: what is submitted later cannot be in it.
    */
-  async hasLaterRivals(inputHash: string, intentAtMs: number): Promise<boolean> {
+  async hasLaterRivals(rivalHash: string, intentAtMs: number): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    const later = await redis.zcount(`${prefix}:rivals:${inputHash}`, `(${intentAtMs}`, '+inf');
+    const later = await redis.zcount(`${prefix}:rivals:${rivalHash}`, `(${intentAtMs}`, '+inf');
     return integerOf('ZCOUNT', later) > 0;
   }
 

@@ -119,9 +119,9 @@ for _, item in ipairs(a.items) do
     end
     redis.call('HSET', rec, 'sk', item.claim.shotKey, 'ix', table.concat(named, ','))
   end
-  if item.inputHash then
-    redis.call('HSET', rec, 'ih', item.inputHash)
-    redis.call('ZADD', P .. ':rivals:' .. item.inputHash, int(item.intentAtMs), request)
+  if item.rivalHash then
+    redis.call('HSET', rec, 'ih', item.rivalHash)
+    redis.call('ZADD', P .. ':rivals:' .. item.rivalHash, int(item.intentAtMs), request)
   end
 end
 return 1

@@ -22,7 +22,7 @@ export interface RestoredRecord {
   /** Every request in doubt keeps its claim beside the others': the image is free when the last lets go. */
   readonly claim?: { readonly shotKey: string; readonly indices: readonly number[] };
   /** The input whose POST is unresolved. */
-  readonly inputHash?: string;
+  readonly rivalHash?: string;
   /** Held for a person's word on the batch's proof. */
   readonly waitsForProof?: true;
 }

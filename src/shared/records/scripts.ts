@@ -263,6 +263,9 @@ for _, member in ipairs(a.members) do
         elseif string.sub(waits, 1, 9) == 'endpoint:' then
           local first = redis.call('HGET', P .. ':endpoint-first', string.sub(waits, 10))
           waiting = first and redis.call('HGET', P .. ':rec:' .. first, 's') == 'submitting'
+        elseif string.sub(waits, 1, 5) == 'door:' then
+          -- Somebody tries it, and gives the others jobs; of one that died in between the time is over.
+          waiting = num(redis.call('HGET', P .. ':' .. waits, 'until')) > a.at
         else
           waiting = num(redis.call('HGET', P .. ':money:' .. waits, 'r')) > 0
         end

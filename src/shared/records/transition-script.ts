@@ -1,3 +1,5 @@
+import { LOSE_AT_DOOR } from './door-script.ts';
+
 /**
  * The Lua of the records. Each script is one atomic step. They hold no rule of their own about states: the allowed
  * predecessors and the effect on money come in as arguments, from the pure table in `states.ts`.
@@ -6,14 +8,16 @@
  *
  * | key | what |
  * |---|---|
- * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; `he` while it is held since that endpoint is stopped; `ef` while it goes first at that endpoint; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time; `mf` and `mn`: since when its paid pictures could not be had, and how often it looked) |
+ * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash that its rivals share while its POST may be unresolved; `nc` why it stays unknown past its time; `w` what it waits for; `p` while it is held for a person's word on the proof; `he` while it is held since that endpoint is stopped; `ef` while it goes first at that endpoint; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time; `mf` and `mn`: since when its paid pictures could not be had, and how often it looked) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
  * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
  * | `P:claim:<shot key>` | image index → the request that may be paying for it; after a rebuild, all that may, with a space between |
- * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
+ * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`), or for fal's front door (`door:<endpoint>`) |
  * | `P:id:<fal's id>` | the request and round that has it, until no search for a lost answer can find it any more |
- * | `P:rivals:<input hash>` | requests whose POST of this very input may be under way or unresolved, by the time of their intent |
+ * | `P:rivals:<hash>` | requests that fal's list may not tell apart and whose POST may be under way or unresolved, by the time of their intent |
+ * | `P:door:<endpoint>` | answers to its POSTs lost in a row, and who tries it: see `doors.ts` |
+ * | `P:undecided:<endpoint>` | unknown requests past their time that its list does not decide: see `undecided.ts` |
  * | `P:alike:<batch>` | what its pictures look like, as long as the batch is there: see `near-duplicates.ts` |
  * | `P:memory` | `life`, `tick` (steps of all), and for each worker the steps that it took: see `redis-memory.ts` |
  * | `P:behind` | batches whose jobs a worker has yet to bring in line with their word |
@@ -259,9 +263,9 @@ if not a.claims then
   end
 end
 
-if a.inputHash then
-  redis.call('HSET', rec, 'ih', a.inputHash)
-  redis.call('ZADD', P .. ':rivals:' .. a.inputHash, a.intentAtMs, a.request)
+if a.rivalHash then
+  redis.call('HSET', rec, 'ih', a.rivalHash)
+  redis.call('ZADD', P .. ':rivals:' .. a.rivalHash, a.intentAtMs, a.request)
 elseif a.to ~= 'submitting' and a.to ~= 'unknown' then
   local hash = redis.call('HGET', rec, 'ih')
   if hash then
@@ -270,6 +274,8 @@ elseif a.to ~= 'submitting' and a.to ~= 'unknown' then
   end
 end
 
+${LOSE_AT_DOOR}
+if state == 'unknown' and redis.call('HDEL', rec, 'nc') == 1 then redis.call('HINCRBY', bat, 'nc', -1) end
 if a.to == 'unknown' then
   -- The id that it had is another's by the store, or another one is its own: free for whoever has to find his.
   local had = redis.call('HGET', rec, 'id')

@@ -1,11 +1,11 @@
 import { MalformedError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import type { Result } from '../../shared/journal-objects.ts';
-import { inputHashOf, isSameRound } from '../../shared/keys.ts';
+import { isSameRound } from '../../shared/keys.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
-import { inputOf } from '../generate/input.ts';
+import { rivalHash } from '../generate/input.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
 import type { FetchPictures } from './pictures.ts';
@@ -101,7 +101,7 @@ export function createCollect(deps: CollectDeps): (request: string, signal: Abor
     const intent = await journal.readIntent(name, round, signal);
     // Of those with the same input it is one again that must find its own.
     const rival = intent && {
-      inputHash: inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length)),
+      hash: rivalHash(work),
       intentAtMs: intent.at,
     };
     const lost = await house.step('lose', {

@@ -2,6 +2,7 @@ import type { ObjectStore } from '../../shared/object-store.ts';
 import { optional } from '../../shared/time.ts';
 import { type Check, type CheckResult, runChecks } from './check.ts';
 import { type FalChecksDeps, falChecks } from './fal.ts';
+import { type LostAnswersChecksDeps, lostAnswersChecks } from './lost-answers.ts';
 import { type MachineChecksDeps, machineChecks } from './machine.ts';
 import { type AskedRedis, redisChecks } from './redis.ts';
 import { storeChecks } from './store.ts';
@@ -16,6 +17,7 @@ export interface DoctorDeps {
   /** Names the race's key: nobody may have written it before. */
   readonly raceName: () => string;
   readonly fal: Omit<FalChecksDeps, 'clock' | 'timeoutMs'>;
+  readonly lostAnswers: Omit<LostAnswersChecksDeps, 'clock' | 'store' | 'key' | 'models'>;
   readonly clock: () => number;
   /** For each check. */
   readonly timeoutMs: number;
@@ -45,6 +47,7 @@ export function doctorChecks({
   store,
   raceName,
   fal,
+  lostAnswers,
   clock,
   timeoutMs,
 }: Omit<DoctorDeps, 'signal'>): readonly Check[] {
@@ -53,5 +56,6 @@ export function doctorChecks({
     ...redisChecks(redis, redisPlace),
     ...storeChecks({ open: store, clock, raceName }),
     ...falChecks({ ...fal, clock, timeoutMs }),
+    ...lostAnswersChecks({ ...lostAnswers, key: fal.key, models: fal.registry.models, store, clock }),
   ];
 }

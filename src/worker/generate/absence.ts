@@ -1,45 +1,103 @@
-import type { Journal } from '../../shared/journal.ts';
-import type { IdTaken } from '../../shared/journal-objects.ts';
-import { FAL_SKEW_MS } from './limits.ts';
+import type { ComparedModel, Comparison, Control, Input, Likeness } from '../../shared/compare-input.ts';
+import { compareInput, promptLength } from '../../shared/compare-input.ts';
+import type { Model } from '../../shared/models/model.ts';
 
 export interface AbsenceLimits {
   readonly startTimeoutS: number;
-  readonly unknownMarginS: number;
+  /** `FAL_UNKNOWN_MARGIN_S`; undefined: by the model. */
+  readonly unknownMarginS: number | undefined;
   readonly postWindowMs: number;
 }
 
-/** T: when fal can no longer start what was sent with this intent, nor its list be late with it. */
+/** How late fal's list may be with a run that has ended. */
+const LIST_LAG_S = 180;
+const LEAST_MARGIN_S = 300;
+
+/** The model's longest run and the lag of fal's list, in seconds: with less a lost submit may count as absent too early. */
+export function leastMarginS({ latency }: Pick<Model, 'latency'>): number {
+  return Math.max(LEAST_MARGIN_S, Math.ceil(latency.maxMs / 1_000) + LIST_LAG_S);
+}
+
+/** undefined where the setting is at least what the model needs, or unset. */
+export function marginWarning(
+  setS: number | undefined,
+  model: Pick<Model, 'latency' | 'alias'>,
+): { readonly message: string; readonly mend: string } | undefined {
+  const leastS = leastMarginS(model);
+  if (setS === undefined || setS >= leastS) return undefined;
+  return {
+    message: `FAL_UNKNOWN_MARGIN_S is ${setS}, and ${model.alias} needs ${leastS}: a lost answer may count as absent while its run goes on, and be paid for twice.`,
+    mend: 'Unset FAL_UNKNOWN_MARGIN_S, or raise it.',
+  };
+}
+
+/** The same for all models, each in one text. */
+export function marginWarnings(setS: number | undefined, models: readonly Model[]): readonly string[] {
+  return models.flatMap((model) => {
+    const said = marginWarning(setS, model);
+    return said === undefined ? [] : [`${said.message} ${said.mend}`];
+  });
+}
+
+/** T, ms since 1970: when fal can no longer start what was sent with this intent, nor its list be late with it. */
 export function provenFrom(
   intentAtMs: number,
   { postWindowMs, startTimeoutS, unknownMarginS }: AbsenceLimits,
+  model: Pick<Model, 'latency'>,
 ): number {
-  return intentAtMs + postWindowMs + (startTimeoutS + unknownMarginS) * 1_000;
-}
-
-/** An entry of fal's list with our very input, and whose it is by the store. */
-export interface OwnedEntry {
-  readonly sentAtMs: number;
-  readonly owner: IdTaken;
+  return intentAtMs + postWindowMs + (startTimeoutS + (unknownMarginS ?? leastMarginS(model))) * 1_000;
 }
 
 /**
- * The time after which a list without a free entry proves that none is left for us. Who *found* an entry that was sent in
- * our time may have ours, and then its own is there for us, in its own time, unless yet another has found that one, and
- * so on. `owned`: by the time they were sent.
+ * The entries that may be taken, in order. `isSettled`: T is past, and the list shows something that happened after it; then
+ * rivals are not asked, and so nothing is taken past an unclear entry. That one may be ours, and the later one a rival's,
+ * whose window does not reach back to ours.
  */
-export async function provenForAll(
-  intentAtMs: number,
-  owned: readonly OwnedEntry[],
-  deps: AbsenceLimits & { readonly journal: Pick<Journal, 'readIntent'> },
-  signal: AbortSignal,
-): Promise<number> {
-  let reachMs = intentAtMs + deps.postWindowMs + FAL_SKEW_MS;
-  let provenMs = provenFrom(intentAtMs, deps);
-  for (const { sentAtMs, owner } of owned) {
-    if (sentAtMs > reachMs || owner.how === 'answered') continue;
-    const theirMs = (await deps.journal.readIntent(owner, owner.round, signal))?.at ?? owner.at;
-    reachMs = Math.max(reachMs, theirMs + deps.postWindowMs + FAL_SKEW_MS);
-    provenMs = Math.max(provenMs, provenFrom(theirMs, deps));
-  }
-  return provenMs;
+export function toAdopt<T extends { readonly foundByOther: boolean; readonly likeness: Likeness }>(
+  sightings: readonly T[],
+  isSettled: boolean,
+): readonly T[] {
+  const free = sightings.filter(({ foundByOther, likeness }) => !foundByOther && likeness !== 'other');
+  const firstUnclear = free.findIndex(({ likeness }) => likeness === 'unclear');
+  const upTo = isSettled && firstUnclear >= 0 ? free.slice(0, firstUnclear) : free;
+  return upTo.filter(({ likeness }) => likeness === 'same');
+}
+
+/** Why a list that does not show a request is no proof of its absence. */
+export type NoControl =
+  /** The list shows nothing that happened after T, so it may have stood still since before. */
+  | { readonly why: 'fresh' }
+  /** The list shows no request whose id fal answered to us with this key: it may not be our list, or not all of it. */
+  | { readonly why: 'whole' }
+  /** An entry counts as another's, and none whose input is known shows that the list tells them apart. */
+  | { readonly why: 'faithful'; readonly promptLength: number };
+
+/**
+ * What is missing before a list without this request proves that fal never accepted it; undefined: nothing. Pure, and
+ * asked of one reading of the list. `newestMs`: the latest time that the list shows, by fal's clock. `freshFromMs`: T of
+ * everybody who may have its entry, by fal's clock. `others`: the entries that count as another's.
+ */
+export function missingControl(
+  posted: Input,
+  seen: {
+    readonly others: readonly Pick<Comparison, 'differs'>[];
+    readonly controls: readonly Control[];
+    readonly newestMs: number;
+    readonly freshFromMs: number;
+  },
+  model: ComparedModel,
+): NoControl | undefined {
+  const { others, controls, newestMs, freshFromMs } = seen;
+  if (newestMs < freshFromMs) return { why: 'fresh' };
+  if (controls.length === 0) return { why: 'whole' };
+  const length = promptLength(posted, model);
+  const faithful = others.every(({ differs }) =>
+    controls.some(
+      (control) =>
+        promptLength(control.posted, model) >= length &&
+        differs.every((name) => Object.hasOwn(control.posted, name)) &&
+        compareInput(control.posted, control.shown, model, controls) === 'same',
+    ),
+  );
+  return faithful ? undefined : { why: 'faithful', promptLength: length };
 }

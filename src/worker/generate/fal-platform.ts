@@ -1,24 +1,19 @@
-import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { MalformedError } from '../../shared/errors.ts';
-import { optional } from '../../shared/time.ts';
-import { type FalInput, type FalOutput, falOutput } from './fal.ts';
-import type { FalHttp } from './fal-http.ts';
+import { type Clock, optional } from '../../shared/time.ts';
+import { type FalOutput, falOutput } from './fal.ts';
+import type { FalAnswer, FalHttp } from './fal-http.ts';
 import { createPages, falTime } from './fal-pages.ts';
+import { FAL_SKEW_MS } from './limits.ts';
 
 /** fal's platform API: what it knows of a request afterwards, and its prices. */
 export interface FalPlatform {
   /**
-   * Every entry of the endpoint's history with exactly this input, sent within the window; all pages. Rejects with a
-   * FalError when any page cannot be had: then nothing is known.
+   * Every entry of the endpoint's history that was sent within the window; all pages. Rejects with a FalError, a
+   * MalformedError or a ZodError when any page cannot be had: then nothing is known.
    */
-  findByInput(
-    endpoint: string,
-    input: FalInput,
-    window: Window,
-    signal?: AbortSignal,
-  ): Promise<HistoryEntry[]>;
+  read(endpoint: string, window: Window, signal?: AbortSignal): Promise<Reading>;
   /** One request of the history; undefined where the list, read in full, does not hold it. */
   findById(
     endpoint: string,
@@ -47,6 +42,26 @@ export interface Window {
   readonly toMs: number;
 }
 
+/** fal's list of requests, read once and in full. */
+export interface Reading {
+  /** By the time they were sent. */
+  readonly entries: readonly SeenEntry[];
+  /** When its first page was asked for, ms since 1970 by our clock. */
+  readonly begunAtMs: number;
+  /** By how much fal's clock is ahead of ours at most, from 0 on. */
+  readonly falAheadMs: number;
+}
+
+export interface SeenEntry {
+  readonly requestId: string;
+  /** By fal's clock, ms since 1970, as the other two. */
+  readonly sentAtMs: number;
+  /** The last of the times that fal gives it: it was sent, it started, it ended. */
+  readonly lastAtMs: number;
+  /** Its input as fal shows it, whatever that is. */
+  readonly shown: unknown;
+}
+
 export interface HistoryEntry {
   readonly requestId: string;
   readonly sentAtMs: number;
@@ -57,6 +72,8 @@ export interface HistoryEntry {
 const row = z.object({
   request_id: z.string(),
   sent_at: falTime,
+  started_at: falTime.nullish(),
+  ended_at: falTime.nullish(),
   status_code: z.number().nullish(),
   json_input: z.unknown(),
   json_output: z.unknown(),
@@ -70,6 +87,7 @@ export interface FalPlatformDeps {
   readonly key: string;
   readonly apiUrl: string;
   readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 export function createFalPlatform({
@@ -77,6 +95,7 @@ export function createFalPlatform({
   key,
   apiUrl,
   timeoutMs,
+  clock,
 }: FalPlatformDeps): FalPlatform & FalHistory {
   const prices = new LRUCache<string, { price: number | undefined }>({ max: 100, ttl: 3_600_000 });
 
@@ -85,8 +104,8 @@ export function createFalPlatform({
     path: string,
     query: Record<string, string>,
     signal?: AbortSignal,
-  ) {
-    const answer = await http({
+  ): Promise<FalAnswer> {
+    return await http({
       call,
       url: `${apiUrl}/v1${path}?${new URLSearchParams(query)}`,
       method: 'GET',
@@ -94,14 +113,13 @@ export function createFalPlatform({
       timeoutMs,
       ...optional(signal),
     });
-    return JSON.parse(answer.text) as unknown;
   }
 
-  async function* history(endpoint: string, { fromMs, toMs }: Window, signal?: AbortSignal) {
+  async function* pages(endpoint: string, { fromMs, toMs }: Window, signal?: AbortSignal) {
     const nextCursor = createPages("fal's list of requests");
     let cursor: string | undefined;
     do {
-      const answer: unknown = await get(
+      const answer = await get(
         'list',
         '/models/requests/by-endpoint',
         {
@@ -114,18 +132,31 @@ export function createFalPlatform({
         },
         signal,
       );
-      yield* rowsOf(answer);
-      cursor = nextCursor(answer);
+      const body: unknown = JSON.parse(answer.text);
+      yield { rows: rowsOf(body), dateMs: answer.dateMs };
+      cursor = nextCursor(body);
     } while (cursor !== undefined);
   }
 
+  async function* history(endpoint: string, window: Window, signal?: AbortSignal) {
+    for await (const { rows } of pages(endpoint, window, signal)) yield* rows;
+  }
+
   return {
-    async findByInput(endpoint, input, window, signal) {
-      const found: HistoryEntry[] = [];
-      for await (const one of history(endpoint, window, signal)) {
-        if (isDeepStrictEqual(one.json_input, input)) found.push(entryOf(one));
+    async read(endpoint, window, signal) {
+      const begunAtMs = clock();
+      const entries = new Map<string, SeenEntry>();
+      let falAheadMs: number | undefined;
+      for await (const { rows, dateMs } of pages(endpoint, window, signal)) {
+        falAheadMs ??= aheadMs(dateMs, begunAtMs);
+        // A row that arrives between two pages shifts them, and so one may come twice.
+        for (const one of rows) entries.set(one.request_id, seenOf(one));
       }
-      return found.sort((a, b) => a.sentAtMs - b.sentAtMs);
+      return {
+        entries: [...entries.values()].sort((one, other) => one.sentAtMs - other.sentAtMs),
+        begunAtMs,
+        falAheadMs: falAheadMs ?? FAL_SKEW_MS,
+      };
     },
 
     async findById(endpoint, requestId, window, signal) {
@@ -149,12 +180,10 @@ export function createFalPlatform({
     async unitPriceUsd(endpoint, signal) {
       const known = prices.get(endpoint);
       if (known !== undefined) return known.price;
-      const answer = pricing.parse(
-        await get('pricing', '/models/pricing', { endpoint_id: endpoint }, signal),
-      );
-      const listed = answer.prices.find(
-        (one) => one.endpoint_id === endpoint && one.currency.toUpperCase() === 'USD',
-      );
+      const { text } = await get('pricing', '/models/pricing', { endpoint_id: endpoint }, signal);
+      const listed = pricing
+        .parse(JSON.parse(text))
+        .prices.find((one) => one.endpoint_id === endpoint && one.currency.toUpperCase() === 'USD');
       const price = listed?.unit_price;
       prices.set(endpoint, { price });
       return price;
@@ -168,6 +197,22 @@ function rowsOf(answer: unknown): z.infer<typeof row>[] {
   if (lists.length !== 1)
     throw new MalformedError("fal's list of requests has not the shape that it documents.");
   return z.array(row).parse(lists[0]);
+}
+
+/** Its date says whole seconds. One from a cache, or none, proves nothing. */
+function aheadMs(dateMs: number | undefined, askedAtMs: number): number {
+  if (dateMs === undefined) return FAL_SKEW_MS;
+  return Math.min(FAL_SKEW_MS, Math.max(0, dateMs + 1_000 - askedAtMs));
+}
+
+function seenOf({ request_id, sent_at, started_at, ended_at, json_input }: z.infer<typeof row>): SeenEntry {
+  const times = [sent_at, started_at, ended_at].flatMap((text) => (text == null ? [] : [Date.parse(text)]));
+  return {
+    requestId: request_id,
+    sentAtMs: Date.parse(sent_at),
+    lastAtMs: Math.max(...times),
+    shown: json_input,
+  };
 }
 
 function entryOf(one: z.infer<typeof row>): HistoryEntry {

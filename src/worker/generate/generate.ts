@@ -2,17 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { UnavailableError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import { contradicted } from '../../shared/json-objects.ts';
-import { inputHashOf, objectKeys } from '../../shared/keys.ts';
+import { objectKeys } from '../../shared/keys.ts';
 import type { Latencies } from '../../shared/latencies.ts';
 import type { Logger } from '../../shared/log.ts';
+import type { Doors } from '../../shared/records/doors.ts';
+import type { Woken } from '../../shared/records/outcome.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Clock, dayOf, delayedAbort, type Sleep } from '../../shared/time.ts';
 import { stateOf, type Variants } from '../../shared/variants.ts';
 import type { House, Work } from '../house.ts';
+import { Later } from '../later.ts';
 import type { FalInput, FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';
-import { inputOf, latencyKind } from './input.ts';
+import { inputOf, latencyKind, rivalHash } from './input.ts';
 import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
 import { type RequestFailure, submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
@@ -39,6 +42,11 @@ export interface GenerateDeps {
   readonly postWindowMs: number;
   /** How long a POST under way may still answer after the signal has aborted. */
   readonly graceMs: number;
+  readonly doors: Pick<Doors, 'enter' | 'leave' | 'answered'>;
+  /** fal answered a POST of the endpoint with an id. */
+  readonly answered: (endpoint: string) => void;
+  /** Of the key that POSTs. */
+  readonly keyMark: string;
   readonly clock: Clock;
   readonly sleep: Sleep;
   readonly random: () => number;
@@ -100,15 +108,43 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
   }
 
   async function submit(run: Run, signal: AbortSignal): Promise<void> {
-    const { request, epoch, round } = run;
+    const { request } = run;
     const work = await house.work(request, signal);
-    const { row, planned, model, name } = work;
+    const { model } = work;
+    const entry = await deps.doors.enter(model.endpoint, request);
+    if (entry.code === 'later')
+      throw new Later(entry.rest, "fal's front door is shut; this one tries it next");
+    if (entry.code === 'wait') {
+      log.info(
+        { request, endpoint: model.endpoint },
+        "waiting for fal's front door, which answers no submit",
+      );
+      return;
+    }
+    try {
+      await reserveAndPost(run, work, signal);
+    } finally {
+      if (entry.code === 'probe') await give(await deps.doors.leave(model.endpoint, request));
+    }
+  }
+
+  async function opened(endpoint: string): Promise<void> {
+    await give(await deps.doors.answered(endpoint));
+  }
+
+  async function give(woken: readonly Woken[]): Promise<void> {
+    for (const one of woken) await house.give('generate', one.request, one.round);
+  }
+
+  async function reserveAndPost(run: Run, work: Work, signal: AbortSignal): Promise<void> {
+    const { request, epoch, round } = run;
+    const { row, planned, name } = work;
     const take = { shotKey: row.shotKey, indices: planned.indices, price: planned.maxMicroUsd };
     const reserved = await house.step('reserve', {
       request,
       epoch,
       round,
-      endpoint: model.endpoint,
+      endpoint: work.model.endpoint,
       take,
     });
     if (reserved.code !== 'ok') {
@@ -133,14 +169,15 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
         reserved: planned.maxMicroUsd,
         day: dayOf(at),
         indices,
+        key: deps.keyMark,
       };
       if ((await journal.writeIntent(value, signal)) === 'theirs') return 'theirs';
-      const rival = { inputHash: inputHashOf(model.endpoint, inputOf(work, indices.length)), intentAtMs: at };
+      const rival = { hash: rivalHash(work), intentAtMs: at };
       const confirmed = await house.step('confirm', {
         request,
         epoch,
         round,
-        endpoint: model.endpoint,
+        endpoint: work.model.endpoint,
         rival,
       });
       if (confirmed.code === 'stopped' || confirmed.code === 'word') return 'release';
@@ -176,6 +213,8 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const postedAtMs = deps.clock();
     const requestId = await post(run, work, input, ready, signal);
     if (requestId === undefined) return;
+    deps.answered(work.model.endpoint);
+    await opened(work.model.endpoint);
     const accepted = await house.step('accept', { request, epoch, round, takeId: requestId });
     if (accepted.code === 'taken') {
       log.warn({ request, requestId }, 'another request with the same input has adopted the id');
@@ -238,8 +277,12 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       const verdict = submitVerdict(error.fault);
       const { status, detail } = error.fault;
       log.warn({ request, verdict: verdict.kind, status, detail }, 'submit failed');
-      if (verdict.kind === 'unknown') await lose(run, work, intent);
-      else await refused(run, work, verdict);
+      if (verdict.kind === 'unknown') await lose(run, work, intent, 'at-door');
+      else {
+        // Nothing was sent, so the door said nothing.
+        if (verdict.kind !== 'away') await opened(work.model.endpoint);
+        await refused(run, work, verdict);
+      }
       return undefined;
     } finally {
       hurry.clear();

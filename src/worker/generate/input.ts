@@ -1,18 +1,33 @@
+import { canonicalAddress, canonicalText } from '../../shared/compare-input.ts';
+import { rivalHashOf } from '../../shared/keys.ts';
 import { type LatencyKind, latencyKindOf } from '../../shared/latencies.ts';
 import { wireValues } from '../../shared/models/wire.ts';
 import type { Work } from '../house.ts';
 import type { FalInput } from './fal.ts';
 
-/** Exactly what is POSTed, and what fal's history shows as `json_input`. */
-export function inputOf(
-  { row, model }: { readonly row: Pick<Work['row'], 'prompt' | 'input'>; readonly model: Work['model'] },
-  numImages: number,
-): FalInput {
+interface Asked {
+  readonly row: Pick<Work['row'], 'prompt' | 'input'>;
+  readonly model: Work['model'];
+}
+
+/** Exactly what is POSTed. */
+export function inputOf({ row, model }: Asked, numImages: number): FalInput {
   return {
     [model.prompt.input]: row.prompt,
     ...wireValues(model, row.input),
     [model.images.input]: numImages,
   };
+}
+
+/**
+ * Requests of one hash may be taken for each other in fal's history. Of the endpoint, the prompt and the images alone:
+ * of two inputs one may be a part of the other, as fal shows them.
+ */
+export function rivalHash({ row, model }: Asked): string {
+  const images = Object.values(row.input)
+    .flatMap((value) => (typeof value === 'string' ? (canonicalAddress(value.trim()) ?? []) : []))
+    .sort();
+  return rivalHashOf(model.endpoint, canonicalText(row.prompt), images);
 }
 
 export function latencyKind({ row }: Work, numImages: number): LatencyKind {

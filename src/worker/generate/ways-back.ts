@@ -1,12 +1,12 @@
 import type { Journal } from '../../shared/journal.ts';
 import type { Intent } from '../../shared/journal-objects.ts';
-import { inputHashOf, parseRequestKey } from '../../shared/keys.ts';
+import { parseRequestKey } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Outcome } from '../../shared/records/outcome.ts';
 import { backoffMs, type Clock } from '../../shared/time.ts';
 import { stateOf, type Variants } from '../../shared/variants.ts';
 import type { House, Work } from '../house.ts';
-import { inputOf } from './input.ts';
+import { rivalHash } from './input.ts';
 import { ATTEMPT_BACKOFF, AWAY_MS, MAX_ATTEMPTS } from './limits.ts';
 import type { RequestFailure, SubmitVerdict } from './verdicts.ts';
 
@@ -41,7 +41,13 @@ export interface WaysBack {
   /** Back to planned, in a new round with a job of its own. Only when it is certain that nothing was accepted. */
   release(run: Run, attempts?: number, delayMs?: number): Promise<void>;
   /** It may or may not have been accepted: `collect` finds out. */
-  lose(run: Pick<Run, 'request' | 'epoch' | 'round'>, work: Work, intent: SentIntent): Promise<void>;
+  lose(
+    run: Pick<Run, 'request' | 'epoch' | 'round'>,
+    work: Work,
+    intent: SentIntent,
+    /** `at-door`: fal's answer to a POST was lost just now, which counts at its front door. */
+    where?: 'at-door',
+  ): Promise<void>;
   /** A definite no: nothing was accepted. */
   refused(run: Run, work: Work, verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>): Promise<void>;
   /** A picture that fal was paid for cannot be had: it fails, and nothing is paid. */
@@ -75,13 +81,14 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     { request, epoch, round }: Pick<Run, 'request' | 'epoch' | 'round'>,
     work: Work,
     intent: SentIntent,
+    where?: 'at-door',
   ): Promise<void> {
-    const inputHash = inputHashOf(work.model.endpoint, inputOf(work, intent.indices.length));
     const lost = await house.step('lose', {
       request,
       epoch,
       round,
-      rival: { inputHash, intentAtMs: intent.at },
+      rival: { hash: rivalHash(work), intentAtMs: intent.at },
+      ...(where === undefined ? {} : { door: work.model.endpoint }),
     });
     if (lost.code !== 'ok') return;
     log.warn({ request }, 'a submit may or may not have been accepted; looking for it');

@@ -4,11 +4,10 @@ import type { Batches } from '../../shared/records/batches.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Clock, dayOf } from '../../shared/time.ts';
 import { provenFrom } from '../generate/absence.ts';
+import { rivalHash } from '../generate/input.ts';
+import { FAL_SKEW_MS } from '../generate/limits.ts';
 import type { House } from '../house.ts';
 import type { Candidate } from './candidates.ts';
-
-/** How far fal's clock may be from ours. */
-const SKEW_MS = 60_000;
 
 export interface AttachDeps {
   readonly house: Pick<House, 'step'>;
@@ -18,14 +17,13 @@ export interface AttachDeps {
   readonly queues: Pick<Queues, 'hurry'>;
   readonly postWindowMs: number;
   readonly startTimeoutS: number;
-  readonly unknownMarginS: number;
+  readonly unknownMarginS: number | undefined;
   readonly clock: Clock;
 }
 
-/** A charge whose input is known from fal's history. */
+/** A charge that fal's history shows. */
 export interface Charge {
   readonly requestId: string;
-  readonly inputHash: string;
   readonly sentAtMs: number;
 }
 
@@ -62,12 +60,12 @@ export function createAttach(deps: AttachDeps): Attach {
   };
 
   async function toLost(
-    { requestId, inputHash, sentAtMs }: Charge,
-    { request, round, intentAtMs, name }: Candidate,
+    { requestId, sentAtMs }: Charge,
+    { request, round, intentAtMs, name, work }: Candidate,
   ): Promise<'attached' | 'wait' | 'no'> {
-    if (intentAtMs === undefined || sentAtMs < intentAtMs - SKEW_MS) return 'no';
-    const isProof = clock() > provenFrom(intentAtMs, deps);
-    if (!isProof && (await records.hasLaterRivals(inputHash, intentAtMs))) return 'wait';
+    if (intentAtMs === undefined || sentAtMs < intentAtMs - FAL_SKEW_MS) return 'no';
+    const isProof = clock() > provenFrom(intentAtMs, deps, work.model);
+    if (!isProof && (await records.hasLaterRivals(rivalHash(work), intentAtMs))) return 'wait';
     const accepted = await house.step('accept', { request, round, takeId: requestId });
     if (accepted.code !== 'ok') return 'no';
     await collect(request, round, name.batch);

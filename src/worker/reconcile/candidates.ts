@@ -1,5 +1,6 @@
+import { canonicalPrompt, canonicalText, compareInput } from '../../shared/compare-input.ts';
 import type { Journal } from '../../shared/journal.ts';
-import { inputHashOf, type RequestName } from '../../shared/keys.ts';
+import type { RequestName } from '../../shared/keys.ts';
 import type { Batches } from '../../shared/records/batches.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
@@ -15,7 +16,14 @@ export interface CandidatesDeps {
   readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
 }
 
-/** A request that wants exactly what an input of fal's history asked for. */
+/** A charge whose input fal's history shows. */
+export interface ShownCharge {
+  readonly requestId: string;
+  readonly endpoint: string;
+  readonly input: unknown;
+}
+
+/** A request that wants just what fal was asked for by a charge. */
 export interface Candidate {
   readonly request: string;
   readonly name: RequestName;
@@ -30,33 +38,59 @@ export interface Candidate {
 
 /** What charges without an entry may belong to. */
 export interface Candidates {
-  /** By the hash of the input. */
-  readonly byInput: ReadonlyMap<string, readonly Candidate[]>;
+  /** By fal's id. A request may stand at several. */
+  readonly byCharge: ReadonlyMap<string, readonly Candidate[]>;
   /** Requests looked at that have, or will have, something to pay. */
   readonly open: number;
 }
 
 const IN_QUESTION: readonly State[] = ['unknown', 'submitting', 'planned', 'held'];
 
-/** Of all batches under way. `numImages`: the numbers of images that the inputs in question ask for. */
+/** Of all batches under way. */
 export async function findCandidates(
-  wanted: { readonly hashes: ReadonlySet<string>; readonly numImages: ReadonlySet<number> },
+  charges: readonly ShownCharge[],
   deps: CandidatesDeps,
   signal: AbortSignal,
 ): Promise<Candidates> {
-  const byInput = new Map<string, Candidate[]>();
+  const byCharge = new Map<string, Candidate[]>();
+  const ofPrompt = createOfPrompt(charges);
   let open = 0;
   for await (const batch of batchesInQuestion(deps)) {
     for (const record of await inQuestion(batch, deps)) {
       signal.throwIfAborted();
       open += 1;
-      if (wanted.hashes.size === 0) continue;
-      const found = await candidateOf(record, wanted, deps, signal);
-      if (found === undefined) continue;
-      byInput.set(found.hash, [...(byInput.get(found.hash) ?? []), found.candidate]);
+      if (charges.length === 0) continue;
+      const work = await deps.house.work(record.request, signal);
+      const alike = ofPrompt(work);
+      if (alike.length === 0) continue;
+      const candidate = await candidateOf(record, work, alike, deps, signal);
+      if (candidate === undefined) continue;
+      for (const charge of alike.filter((one) => wants(candidate, one)))
+        byCharge.set(charge.requestId, [...(byCharge.get(charge.requestId) ?? []), candidate]);
     }
   }
-  return { byInput, open };
+  return { byCharge, open };
+}
+
+/** The charges of a request's endpoint and prompt: of a large batch, few requests are compared. */
+function createOfPrompt(charges: readonly ShownCharge[]): (work: Work) => readonly ShownCharge[] {
+  const byEndpoint = new Map<string, Map<string | undefined, ShownCharge[]>>();
+  return ({ model, row }) => {
+    const known = byEndpoint.get(model.endpoint);
+    const byPrompt = known ?? new Map<string | undefined, ShownCharge[]>();
+    if (known === undefined) {
+      byEndpoint.set(model.endpoint, byPrompt);
+      for (const charge of charges.filter(({ endpoint }) => endpoint === model.endpoint)) {
+        const prompt = canonicalPrompt(charge.input, model);
+        byPrompt.set(prompt, [...(byPrompt.get(prompt) ?? []), charge]);
+      }
+    }
+    return byPrompt.get(canonicalText(row.prompt)) ?? [];
+  };
+}
+
+function wants({ work, indices }: Pick<Candidate, 'work' | 'indices'>, { input }: ShownCharge): boolean {
+  return compareInput(inputOf(work, indices.length), input, work.model) === 'same';
 }
 
 /** Whether any request may have a charge given to it; asks Redis alone, and little. */
@@ -83,28 +117,22 @@ async function inQuestion(batch: string, { records }: CandidatesDeps): Promise<R
 
 async function candidateOf(
   { request, name, state, round }: RequestRecord,
-  wanted: { readonly hashes: ReadonlySet<string>; readonly numImages: ReadonlySet<number> },
-  { house, journal, made }: CandidatesDeps,
+  work: Work,
+  charges: readonly ShownCharge[],
+  { journal, made }: CandidatesDeps,
   signal: AbortSignal,
-): Promise<{ readonly hash: string; readonly candidate: Candidate } | undefined> {
-  const work = await house.work(request, signal);
-  const { planned, model, row } = work;
-  const hashFor = (numImages: number) => inputHashOf(model.endpoint, inputOf(work, numImages));
+): Promise<Candidate | undefined> {
+  const { planned, row } = work;
   const common = { request, name, state, round, work };
   if (state === 'unknown' || state === 'submitting') {
     const intent = await journal.readIntent(name, round, signal);
-    const indices = intent?.indices ?? planned.indices;
-    const hash = hashFor(indices.length);
-    if (!wanted.hashes.has(hash)) return undefined;
-    return { hash, candidate: { ...common, indices, intentAtMs: intent?.at } };
+    return { ...common, indices: intent?.indices ?? planned.indices, intentAtMs: intent?.at };
   }
-  for (const numImages of wanted.numImages) {
-    if (numImages > planned.indices.length || !wanted.hashes.has(hashFor(numImages))) continue;
-    // It asks for those that do not exist yet; a request that has all of them has nothing to pay.
-    const stored = await made(row.shotKey, signal);
-    const indices = planned.indices.filter((index) => !stored.has(index));
-    if (indices.length !== numImages) return undefined;
-    return { hash: hashFor(numImages), candidate: { ...common, indices, intentAtMs: undefined } };
-  }
-  return undefined;
+  // Asked before the store is: mostly no number of its pictures fits.
+  const parts = planned.indices.map((_, at) => planned.indices.slice(0, at + 1));
+  if (!parts.some((indices) => charges.some((charge) => wants({ work, indices }, charge)))) return undefined;
+  // It asks for those that do not exist yet; a request that has all of them has nothing to pay.
+  const stored = await made(row.shotKey, signal);
+  const indices = planned.indices.filter((index) => !stored.has(index));
+  return indices.length === 0 ? undefined : { ...common, indices, intentAtMs: undefined };
 }

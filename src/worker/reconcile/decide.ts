@@ -11,7 +11,7 @@ import type { House } from '../house.ts';
 export interface DecideDeps {
   readonly house: Pick<House, 'step' | 'give'>;
   readonly records: Pick<Records, 'read'>;
-  readonly journal: Pick<Journal, 'readId' | 'readIntent' | 'outcomeOfRound' | 'writeEvent'>;
+  readonly journal: Pick<Journal, 'readId' | 'readIntent' | 'outcomeOfRound' | 'takeId' | 'writeEvent'>;
   readonly queues: Pick<Queues, 'hurry'>;
   readonly priorityOf: (batch: string) => Promise<number>;
   /** A submit may be under way for so long after its intent. */
@@ -51,6 +51,8 @@ export async function adoptUnknown(request: string, requestId: string, deps: Dec
   const accepted = await house.step('accept', { request, round, takeId: requestId });
   if (accepted.code === 'taken') throw taken(requestId);
   if (accepted.code !== 'ok') throw nothingToDecide(await recordOf(request, deps));
+  // Whoever collects it would write that it was found, and so perhaps another's.
+  await journal.takeId({ ...name, round, requestId, at: event.at, how: 'decided' });
   await collect();
   return { outcome: 'done', state: 'submitted' };
 }

@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import type { Corrections } from '../../shared/corrections.ts';
 import type { Journal } from '../../shared/journal.ts';
 import type { IdTaken } from '../../shared/journal-objects.ts';
-import { inputHashOf, requestKeyOf } from '../../shared/keys.ts';
+import { requestKeyOf } from '../../shared/keys.ts';
 import type { MicroUsd } from '../../shared/money.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
@@ -12,7 +11,7 @@ import { type Candidate, type CandidatesDeps, findCandidates, hasCandidates } fr
 import type { Comparison } from './compare.ts';
 import type { Correct, Correction } from './correct.ts';
 import { orphanOf } from './orphan.ts';
-import { type HistoryOf, type ReadHistoryDeps, readHistory } from './read-history.ts';
+import { type ReadHistoryDeps, readHistory } from './read-history.ts';
 
 export interface ExplainDeps extends CandidatesDeps, ReadHistoryDeps {
   readonly records: Pick<Records, 'open' | 'holderOf' | 'read'>;
@@ -22,7 +21,8 @@ export interface ExplainDeps extends CandidatesDeps, ReadHistoryDeps {
   readonly attach: Attach;
   /** The name of the model in the ledger. */
   readonly modelOf: (endpoint: string) => string;
-  readonly unknownMarginS: number;
+  /** How long after its end fal's list may be without a run of the endpoint. */
+  readonly marginS: (endpoint: string) => number;
   readonly simulated: boolean;
   readonly clock: Clock;
 }
@@ -42,9 +42,6 @@ export interface Explained {
   /** Not to be told yet: fal's list is behind, or a request with the same input is being sent. */
   readonly undecided: number;
 }
-
-const size = z.strictObject({ width: z.number(), height: z.number() });
-const inputs = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), size]));
 
 /**
  * Finds out what charges without a ledger entry are: of requests under way, of runs that were taken for unbilled, of
@@ -108,25 +105,27 @@ export function createExplain(deps: ExplainDeps) {
     if (strangers.length === 0) return { orphans, attached, undecided };
     const charges = strangers.map(({ charge }) => charge);
     const known = await readHistory(charges, deps, signal);
-    const { hashes, numImages } = inputsOf(charges, known);
-    const candidates = await findCandidates({ hashes: new Set(hashes.values()), numImages }, deps, signal);
+    const shown = charges.flatMap(({ requestId, endpoint }) => {
+      const entry = known.get(requestId);
+      return entry === undefined ? [] : [{ requestId, endpoint, input: entry.input }];
+    });
+    const candidates = await findCandidates(shown, deps, signal);
     const gone = new Set<string>();
     const oldestFirst = strangers.toSorted((a, b) => a.charge.atMs - b.charge.atMs);
     for (const { charge, wasOrphan } of oldestFirst) {
       const { requestId, costMicroUsd } = charge;
       const entry = known.get(requestId);
-      const hash = hashes.get(requestId);
       let taker: Candidate | 'wait' | undefined;
       if (entry === undefined) {
-        const isYoung = clock() - charge.atMs < deps.unknownMarginS * 1_000;
+        const isYoung = clock() - charge.atMs < deps.marginS(charge.endpoint) * 1_000;
         if (!wasOrphan && isYoung && candidates.open > 0) taker = 'wait';
-      } else if (hash !== undefined) {
+      } else {
         // A run that made nothing is nothing to wait days for.
         const isOffered = !wasOrphan || (entry.output?.images.length ?? 0) > 0;
-        const left = (candidates.byInput.get(hash) ?? []).filter(
+        const left = (candidates.byCharge.get(requestId) ?? []).filter(
           ({ request, state }) => !gone.has(request) && (isOffered || state === 'unknown'),
         );
-        taker = await deps.attach({ requestId, inputHash: hash, sentAtMs: entry.sentAtMs }, left, signal);
+        taker = await deps.attach({ requestId, sentAtMs: entry.sentAtMs }, left, signal);
       }
       if (taker === 'wait') {
         undecided += 1;
@@ -138,7 +137,6 @@ export function createExplain(deps: ExplainDeps) {
           model: deps.modelOf(charge.endpoint),
           input: entry?.input,
           images: entry?.output?.images.length ?? 0,
-          inputHash: hash,
         };
         const wrote = await corrections.writeOrphan(orphanOf(charge, told, deps), signal);
         if (wrote === 'created') orphans.push({ requestId, costMicroUsd });
@@ -152,22 +150,4 @@ export function createExplain(deps: ExplainDeps) {
 interface Stranger {
   readonly charge: BookEvent;
   readonly wasOrphan: boolean;
-}
-
-/** `hashes`: of the inputs, by fal's id. `numImages`: how many images they ask for. */
-function inputsOf(charges: readonly BookEvent[], known: HistoryOf) {
-  const hashes = new Map<string, string>();
-  const numImages = new Set<number>();
-  for (const { requestId, endpoint } of charges) {
-    const { success, data } = inputs.safeParse(known.get(requestId)?.input);
-    if (!success) continue;
-    hashes.set(requestId, inputHashOf(endpoint, data));
-    // Whatever a model calls it, the number of images is one of the numbers of its input.
-    for (const value of Object.values(data)) if (isCount(value)) numImages.add(value);
-  }
-  return { hashes, numImages };
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 100;
 }

@@ -1,3 +1,4 @@
+import { withoutSignatures } from '../../shared/compare-input.ts';
 import { NO_BATCH, type Orphan } from '../../shared/corrections.ts';
 import { sizeWord } from '../../shared/models/wire.ts';
 import { dayOf } from '../../shared/time.ts';
@@ -10,7 +11,6 @@ export function orphanOf(
     readonly model: string;
     readonly input: unknown;
     readonly images: number;
-    readonly inputHash: string | undefined;
   },
   { simulated }: { readonly simulated: boolean },
 ): Orphan {
@@ -37,6 +37,15 @@ export function orphanOf(
     ...(simulated ? { simulated } : {}),
     day: dayOf(atMs),
     endpoint,
-    ...(known.inputHash === undefined ? {} : { inputHash: known.inputHash }),
+    ...keptInput(known.input),
   };
+}
+
+/** Whole pictures inside an input are not kept: no request is compared with them. */
+const MOST_CHARACTERS = 200_000;
+
+function keptInput(shown: unknown): Pick<Orphan, 'input'> {
+  if (shown === undefined || shown === null) return {};
+  const input = withoutSignatures(shown);
+  return JSON.stringify(input).length > MOST_CHARACTERS ? {} : { input };
 }

@@ -1,8 +1,11 @@
 import type { Journal } from '../../shared/journal.ts';
+import type { Model } from '../../shared/models/model.ts';
 import type { MicroUsd } from '../../shared/money.ts';
+import type { PlanRow } from '../../shared/plan-row.ts';
 import type { Batches } from '../../shared/records/batches.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
+import type { Undecided } from '../../shared/records/undecided.ts';
 import type { Clock } from '../../shared/time.ts';
 import { provenFrom } from '../generate/absence.ts';
 
@@ -12,7 +15,8 @@ export interface UnknownsListDeps {
   readonly journal: Pick<Journal, 'planned' | 'readIntent'>;
   readonly postWindowMs: number;
   readonly startTimeoutS: number;
-  readonly unknownMarginS: number;
+  readonly unknownMarginS: number | undefined;
+  readonly modelOf: (endpoint: string) => Model;
   readonly clock: Clock;
 }
 
@@ -30,10 +34,24 @@ export interface UnknownRequest {
 /**
  * `waiting`: found, or proven absent at `provenAtMs`, by a worker; `behind`: that is the time of another request with
  * the same input, which found an entry of fal's list that may be this one's. `overdue`: that time is past, so fal's list
- * cannot be read, or no worker runs. `unsent`: a worker plans it again. `unprovable`: `sync_mode`, which fal's list leaves out.
+ * cannot be read, or no worker runs. `no_control`: it is past, and nothing shows that the list can be trusted; `unclear`:
+ * the list shows entries that may be this one. `unsent`: a worker plans it again. `unprovable`: `sync_mode`, which fal's
+ * list leaves out.
  */
 export type Outlook =
   | { readonly kind: 'waiting' | 'behind' | 'overdue'; readonly provenAtMs: number }
+  | {
+      readonly kind: 'no_control';
+      readonly provenAtMs: number;
+      readonly why: Exclude<Undecided, { readonly why: 'unclear' }>;
+    }
+  | {
+      readonly kind: 'unclear';
+      readonly provenAtMs: number;
+      /** fal's ids of the first of `count` entries. */
+      readonly ids: readonly string[];
+      readonly count: number;
+    }
   | { readonly kind: 'unsent' | 'unprovable' };
 
 /** Of one batch, or of all. */
@@ -57,7 +75,7 @@ export async function* listUnknowns(
           shot: row.shot,
           sinceMs: intent?.at,
           reserved: reserved ?? 0,
-          outlook: outlookOf(record, intent?.at, row.input['sync_mode'] === true, deps),
+          outlook: outlookOf(record, { intentAtMs: intent?.at, row }, deps),
         };
       }
     }
@@ -65,15 +83,17 @@ export async function* listUnknowns(
 }
 
 function outlookOf(
-  { provenAtMs: noted }: Pick<RequestRecord, 'provenAtMs'>,
-  intentAtMs: number | undefined,
-  syncMode: boolean,
+  { provenAtMs: noted, undecided }: Pick<RequestRecord, 'provenAtMs' | 'undecided'>,
+  { intentAtMs, row }: { readonly intentAtMs: number | undefined; readonly row: PlanRow },
   deps: UnknownsListDeps,
 ): Outlook {
   if (intentAtMs === undefined) return { kind: 'unsent' };
-  if (syncMode) return { kind: 'unprovable' };
-  const ownMs = provenFrom(intentAtMs, deps);
+  if (row.input['sync_mode'] === true) return { kind: 'unprovable' };
+  const ownMs = provenFrom(intentAtMs, deps, deps.modelOf(row.model));
   const provenAtMs = Math.max(ownMs, noted ?? 0);
+  if (undecided?.why === 'unclear')
+    return { kind: 'unclear', provenAtMs, ids: undecided.ids, count: undecided.count };
+  if (undecided !== undefined) return { kind: 'no_control', provenAtMs, why: undecided };
   // A look may come up to a minute after the time.
   if (deps.clock() > provenAtMs + 60_000) return { kind: 'overdue', provenAtMs };
   return { kind: provenAtMs > ownMs ? 'behind' : 'waiting', provenAtMs };

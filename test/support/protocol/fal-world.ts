@@ -1,10 +1,15 @@
+import type { Input } from '../../../src/shared/compare-input.ts';
+import { type Shown, show } from './inputs.ts';
 import { imageKey, intentKey, priceMicroUsd, START_TIMEOUT_S, type Taken, type World } from './world.ts';
 
 /** What becomes of an accepted request, decided when it is accepted; its state is then a function of the clock. */
 export interface Submission {
   readonly id: string;
-  readonly prompt: string;
+  readonly posted: Input;
   readonly images: number;
+  readonly shown: unknown;
+  /** Of somebody else, or of a list that is not played: its cost is nobody's here. */
+  readonly stranger?: true;
   /** By fal's clock, as its list shows it. */
   readonly sentAtS: number;
   readonly startsAtS: number;
@@ -58,7 +63,7 @@ export function post(
     readonly request: string;
     readonly round: number;
     readonly nonce: string;
-    readonly prompt: string;
+    readonly posted: Input;
     readonly images: number;
     readonly notAfterS: number;
     readonly fate: number;
@@ -79,12 +84,13 @@ export function post(
   const billed = fate.outcome === 'ok' || fate.outcome === 'failed-billed';
   world.submissions.set(falId, {
     id: falId,
-    prompt: args.prompt,
+    posted: args.posted,
     images: args.images,
+    shown: show(shownBy(world, args.fate), args.posted),
     sentAtS: world.nowS + world.falAheadS,
     startsAtS: world.nowS + fate.startS,
     endsAtS,
-    visibleAtS: endsAtS + fate.lagS,
+    visibleAtS: endsAtS + fate.lagS + (world.mutation === 'lag-above-margin' ? 900 : 0),
     outcome: fate.outcome,
     priceMicroUsd: price,
     // A run that costs less than was reserved frees the rest.
@@ -94,9 +100,48 @@ export function post(
 }
 
 /** fal's list in full, all pages: what has ended, after a lag. */
-export function list(world: World): readonly Submission[] | 'down' {
+export function list(world: World): readonly Entry[] | 'down' {
   if (!world.listUp) return 'down';
-  return [...world.submissions.values()].filter((each) => each.visibleAtS <= world.nowS);
+  const asOfS = world.listFrozenAtS ?? world.nowS;
+  return [...world.submissions.values()]
+    .filter((each) => each.visibleAtS <= asOfS)
+    .map(({ id, sentAtS, endsAtS, shown }) => ({
+      id,
+      sentAtS,
+      lastAtS: Math.max(sentAtS, endsAtS + world.falAheadS),
+      shown,
+    }))
+    .sort((a, b) => a.sentAtS - b.sentAtS);
+}
+
+/** An entry of fal's list; its times are by fal's clock. */
+export interface Entry {
+  readonly id: string;
+  readonly sentAtS: number;
+  readonly lastAtS: number;
+  readonly shown: unknown;
+}
+
+/** A request that is in the list at once and costs nobody here anything. */
+export function sendAside(world: World, id: string, posted: Input, fate: number): void {
+  world.submissions.set(id, {
+    id,
+    posted,
+    images: 1,
+    shown: show(shownBy(world, fate), posted),
+    stranger: true,
+    sentAtS: world.nowS + world.falAheadS,
+    startsAtS: world.nowS,
+    endsAtS: world.nowS,
+    visibleAtS: world.nowS,
+    outcome: 'ok',
+    priceMicroUsd: 0,
+    costMicroUsd: 0,
+  });
+}
+
+function shownBy({ shows, submissions }: World, fate: number): Shown {
+  return shows[(fate * 7 + submissions.size) % shows.length] ?? 'posted';
 }
 
 export function status(world: World, falId: string): Submission | 'running' {

@@ -2,7 +2,7 @@ import type { TransitionName } from '../../../src/shared/records/states.ts';
 import { note } from './memory.ts';
 import { type Outcome, transition } from './redis-world.ts';
 import { type Run, repeated, step } from './steps.ts';
-import { createOnce, type RequestPlan, type World } from './world.ts';
+import { createOnce, type Intent, type RequestPlan, type World } from './world.ts';
 
 /** One run of a job by one worker. */
 export interface InHand {
@@ -18,7 +18,11 @@ export interface InHand {
 export function* change(
   inHand: InHand,
   name: TransitionName,
-  more: { readonly falId?: string; readonly costMicroUsd?: number; readonly intentAtS?: number } = {},
+  more: {
+    readonly falId?: string;
+    readonly costMicroUsd?: number;
+    readonly intent?: Pick<Intent, 'atS' | 'posted'>;
+  } = {},
 ): Run<Outcome> {
   return (yield* changed(inHand, name, more)).outcome;
 }

@@ -1,8 +1,9 @@
 import { isAtRest } from '../../../src/shared/records/states.ts';
 import { chargedImages, exposureMicroUsd, hasTwoCharges } from './fal-world.ts';
+import { isSamePicture } from './inputs.ts';
 import { originalOf, stateOf } from './pictures.ts';
 import { capOf, couldFit } from './redis-world.ts';
-import { imageKey, type World } from './world.ts';
+import { imageKey, intentKey, type World } from './world.ts';
 
 /** A promise that a schedule broke, with the schedule's last steps. */
 export class Broken extends Error {
@@ -86,6 +87,17 @@ export function checkEnd(world: World): void {
     if (reserved !== 0) broken(world, `${scope}: ${reserved} is still reserved at the end`);
   }
   checkLedger(world);
+  checkPictures(world);
+}
+
+/** Whatever was taken for a request was asked of fal for just its picture. */
+function checkPictures(world: World): void {
+  for (const [falId, { request, round }] of world.idObjects) {
+    const posted = world.intents.get(intentKey(request, round))?.posted;
+    const taken = world.submissions.get(falId)?.posted;
+    if (posted === undefined || taken === undefined || isSamePicture(posted, taken)) continue;
+    broken(world, `${request} has ${falId}, which was paid for another picture`);
+  }
 }
 
 /** The ledger is fal's bill, entry by entry, and what is spent; every picture paid for is in the store. */
@@ -99,7 +111,8 @@ function checkLedger(world: World): void {
   const total = [...world.ledger.values()].reduce((sum, entry) => sum + entry.costMicroUsd, 0);
   const spent = world.counters.get('month')?.spent ?? 0;
   if (total !== spent) broken(world, `the ledger's total is ${total}, what is spent ${spent}`);
-  const paid = submissions.reduce((sum, each) => sum + (each.outcome === 'ok' ? each.images : 0), 0);
+  const ours = submissions.filter(({ stranger }) => stranger === undefined);
+  const paid = ours.reduce((sum, each) => sum + (each.outcome === 'ok' ? each.images : 0), 0);
   const kept = keptImages(world);
   if (paid !== kept) broken(world, `${paid} images paid, ${kept} kept or noted as paid`);
 }

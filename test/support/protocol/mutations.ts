@@ -48,6 +48,19 @@ export const MUTATIONS = {
   'damaged-before-paid-note': 'a picture is marked as damaged before that it is paid is noted',
   'paid-is-nothing': 'what is noted as paid counts as never made',
   'refetch-in-the-next-round': 'a request whose picture is fetched again leaves the round that has fal’s id',
+  'adopt-superset': 'an entry that shows all that we POSTed is ours, whatever else it shows',
+  'unclear-is-other': 'an entry whose input is hidden or changed counts as another request’s',
+  'absent-without-fresh': 'a list that shows nothing of later proves an absence',
+  'adopt-without-fresh':
+    'past T an entry is adopted among rivals though the list may have stood still since before',
+  'adopt-past-unclear': 'past T an entry is adopted though an earlier one may be ours',
+  'own-id-is-explained':
+    'an id that another run of the same round has just written down counts as explained, and not as ours',
+  'absent-without-faithful': 'a list that does not tell inputs apart proves an absence',
+  'rivals-by-whole-input':
+    'rivals are those of equal input, though of two inputs one may be a part of the other',
+  'lag-above-margin': 'fal’s list is later than the margin',
+  'margin-below-longest-run': 'the margin covers neither the longest run nor the lag of fal’s list',
   'rebuild-trusts-the-last-intent':
     'a rebuild takes the last intent for the one under way, whoever wrote it, and leaves the rounds before it open',
 } as const;
@@ -55,8 +68,12 @@ export const MUTATIONS = {
 export type Mutation = keyof typeof MUTATIONS;
 
 /** Some show after a loss of Redis alone, among requests of equal input or of one picture: the explorer looks there. */
-export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' {
+export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' | 'parts' {
   switch (mutation) {
+    case 'rivals-by-whole-input':
+    case 'absent-without-faithful':
+    case 'adopt-superset':
+      return 'parts';
     case 'own-steps-only':
     case 'lost-before-the-look':
     case 'old-mark':
@@ -67,6 +84,8 @@ export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 
     case 'two-ids-for-a-round':
     case 'keep-lost-id':
     case 'absent-at-own-time':
+    case 'adopt-past-unclear':
+    case 'own-id-is-explained':
     case 'refused-in-silence':
     case 'taken-is-absent':
     case 'doubt-in-the-next-round':

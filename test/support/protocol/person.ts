@@ -1,7 +1,10 @@
+import { takeId } from './ids.ts';
+import { isSamePicture } from './inputs.ts';
 import { imagesIn, ownPaid } from './pictures.ts';
 import { memberOf } from './rebuild.ts';
 import { transition } from './redis-world.ts';
-import type { RequestPlan, World } from './world.ts';
+import { provenFrom } from './unknown.ts';
+import { intentKey, type RequestPlan, type World } from './world.ts';
 
 /** Pauses, resumes or cancels a batch: the store learns of it first. */
 export function say(world: World, batch: string, word: 'paused' | 'running' | 'cancelled'): void {
@@ -47,4 +50,38 @@ export function retry(world: World, plan: RequestPlan, how: 'whole' | 'breaksOff
   else if (own !== undefined)
     transition(world, { name: 'refetch', request: plan.id, epoch: 'person', falId: own });
   else transition(world, { name: 'retry', request: plan.id, epoch: 'person' });
+}
+
+/** Of somebody else, who asks for what looks like ours. */
+export const STRANGER = 'other';
+
+/**
+ * Says what an unknown request came to, where fal's list cannot tell: it shows inputs otherwise than they were POSTed, or
+ * not in full. The dashboard shows them as they were.
+ */
+export function decideByDashboard(world: World, request: string): void {
+  const record = world.records.get(request);
+  if (record?.state !== 'unknown' || record.intentAtS === undefined) return;
+  const isPart = [...world.plans.values()].some(({ options = {} }) => Object.keys(options).length > 0);
+  const hasStrangers = [...world.submissions.keys()].some((id) => id.startsWith(STRANGER));
+  const tells = world.shows.every((how) => how === 'posted') && !isPart && !hasStrangers;
+  if (tells || world.nowS <= provenFrom(world, record.intentAtS) + 1_000) return;
+  const { round, plan } = record;
+  const posted = world.intents.get(intentKey(request, round))?.posted;
+  const mine = [...world.submissions.values()].find(
+    (each) =>
+      posted !== undefined &&
+      isSamePicture(each.posted, posted) &&
+      !world.idObjects.has(each.id) &&
+      !world.ids.has(each.id),
+  );
+  world.trace?.push(`${world.nowS} a person says that ${request} is ${mine?.id ?? 'absent'}`);
+  if (mine === undefined) {
+    transition(world, { name: 'absent', request, epoch: 'person', round });
+    return;
+  }
+  const done = transition(world, { name: 'accept', request, epoch: 'person', round, falId: mine.id });
+  if (done !== 'ok') return;
+  const inHand = { world, plan, worker: 0, epoch: record.epoch, round };
+  for (const each of takeId(inHand, mine.id, 'decided')) each.execute();
 }

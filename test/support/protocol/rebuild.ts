@@ -13,6 +13,7 @@ import { moveClaims } from './redis-world.ts';
 import { CALL_FAILED, look, type Run, step } from './steps.ts';
 import {
   DAY_S,
+  type Intent,
   intentKey,
   type LedgerEntry,
   newRecord,
@@ -166,7 +167,7 @@ function* readDoubt(
 ): Run<RequestRecord> {
   const { round, epoch, bookings } = found;
   const name = nameOf(world, plan.id);
-  const evidence = yield* look(`evidence of ${plan.id}`, (): Evidence & { readonly atS: number } => {
+  const evidence = yield* look(`evidence of ${plan.id}`, (): Evidence & Pick<Intent, 'atS' | 'posted'> => {
     const intent = world.intents.get(intentKey(plan.id, round));
     if (intent === undefined) throw new Error(`${plan.id} is lost: it is in doubt without an intent.`);
     const named = namedBy(world, { request: plan.id, round });
@@ -189,6 +190,7 @@ function* readDoubt(
       ids,
       entries,
       atS: intent.atS,
+      posted: intent.posted,
     };
   });
   const doubt = settleDoubt(name, evidence);
@@ -198,6 +200,7 @@ function* readDoubt(
     epoch,
     round,
     intentAtS: evidence.atS,
+    posted: evidence.posted,
     bookings: [...bookings],
   };
   const reservation = { microUsd: evidence.intent.reserved, scopes: scopesAt(plan.batch, evidence.atS) };

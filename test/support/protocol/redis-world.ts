@@ -1,3 +1,4 @@
+import type { Input } from '../../../src/shared/compare-input.ts';
 import {
   allows,
   holdsClaims,
@@ -5,9 +6,11 @@ import {
   type TransitionName,
   takesClaims,
 } from '../../../src/shared/records/states.ts';
+import { rivalKey } from './inputs.ts';
 import { hasForgotten } from './memory.ts';
 import { waitFor, wake } from './waiting.ts';
 import {
+  type Intent,
   imageKey,
   priceMicroUsd,
   type RequestRecord,
@@ -39,7 +42,7 @@ interface Change {
   readonly worker?: number;
   readonly falId?: string;
   readonly costMicroUsd?: number;
-  readonly intentAtS?: number;
+  readonly intent?: Pick<Intent, 'atS' | 'posted'>;
 }
 
 /** A run takes the record in hand: every older run's changes are refused from here on. */
@@ -83,6 +86,7 @@ export function transition(world: World, change: Change): Outcome {
     }
     record.falId = undefined;
     record.intentAtS = undefined;
+    record.posted = undefined;
     record.isBooked = false;
   }
   if (name === 'rerender' || (name === 'refetch' && world.mutation === 'refetch-in-the-next-round')) {
@@ -97,7 +101,10 @@ export function transition(world: World, change: Change): Outcome {
   if (name === 'render') record.renderStarts += 1;
   if (name === 'rerun') record.reruns += 1;
   if (change.falId !== undefined) record.falId = change.falId;
-  if (change.intentAtS !== undefined) record.intentAtS = change.intentAtS;
+  if (change.intent !== undefined) {
+    record.intentAtS = change.intent.atS;
+    record.posted = change.intent.posted;
+  }
   record.state = row.to;
   moveClaims(world, record);
   wakeOthers(world, record, { before, reservation });
@@ -119,14 +126,17 @@ function isWitnessed({ mutation }: World, name: TransitionName): boolean {
 }
 
 /**
- * Whether another request of equal input, with a later intent, may have a POST under way or unresolved. An earlier
+ * Whether a rival with a later intent may have a POST under way or unresolved. An earlier
  * one is no reason to wait: whatever we submitted was sent inside its window too, so it can take ours for its own.
  */
-export function hasLaterRivals(world: World, request: string, prompt: string, atS: number): boolean {
+export function hasLaterRivals(world: World, request: string, posted: Input, atS: number): boolean {
+  const by = world.mutation === 'rivals-by-whole-input' ? 'whole input' : 'prompt';
+  const key = rivalKey({ posted }, by);
   return [...world.records.values()].some(
-    ({ plan, state, intentAtS }) =>
+    ({ plan, state, intentAtS, posted: theirs }) =>
       plan.id !== request &&
-      plan.prompt === prompt &&
+      theirs !== undefined &&
+      rivalKey({ posted: theirs }, by) === key &&
       (state === 'submitting' || state === 'unknown') &&
       intentAtS !== undefined &&
       intentAtS > atS,

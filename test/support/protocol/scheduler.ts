@@ -1,12 +1,13 @@
 import { isAtRest } from '../../../src/shared/records/states.ts';
+import { sendAside } from './fal-world.ts';
 import { checkAlways, checkEnd } from './invariants.ts';
 import { EMPTY, goBack, lookAround, restart, type Snapshot, takeSnapshot, writeMark } from './memory.ts';
 import type { Mutation } from './mutations.ts';
-import { resumeAll, retry, say } from './person.ts';
+import { decideByDashboard, resumeAll, retry, STRANGER, say } from './person.ts';
 import { rebuild } from './rebuild.ts';
 import { CALL_FAILED, CallFailed, type Run, type Step } from './steps.ts';
 import { work } from './worker.ts';
-import { openWorld, type Scenario, type Tracing, type World } from './world.ts';
+import { intentKey, openWorld, type Scenario, type Tracing, type World } from './world.ts';
 
 /** What is played with, besides the world. */
 interface Stage {
@@ -40,6 +41,8 @@ const REBUILD = 'rebuild';
 const FORGETTING = 72;
 /** Enough for every request to be lost, proven absent and made again. */
 const LAST_ROUNDS = 60;
+/** A user looks at what stays unknown, where the list cannot tell, once in so many. */
+const USER_LOOKS = 12;
 
 /**
  * Plays one schedule: workers advance, crash, are overtaken, lose answers, as the choices say; then all faults end and
@@ -94,8 +97,11 @@ function decide(stage: Stage, choice: Choice): void {
   }
   // Before a person's step counts, or a process begins anew, everybody sees what is gone.
   if (world.mutation !== 'lost-before-the-look') lookAround(world);
-  if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
-  else if (what < 242) {
+  if (what < 230) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
+  else if (what < 233) stand(world);
+  else if (what < 235) stranger(world, much);
+  else if (what < 238) another(world, much);
+  else if (what < 240) {
     const media = MEDIA[much % MEDIA.length] ?? 'up';
     world.media = media;
     world.trace?.push(`fal's media host is ${media}`);
@@ -191,6 +197,32 @@ function tick(world: World, seconds: number): void {
   world.nowS += seconds;
 }
 
+/** fal's list stands still, or goes on. */
+function stand(world: World): void {
+  world.listFrozenAtS = world.listFrozenAtS === undefined ? world.nowS : undefined;
+  world.trace?.push(
+    `${world.nowS} fal's list ${world.listFrozenAtS === undefined ? 'goes on' : 'stands still'}`,
+  );
+}
+
+/** Somebody else asks fal for what looks like ours, and is more. */
+function stranger(world: World, much: number): void {
+  const posted =
+    much % 2 === 0 ? { prompt: 'cup', n: 1, tone: 'loud' } : { prompt: 'cup on a tray', n: 1, tone: 'loud' };
+  world.trace?.push(`${world.nowS} somebody else asks for ${JSON.stringify(posted)}`);
+  sendAside(world, `${STRANGER}${world.submissions.size + 1}`, posted, much);
+}
+
+/** A picture of another list is made: fal answers at once. */
+function another(world: World, much: number): void {
+  const id = `later${world.submissions.size + 1}`;
+  const posted = { prompt: much % 2 === 0 ? 'bowl of fruit and more' : 'jar', n: 1 };
+  sendAside(world, id, posted, much);
+  world.intents.set(intentKey(id, 1), { nonce: id, atS: world.nowS, posted, indices: [0] });
+  world.idObjects.set(id, { request: id, round: 1, how: 'answered' });
+  world.trace?.push(`${world.nowS} ${id} is answered: ${JSON.stringify(posted)}`);
+}
+
 /** Pauses, resumes or cancels a batch. */
 function person(world: World, scenario: Scenario, whom: number, much: number): void {
   if (world.memory.stop === 'price_changed') {
@@ -205,6 +237,7 @@ function person(world: World, scenario: Scenario, whom: number, much: number): v
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
   world.media = 'up';
+  world.listFrozenAtS = undefined;
   world.trace?.push(`${world.nowS} faults end`);
   // Once more where one that another had replaced wrote its life to the store all the same.
   do {
@@ -224,6 +257,9 @@ function settle(world: World, scenario: Scenario, alive: Alive[]): void {
     if (open.length === 0) return;
     resumeAll(world);
     for (const { id } of open) start(world, alive, id, { worker: round, fate: 0 });
+    // What is made later shows that the list is up to date, and shows what was POSTed if it does so at all.
+    if (open.some(({ id }) => world.records.get(id)?.state === 'unknown')) another(world, round);
+    if (round % USER_LOOKS === USER_LOOKS - 1) for (const { id } of open) decideByDashboard(world, id);
     tick(world, 200);
   }
 }

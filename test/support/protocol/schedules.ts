@@ -1,3 +1,5 @@
+import type { Input } from '../../../src/shared/compare-input.ts';
+import type { Shown } from './inputs.ts';
 import type { Mutation } from './mutations.ts';
 import { whereToLook } from './mutations.ts';
 import type { Choice } from './scheduler.ts';
@@ -8,8 +10,14 @@ export interface Schedule {
   readonly choices: readonly Choice[];
 }
 
-const plan = (id: string, batch: string, prompt: string, shotKey: string, indices: readonly number[]) =>
-  ({ id, batch, prompt, shotKey, indices }) satisfies RequestPlan;
+const plan = (
+  id: string,
+  batch: string,
+  prompt: string,
+  shotKey: string,
+  indices: readonly number[],
+  options: Input = {},
+) => ({ id, batch, prompt, shotKey, indices, options }) satisfies RequestPlan;
 
 export const LISTS: readonly (readonly RequestPlan[])[] = [
   // One shot whose variants make three requests of equal input.
@@ -28,6 +36,22 @@ export const LISTS: readonly (readonly RequestPlan[])[] = [
   ],
   // Two are enough for a race over one id.
   [plan('a', 'b1', 'cup', 's1', [0]), plan('b', 'b2', 'cup', 's2', [0])],
+  // Of two inputs one is a part of the other: fal's own default, said and left out.
+  [plan('a', 'b1', 'cup', 's1', [0], { size: 'auto' }), plan('b', 'b2', 'cup', 's2', [0])],
+  // Of two prompts one is a part of the other, and the list may cut or hide the longer one.
+  [plan('a', 'b1', 'cup', 's1', [0]), plan('b', 'b1', 'cup on a tray', 's2', [0])],
+];
+
+/** How fal's list shows inputs, each entry in one of these ways: mostly as they were POSTed. */
+const SHOWS: readonly (readonly Shown[])[] = [
+  ['posted'],
+  ['posted'],
+  ['posted'],
+  ['filled'],
+  ['filled', 'posted', 'retyped'],
+  ['filled-wrongly', 'posted'],
+  ['long-redacted'],
+  ['hidden', 'shortened', 'filled', 'filled-wrongly', 'retyped', 'posted'],
 ];
 
 const CAPS = ['wide', 'wide', 'month', 'batch', 'day', 'none'] as const;
@@ -56,8 +80,9 @@ function scenarioOf(
   const requests = one(forgetting ?? LISTS, []);
   const falAheadS = one([0, -60, 60], 0);
   const processes = one([1, 2] as const, 1);
+  const shows = one(SHOWS, ['posted']);
   if (forgetting !== undefined)
-    return { requests, falAheadS, caps: WIDE, processes, lossy: true, forgetful: true };
+    return { requests, falAheadS, caps: WIDE, processes, lossy: true, forgetful: true, shows };
   const dearest = Math.max(...requests.map(({ indices }) => priceMicroUsd(indices.length)));
   const kind = one(CAPS, 'wide');
   return {
@@ -67,6 +92,7 @@ function scenarioOf(
     processes,
     lossy: below(2) === 1,
     forgetful: below(2) === 1,
+    shows,
   };
 }
 
@@ -94,6 +120,8 @@ function listsOf(
       return equalInput;
     case 'one picture':
       return [LISTS[1] ?? []];
+    case 'parts':
+      return LISTS.slice(4);
   }
 }
 

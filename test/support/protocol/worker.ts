@@ -2,6 +2,7 @@ import { collect } from './collect.ts';
 import { post } from './fal-world.ts';
 import { refuse, takeId } from './ids.ts';
 import { accept, change, changed, fail, type InHand } from './in-hand.ts';
+import { postedOf } from './inputs.ts';
 import { fetchPaid, goBack, imagesIn, markDamaged, originalsOf } from './pictures.ts';
 import { activate, couldFit, type Outcome, transition } from './redis-world.ts';
 import { CallFailed, look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
@@ -75,15 +76,15 @@ function* submit(inHand: InHand, fate: () => number): Run<void> {
   const asked = world.mutation === 'pay-for-existing' ? plan.indices : missing;
   const draft = yield* step('clock', () => {
     world.nonces += 1;
-    return { nonce: `n${world.nonces}`, atS: world.nowS, prompt: plan.prompt, indices: asked };
+    return { nonce: `n${world.nonces}`, atS: world.nowS, posted: postedOf(plan, asked), indices: asked };
   });
   const intent = yield* repeated('intent', () => createOnce(world.intents, intentKey(plan.id, round), draft));
   if (intent.nonce !== draft.nonce) {
-    yield* change(inHand, 'lose', { intentAtS: intent.atS });
+    yield* change(inHand, 'lose', { intent });
     return;
   }
   if (world.mutation !== 'skip-confirm') {
-    const confirmed = yield* change(inHand, 'confirm', { intentAtS: intent.atS });
+    const confirmed = yield* change(inHand, 'confirm', { intent });
     if (confirmed === 'stopped') yield* change(inHand, 'release');
     if (confirmed !== 'ok') return;
   }
@@ -98,7 +99,7 @@ function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
         request: plan.id,
         round,
         nonce: intent.nonce,
-        prompt: intent.prompt,
+        posted: intent.posted,
         images: intent.indices.length,
         notAfterS: intent.atS + POST_WINDOW_S,
         fate,
@@ -133,7 +134,7 @@ function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
   const intent = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
   const guessed = world.mutation === 'post-again-when-unknown';
   if (intent !== undefined && !guessed) {
-    yield* change(inHand, 'lose', { intentAtS: intent.atS });
+    yield* change(inHand, 'lose', { intent });
     return;
   }
   const released = yield* changed(inHand, 'release');
@@ -160,7 +161,7 @@ const isMade = (world: World, plan: RequestPlan): boolean =>
 function* unfetched(inHand: InHand): Run<void> {
   const { world, plan, round } = inHand;
   const begun = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
-  if (begun !== undefined) yield* change(inHand, 'lose', { intentAtS: begun.atS });
+  if (begun !== undefined) yield* change(inHand, 'lose', { intent: begun });
   else if (yield* refuse(inHand)) yield* fail(inHand);
 }
 

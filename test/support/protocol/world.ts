@@ -1,7 +1,9 @@
+import type { Input } from '../../../src/shared/compare-input.ts';
 import type { BatchEvent } from '../../../src/shared/journal-objects.ts';
 import type { State, TransitionName } from '../../../src/shared/records/states.ts';
 import type { Submission } from './fal-world.ts';
 import type { REFUSED } from './ids.ts';
+import type { Shown } from './inputs.ts';
 import type { WorkerMemory } from './memory.ts';
 import type { Mutation } from './mutations.ts';
 import type { Media } from './pictures.ts';
@@ -30,6 +32,8 @@ export interface RequestPlan {
   readonly id: string;
   readonly batch: string;
   readonly prompt: string;
+  /** Further inputs. */
+  readonly options?: Input;
   readonly shotKey: string;
   readonly indices: readonly number[];
 }
@@ -58,12 +62,14 @@ export interface RequestRecord {
   intentAtS: number | undefined;
   /** Since when its paid pictures cannot be had. */
   missingSinceS: number | undefined;
+  /** What it POSTs, by that intent. */
+  posted: Input | undefined;
 }
 
 export interface Intent {
   readonly nonce: string;
   readonly atS: number;
-  readonly prompt: string;
+  readonly posted: Input;
   /** The images asked for: those of the request that did not exist yet. */
   readonly indices: readonly number[];
 }
@@ -71,8 +77,8 @@ export interface Intent {
 export interface Taken {
   readonly request: string;
   readonly round: number;
-  /** By fal's own answer to the POST it is certain; what was found may be the POST of another with the same input. */
-  readonly how: 'answered' | 'found';
+  /** By fal's own answer, and a user's word, it is certain; what was found may be the POST of another with the same input. */
+  readonly how: 'answered' | 'found' | 'decided';
 }
 
 export type BatchWord = 'running' | 'paused' | 'cancelled';
@@ -84,8 +90,12 @@ export interface World {
   nonces: number;
   listUp: boolean;
   media: Media;
+  /** Since when fal's list stands still. */
+  listFrozenAtS: number | undefined;
   /** How far fal's clock is ahead of ours. */
   readonly falAheadS: number;
+  /** How fal's list shows inputs: each entry in one of these ways. */
+  readonly shows: readonly Shown[];
   /** What has happened, for a person to read; written only where somebody will. */
   readonly trace: string[] | undefined;
   // Redis
@@ -164,6 +174,7 @@ export interface Scenario {
   readonly lossy: boolean;
   /** A Redis that may be emptied or go back in time, and is rebuilt then. */
   readonly forgetful: boolean;
+  readonly shows: readonly Shown[];
 }
 
 export type Tracing = 'traced' | 'untraced';
@@ -177,6 +188,8 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     nonces: 0,
     listUp: true,
     media: 'up',
+    listFrozenAtS: undefined,
+    shows: scenario.shows,
     falAheadS: scenario.falAheadS,
     trace: tracing === 'traced' ? [] : undefined,
     records: new Map(records),
@@ -226,6 +239,7 @@ export function newRecord(plan: RequestPlan): RequestRecord {
     falId: undefined,
     intentAtS: undefined,
     missingSinceS: undefined,
+    posted: undefined,
   };
 }
 

@@ -1,0 +1,56 @@
+import { UserError } from '../../src/shared/errors.ts';
+import { parseRequestKey } from '../../src/shared/keys.ts';
+import { silentLogger } from '../../src/shared/log.ts';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { systemClock } from '../../src/shared/time.ts';
+import { absentUnknown, adoptUnknown } from '../../src/worker/reconcile/decide.ts';
+import { listUnknowns } from '../../src/worker/reconcile/unknowns-list.ts';
+import { type ChaosShop, openChaosShop } from './chaos-shop.ts';
+import { decideDeps } from './commands.ts';
+import type { Stage } from './stage.ts';
+
+/**
+ * A user who looks at fal's dashboard for what its list does not decide, which shows each request as it was POSTed: so
+ * says fal's book here. Resolves to how many were decided.
+ */
+export async function decideByDashboard(stage: Stage, batches: readonly string[]): Promise<number> {
+  const stuck: string[] = [];
+  for (const batch of batches)
+    if (((await stage.batches.read(batch))?.undecided.requests ?? 0) > 0) stuck.push(batch);
+  if (stuck.length === 0) return 0;
+  await using opened = await openChaosShop(stage.spec(), (_name, effect) => effect(), silentLogger);
+  await opened.shop.memory.open();
+  let decided = 0;
+  for (const batch of stuck) decided += await decideBatch(stage, opened, batch);
+  return decided;
+}
+
+async function decideBatch({ fal }: Stage, opened: ChaosShop, batch: string): Promise<number> {
+  const { shop, config } = opened;
+  const { journal } = shop;
+  const modelOf = (endpoint: string) => defaultRegistry().get(endpoint);
+  const limits = { ...config.fal, postWindowMs: 0, modelOf, clock: systemClock };
+  let decided = 0;
+  for await (const { request, outlook } of listUnknowns(batch, { ...shop, ...limits })) {
+    const name = parseRequestKey(request);
+    if (name === undefined || (outlook.kind !== 'no_control' && outlook.kind !== 'unclear')) continue;
+    const round = (await shop.records.read(request))?.round ?? 0;
+    const images = (await journal.readIntent(name, round))?.indices.length;
+    const { prompt } = (await journal.planned(name)).row;
+    let mine: string | undefined;
+    for (const entry of fal.book.entries()) {
+      if (entry.input['prompt'] !== prompt || entry.input['num_images'] !== images) continue;
+      if ((await journal.readId(entry.requestId)) !== undefined) continue;
+      if ((await shop.records.holderOf(entry.requestId)) === undefined) mine ??= entry.requestId;
+    }
+    try {
+      if (mine === undefined) await absentUnknown(request, decideDeps(opened));
+      else await adoptUnknown(request, mine, decideDeps(opened));
+      decided += 1;
+    } catch (error) {
+      // A worker was quicker, or it is too early: the user looks again.
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+  return decided;
+}

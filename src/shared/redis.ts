@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { errorCodes, UserError } from './errors.ts';
+import { isDemoted, isLasting, redisRefusal } from './redis-refusals.ts';
 
 /** The only importer of ioredis; BullMQ opens its own connections from `redisOptions`. */
 
@@ -21,12 +22,14 @@ export function redisOptions(url: string) {
     // By default a connection that never came up keeps the process two seconds longer.
     disconnectTimeout: 200,
     retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+    // After a failover a connection may stay on the server that was the primary: a new one finds the new primary.
+    reconnectOnError: (error: Error) => isDemoted(error),
   } satisfies RedisOptions;
 }
 
 /**
  * Opens a connection and waits until Redis answers. Rejects with a `UserError` that names the address (never the
- * password) when it does not within `timeoutMs`.
+ * password) when it does not within `timeoutMs`, or refuses us.
  */
 export async function openRedis(url: string, timeoutMs = 5_000): Promise<Redis> {
   const redis = new Redis({ ...redisOptions(url), lazyConnect: true });
@@ -38,36 +41,57 @@ export async function openRedis(url: string, timeoutMs = 5_000): Promise<Redis> 
   const timer = new Promise<'late'>((resolve) => setTimeout(resolve, timeoutMs, 'late').unref());
   try {
     const outcome = await Promise.race([redis.connect().then(() => redis.ping()), timer, failed(redis)]);
-    if (outcome === 'late') throw last ?? new Error('no answer');
+    if (outcome === 'late') throw last ?? (await whyLate(url)) ?? new Error('no answer');
     return redis;
   } catch (error) {
     redis.disconnect();
     // A refused connection is told as "closed"; the reason came before, as an event.
-    throw redisFault(url, last ?? error);
+    throw redisFault(url, redisRefusal(error) === undefined ? (last ?? error) : error);
   }
 }
 
-/** Wrong credentials do not mend themselves by a reconnect: rejects at once on those. */
+/** What a reconnect does not mend, such as wrong credentials or a certificate: rejects at once on those. */
 function failed(redis: Redis): Promise<never> {
   return new Promise((_, reject) => {
     redis.on('error', (error: Error) => {
-      if (/WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(error.message)) reject(error);
+      const refusal = redisRefusal(error);
+      if (refusal !== undefined && isLasting(refusal)) reject(error);
     });
   });
 }
 
+/** The client waits in silence for a Redis that loads its data: asks once, without its patience. */
+async function whyLate(url: string): Promise<unknown> {
+  const { retryStrategy, ...options } = redisOptions(url);
+  const redis = new Redis({
+    ...options,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    connectTimeout: LATE_MS,
+    commandTimeout: LATE_MS,
+  });
+  redis.on('error', () => undefined);
+  try {
+    await redis.connect();
+    await redis.ping();
+    return undefined;
+  } catch (error) {
+    return redisRefusal(error) === undefined ? undefined : error;
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const LATE_MS = 500;
+
 function redisFault(url: string, error: unknown): UserError {
   const { hostname, port } = new URL(url);
   const where = `${hostname}:${port || '6379'}`;
-  const text = error instanceof Error ? error.message : String(error);
-  if (/WRONGPASS|NOAUTH|NOPERM|invalid password/i.test(text)) {
-    return new UserError(
-      'redis_refused',
-      `Redis at ${where} refuses the user or password in REDIS_URL; correct them.`,
-      {
-        cause: error,
-      },
-    );
+  const refusal = redisRefusal(error);
+  if (refusal !== undefined) {
+    const { code, says, mend } = refusal;
+    return new UserError(code, `${says} (${where}); ${mend}.`, { cause: error });
   }
   const code = errorCodes(error).find((name) => /^E[A-Z]+$/.test(name)) ?? 'no answer';
   return new UserError(

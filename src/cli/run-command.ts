@@ -6,6 +6,7 @@ import type { Head } from '../shared/journal-objects.ts';
 import { encodeSegment } from '../shared/keys.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
+import { tryRights } from '../shared/redis-rights.ts';
 import { type Regenerated, spentAgain } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
@@ -45,7 +46,7 @@ export async function runCommand(
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
   await using shop = await openShop(stack, config, log);
-  for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
+  for (const warning of await lookAt(context, shop, stack)) say(context, `warning: ${warning}`);
   const { batch, outcome } = await queueList(context, { stack, shop, config, list, args });
   // A loss of Redis may have taken the word that something fails its checks; to begin it twice is harmless.
   if (outcome === 'ended') await beginRegenerations(context, shop, batch, log);
@@ -77,9 +78,15 @@ export async function runCommand(
 }
 
 /** The checks of a worker's start, before anything can cost money. */
-export async function lookAt({ signal }: Context, { redis, store }: Shop): Promise<readonly string[]> {
+export async function lookAt(
+  { signal }: Context,
+  { redis, store }: Shop,
+  { prefix }: Pick<Stack, 'prefix'>,
+): Promise<readonly string[]> {
   return await assertUsable({
     redis: async () => redis,
+    // Nobody waits for this connection yet.
+    redisRights: async () => await tryRights({ redis, prefix }),
     store: async () => store,
     hasKey: true,
     recipesFolder: shippedRecipesFolder(),

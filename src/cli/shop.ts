@@ -13,6 +13,7 @@ import { Records } from '../shared/records/records.ts';
 import { openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
 import { dayOf, systemClock } from '../shared/time.ts';
+import { Waits } from '../shared/waits.ts';
 import { createEnded } from '../worker/ended.ts';
 import { settleRestored } from './settle-restored.ts';
 import { openStore, type Stack } from './stack.ts';
@@ -28,6 +29,8 @@ export interface Shop extends AsyncDisposable {
   /** Whether Redis forgot something. To be opened before anything is begun. */
   readonly memory: RedisMemory;
   readonly attendance: Attendance;
+  /** Why requests wait. */
+  readonly waits: Waits;
   readonly ended: (batch: string) => Promise<void>;
 }
 
@@ -67,6 +70,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       log,
     });
     const attendance = new Attendance({ redis, prefix });
+    const waits = new Waits({ redis, prefix });
     const close = () => opened[Symbol.asyncDispose]();
     return {
       redis,
@@ -77,6 +81,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       records,
       memory,
       attendance,
+      waits,
       ended,
       [Symbol.asyncDispose]: close,
     };

@@ -24,6 +24,8 @@ import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { createResolveUnknown } from '../worker/generate/unknowns.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
+import { startPatience } from '../worker/patience.ts';
+import { startRedisLook } from '../worker/redis-look.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
@@ -75,6 +77,8 @@ const GOODBYE_MS = 100;
 
 export interface Work extends AsyncDisposable {
   running(): boolean;
+  /** Why this worker cannot work with its Redis, in sentences; empty where it can. */
+  redisFaults(): readonly string[];
 }
 
 /** Starts one worker process's roles over an opened shop. Disposing parks what is in hand, within about 2 seconds. */
@@ -101,12 +105,22 @@ export async function startWork({
   await memory.open();
   const clock = systemClock;
   const closers = new Closers();
+  const onDemoted = () => {
+    redis.disconnect(true);
+    queues.reconnect();
+    workers.reconnect();
+  };
+  const look = await startRedisLook({ url, prefix, onDemoted, log, clock });
+  closers.defer(() => settlesWithin(look.stop(), GOODBYE_MS));
   const agent = openFalSockets();
   closers.defer(() => agent.close());
   const http = given.http ?? createFalHttp({ agent, clock });
   const queue = createFalQueue({ http, key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
   const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS });
   const add = queues.add.bind(queues);
+  const clean = redactor([...secretsOf(environment), ...stack.secrets]);
+  const patience = startPatience({ waits: shop.waits, clean, clock, log });
+  closers.defer(() => settlesWithin(patience.stop(), GOODBYE_MS));
   const house = createHouse({
     records,
     batches,
@@ -116,7 +130,7 @@ export async function startWork({
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
     turnedAway: createNotice({ batches, log }),
-    clean: redactor([...secretsOf(environment), ...stack.secrets]),
+    clean,
     clock,
     log,
   });
@@ -229,6 +243,7 @@ export async function startWork({
           concurrency: config.renderConcurrency,
         }
       : undefined,
+    patience,
     log,
     ...(given.timing === undefined ? {} : { timing: given.timing }),
   });
@@ -263,7 +278,11 @@ export async function startWork({
     const catching = startCatchingUp({ batches, records, queues, ended, redis, prefix, log });
     closers.defer(() => settlesWithin(catching.stop(), GOODBYE_MS));
   }
-  return { running: () => workers.running(), [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose]() };
+  return {
+    running: () => workers.running(),
+    redisFaults: () => [...new Set([...look.faults(), ...workers.refusals()])],
+    [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
+  };
 }
 
 /** The built file runs beside this one; from source it is TypeScript, which a child loads through tsx. */

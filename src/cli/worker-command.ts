@@ -6,13 +6,15 @@ import type { Logger } from '../shared/log.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
+import { tryRights } from '../shared/redis-rights.ts';
 import { systemClock } from '../shared/time.ts';
-import { type Health, startHealth } from '../worker/health.ts';
+import { once } from '../worker/doctor/check.ts';
 import { assertUsable, unusable } from '../worker/preflight.ts';
 import { type Context, configOf, EXIT, type Exit, openLog } from './context.ts';
-import { openShop, type Shop } from './shop.ts';
+import { openShop } from './shop.ts';
 import { openStack, openStore, type Stack } from './stack.ts';
 import { needsKey, ROLES, type Role, startWork, type Work } from './work.ts';
+import { openWorkerHealth } from './worker-health.ts';
 
 export interface WorkerArguments {
   readonly roles: ReadonlySet<Role>;
@@ -61,7 +63,8 @@ export async function workerCommand(
 
   await using shop = await openShop(stack, config, log);
   let work: Work | undefined;
-  await using health = await openHealth(config, shop, () => work?.running() ?? false);
+  const around = { config, environment, stack, shop, roles };
+  await using health = await openWorkerHealth({ ...around, work: () => work });
   if (health !== undefined) log.info({ address: health.address }, 'health port open');
   {
     await using started = await startWork({ shop, stack, config, roles, environment, log });
@@ -100,34 +103,21 @@ async function lookAt(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   await using opened = new Closers();
+  const redis = once(async () => {
+    if (stack.redisUrl === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
+    const connection = await openRedis(stack.redisUrl);
+    opened.defer(() => connection.disconnect());
+    return connection;
+  });
   return await assertUsable({
-    async redis() {
-      if (stack.redisUrl === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
-      const redis = await openRedis(stack.redisUrl);
-      opened.defer(() => redis.disconnect());
-      return redis;
-    },
+    redis: async () => await redis(signal),
+    redisRights: async () => await tryRights({ redis: await redis(signal), prefix: stack.prefix }),
     store: async () => opened.use(await openStore(stack.store, log)),
     hasKey: stack.fal.key !== undefined || !needsKey(roles),
     recipesFolder: shippedRecipesFolder(),
     models: defaultRegistry().models,
     clock: systemClock,
     signal,
-  });
-}
-
-async function openHealth(
-  { healthPort: port }: Config,
-  { redis, store }: Shop,
-  running: () => boolean,
-): Promise<Health | undefined> {
-  if (port === undefined) return undefined;
-  return await startHealth({
-    port,
-    pingRedis: () => redis.ping(),
-    checkStore: (signal) => store.check(signal),
-    running,
-    clock: systemClock,
   });
 }
 

@@ -1,4 +1,4 @@
-import { type ConnectionOptions, type Job, Queue } from 'bullmq';
+import { type ConnectionOptions, type Job, Queue, type Worker } from 'bullmq';
 import pMap from 'p-map';
 import type { Config } from './config.ts';
 import { ENDINGS, type Ending, type EndingStanding, endingJobId, endingJobOf } from './endings.ts';
@@ -178,8 +178,21 @@ export class Queues {
     await this.#queues.generate.rateLimit(ms);
   }
 
+  /** Makes every connection again: those that stand lead to a server that is not the primary any more. */
+  reconnect(): void {
+    for (const queue of [...QUEUES.map((name) => this.#queues[name]), this.#endings]) reconnect(queue);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...QUEUES.map((name) => this.#queues[name]), this.#endings].map(closeQueue));
+  }
+}
+
+/** What was sent and not answered is sent again on the new connection, as after every break. */
+export function reconnect({ backend }: Queue | Worker): void {
+  for (const client of [backend.client, backend.blockingClient]) {
+    // One that never came up connects by itself.
+    client?.then((opened) => opened.disconnect(true)).catch(() => undefined);
   }
 }
 

@@ -54,7 +54,7 @@ export const REDIS_REFUSALS: readonly Row[] = [
   },
   {
     example: 'NOPERM No permissions to access a key',
-    when: /access (a|at least one of the) keys?/,
+    when: /access (a|one of the|at least one of the) keys?/,
     code: 'redis_rights',
     says: 'Redis does not let the user in REDIS_URL use the keys under REDIS_PREFIX',
     mend: RIGHTS,

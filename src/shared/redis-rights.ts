@@ -12,7 +12,6 @@ export interface RightsDeps {
   readonly prefix: string;
 }
 
-/** Names every command and every other thing that is refused, once each. */
 export interface Refused {
   readonly commands: readonly string[];
   /** Whole sentences. */

@@ -34,6 +34,8 @@ export interface WorkshopOptions {
   readonly fal?: FalSimulatorOptions;
   /** Over the workshop's own: 8 in flight, no limit on submits. */
   readonly settings?: Environment;
+  /** Another than the run's own: one that a test breaks. */
+  readonly redis?: TestRedis;
   /** How long after its intent a POST may still leave; default: the product's own half minute. */
   readonly postWindowMs?: number;
 }
@@ -76,7 +78,7 @@ export interface Workshop extends AsyncDisposable {
 export async function openWorkshop(options: WorkshopOptions = {}): Promise<Workshop> {
   const closers = new Closers();
   try {
-    const redis = closers.use(await testRedis());
+    const redis = closers.use(options.redis ?? (await testRedis()));
     const folder = closers.use(await tempFolder());
     const fal = closers.use(await testFal({ slots: 8, ...options.fal }));
     const config = readConfig({
@@ -243,6 +245,7 @@ function once(work: Work): Work {
   let closing: Promise<void> | undefined;
   return {
     running: () => work.running(),
+    redisFaults: () => work.redisFaults(),
     async [Symbol.asyncDispose]() {
       closing ??= Promise.resolve(work[Symbol.asyncDispose]());
       await closing;

@@ -45,7 +45,7 @@ export async function runCommand(
   }
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
-  await using shop = await openShop(stack, config, log);
+  await using shop = await openShop(stack, config, log, 'resend');
   for (const warning of await lookAt(context, shop, stack)) say(context, `warning: ${warning}`);
   const { batch, outcome } = await queueList(context, { stack, shop, config, list, args });
   // A loss of Redis may have taken the word that something fails its checks; to begin it twice is harmless.

@@ -10,7 +10,7 @@ import { restoreSpent, sumSpent } from '../shared/rebuild/spent.ts';
 import { hasUnfinished } from '../shared/rebuild/traces.ts';
 import { Batches } from '../shared/records/batches.ts';
 import { Records } from '../shared/records/records.ts';
-import { openRedis, type Redis } from '../shared/redis.ts';
+import { type OnDemoted, openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
 import { dayOf, systemClock } from '../shared/time.ts';
 import { Waits } from '../shared/waits.ts';
@@ -34,15 +34,23 @@ export interface Shop extends AsyncDisposable {
   readonly ended: (batch: string) => Promise<void>;
 }
 
-/** Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it. */
-export async function openShop(stack: Stack, config: Config, log: Logger): Promise<Shop> {
+/**
+ * Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it. `onDemoted`: who
+ * works lets a step wait for the end of a failover; a command is told, since its address may be wrong.
+ */
+export async function openShop(
+  stack: Stack,
+  config: Config,
+  log: Logger,
+  onDemoted: OnDemoted = 'tell',
+): Promise<Shop> {
   const { prefix, redisUrl: url } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   const opened = new Closers();
   try {
     const store = opened.use(await openStore(stack.store, log));
     await store.check();
-    const redis = await openRedis(url);
+    const redis = await openRedis(url, { onDemoted });
     opened.defer(() => redis.disconnect());
     const queues = opened.use(new Queues({ url, prefix }));
     const journal = new Journal({ store });

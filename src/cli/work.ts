@@ -106,7 +106,7 @@ export async function startWork({
   const clock = systemClock;
   const closers = new Closers();
   const onDemoted = () => {
-    redis.disconnect(true);
+    redis.del(`${prefix}:probe`).catch(() => undefined);
     queues.reconnect();
     workers.reconnect();
   };

@@ -61,7 +61,7 @@ export async function workerCommand(
   const log = openLog(context, config, { detail: 'full', secrets: stack.secrets });
   for (const warning of await lookAt(stack, roles, log, signal)) log.warn({ warning }, 'worth mending');
 
-  await using shop = await openShop(stack, config, log);
+  await using shop = await openShop(stack, config, log, 'resend');
   let work: Work | undefined;
   const around = { config, environment, stack, shop, roles };
   await using health = await openWorkerHealth({ ...around, work: () => work });

@@ -7,9 +7,12 @@ import { jobIdOf } from './keys.ts';
 import { redisOptions } from './redis.ts';
 import { sleep } from './time.ts';
 
-/** How every queue and worker connects: options, so that BullMQ opens and closes its own sockets. */
+/**
+ * How every queue and worker connects: options, so that BullMQ opens and closes its own sockets. A job whose end Redis
+ * refused would stay in hand until it counts as stalled, so that a command outlasts a failover.
+ */
 export function connectionOf(url: string): ConnectionOptions {
-  return redisOptions(url);
+  return redisOptions(url, 'resend');
 }
 
 export interface QueuesDeps {
@@ -178,7 +181,7 @@ export class Queues {
     await this.#queues.generate.rateLimit(ms);
   }
 
-  /** Makes every connection again: those that stand lead to a server that is not the primary any more. */
+  /** Makes the connections again that lead to a server that is not the primary any more. */
   reconnect(): void {
     for (const queue of [...QUEUES.map((name) => this.#queues[name]), this.#endings]) reconnect(queue);
   }
@@ -188,11 +191,13 @@ export class Queues {
   }
 }
 
-/** What was sent and not answered is sent again on the new connection, as after every break. */
-export function reconnect({ backend }: Queue | Worker): void {
+/**
+ * Writes nothing over each connection: one that is left on a replica is refused, and so made again; what others have under
+ * way is not broken off. One that blocks was woken by Redis itself when the server became a replica.
+ */
+export function reconnect({ backend, opts }: Queue | Worker): void {
   for (const client of [backend.client, backend.blockingClient]) {
-    // One that never came up connects by itself.
-    client?.then((opened) => opened.disconnect(true)).catch(() => undefined);
+    client?.then((opened) => opened.del(`${opts.prefix}:probe`)).catch(() => undefined);
   }
 }
 

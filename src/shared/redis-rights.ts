@@ -1,6 +1,6 @@
 import { UserError } from './errors.ts';
 import type { Redis } from './redis.ts';
-import { redisRefusal, refusalSentence } from './redis-refusals.ts';
+import { isDemoted, redisRefusal, refusalSentence } from './redis-refusals.ts';
 
 /**
  * Whether Redis lets us do what the work does, found out by doing it on keys of our own under the prefix. A command
@@ -130,6 +130,8 @@ export async function tryRights({ redis, prefix }: RightsDeps): Promise<Refused>
     );
     if (Array.isArray(found)) answers.push(...found);
   });
+  // A client that waits for the end of a failover would wait in the next call.
+  if (answers.some(isDemoted)) return refusedIn(answers);
   await plain(() => redis.evalsha(NO_SCRIPT, 0).catch(unlessMissing));
   await plain(() => redis.bzpopmin(`${key}:marker`, BLOCK_S));
   await plain(() => redis.scan('0', 'MATCH', `${key}:*`, 'COUNT', 10));

@@ -6,8 +6,16 @@ import { isDemoted, isLasting, redisRefusal } from './redis-refusals.ts';
 
 export type { Redis } from 'ioredis';
 
-/** How BullMQ and we connect: by URL, with reconnects that never give up. */
-export function redisOptions(url: string) {
+export type OnDemoted = 'tell' | 'resend';
+
+/**
+ * How BullMQ and we connect: by URL, with reconnects that never give up. After a failover a connection may stay on the
+ * server that was the primary, and refuses every write by now: it is made again, since a new one finds the new primary.
+ * `tell`: the refused command rejects. `resend`: it waits and is sent again; nothing of it was done.
+ */
+export function redisOptions(url: string, onDemoted: OnDemoted = 'tell') {
+  let demotions = 0;
+  let demotedAtMs = Number.NEGATIVE_INFINITY;
   const { hostname, port, username, password, pathname, protocol } = new URL(url);
   const db = Number(pathname.slice(1) || '0');
   return {
@@ -21,18 +29,33 @@ export function redisOptions(url: string) {
     maxRetriesPerRequest: null,
     // By default a connection that never came up keeps the process two seconds longer.
     disconnectTimeout: 200,
-    retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
-    // After a failover a connection may stay on the server that was the primary: a new one finds the new primary.
-    reconnectOnError: (error: Error) => isDemoted(error),
+    retryStrategy: (times: number) =>
+      // Where the address still leads to a replica, each new connection is refused as soon as it stands.
+      Math.max(
+        Math.min(50 * 2 ** Math.min(times, 6), 2_000),
+        performance.now() - demotedAtMs < DEMOTED_MS ? Math.min(50 * 2 ** demotions, 1_000) : 0,
+      ),
+    reconnectOnError(error: Error): false | 1 | 2 {
+      if (!isDemoted(error)) return false;
+      demotions = performance.now() - demotedAtMs < DEMOTED_MS ? Math.min(demotions + 1, 6) : 1;
+      demotedAtMs = performance.now();
+      return onDemoted === 'resend' ? 2 : 1;
+    },
   } satisfies RedisOptions;
 }
+
+/** A refusal as a replica so long after the last is of another failover. */
+const DEMOTED_MS = 10_000;
 
 /**
  * Opens a connection and waits until Redis answers. Rejects with a `UserError` that names the address (never the
  * password) when it does not within `timeoutMs`, or refuses us.
  */
-export async function openRedis(url: string, timeoutMs = 5_000): Promise<Redis> {
-  const redis = new Redis({ ...redisOptions(url), lazyConnect: true });
+export async function openRedis(
+  url: string,
+  { timeoutMs = 5_000, onDemoted }: { readonly timeoutMs?: number; readonly onDemoted?: OnDemoted } = {},
+): Promise<Redis> {
+  const redis = new Redis({ ...redisOptions(url, onDemoted), lazyConnect: true });
   let last: unknown;
   redis.on('error', (error) => {
     // ioredis repeats the connection by itself; the last reason is told when the time is up.

@@ -74,7 +74,7 @@ export interface Workers {
   running(): boolean;
   /** What Redis refused a worker within the last seconds, as sentences. */
   refusals(): readonly string[];
-  /** Makes every connection again: Redis is another server by now. */
+  /** Makes the connections again that lead to a server that is not the primary any more. */
   reconnect(): void;
 }
 

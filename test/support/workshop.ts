@@ -94,7 +94,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
     });
     const stack = stackOf(config, folder.path);
     const log = logOf(process.env['TEST_LOG']);
-    const shop = closers.use(await openShop(stack, config, log));
+    const shop = closers.use(await openShop(stack, config, log, 'resend'));
     const parts = { redis, fal, config, stack, shop, log, spoolFolder: folder.path };
     return workshopOf(parts, closers, options);
   } catch (error) {

@@ -24,7 +24,7 @@ export interface WorkerHealthOptions {
 /** A listing, a write of a hundred bytes and a read. */
 const STORE_EVERY_MS = 10_000;
 /** One GET of a price, which costs nothing. */
-const FAL_EVERY_MS = 15_000;
+const FAL_EVERY_MS = 10_000;
 
 /** The health port of a worker: every role needs Redis and the store, and those that send something need fal. */
 export async function openWorkerHealth({

@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { errorCodes, UserError } from './errors.ts';
+import { firstWords } from './redis-first-words.ts';
 import { isDemoted, isLasting, redisRefusal } from './redis-refusals.ts';
 
 /** The only importer of ioredis; BullMQ opens its own connections from `redisOptions`. */
@@ -68,8 +69,12 @@ export async function openRedis(
     return redis;
   } catch (error) {
     redis.disconnect();
-    // A refused connection is told as "closed"; the reason came before, as an event.
-    throw redisFault(url, redisRefusal(error) === undefined ? (last ?? error) : error);
+    if (redisRefusal(error) !== undefined) throw redisFault(url, error);
+    // A refused connection is told as "closed"; the reason came before, as an event, or was lost with the connection.
+    throw redisFault(
+      url,
+      redisRefusal(last) === undefined ? ((await whyBroken(url)) ?? last ?? error) : last,
+    );
   }
 }
 
@@ -104,6 +109,16 @@ async function whyLate(url: string): Promise<unknown> {
   } finally {
     redis.disconnect();
   }
+}
+
+/** A server that has too many clients says so and hangs up; one without TLS never answers to it. */
+async function whyBroken(url: string): Promise<Error | undefined> {
+  const { host, port } = redisOptions(url);
+  const words = await firstWords({ hostname: host, port }, LATE_MS);
+  if (words === undefined) return undefined;
+  if (new URL(url).protocol === 'rediss:') return new Error('ERR_SSL_WRONG_VERSION_NUMBER');
+  // A password is asked for by a server that works: then it was something else.
+  return words.startsWith('-') && !words.startsWith('-NOAUTH') ? new Error(words) : undefined;
 }
 
 const LATE_MS = 500;

@@ -1,68 +1,10 @@
-import { createHash } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import { silentLogger } from '../../src/shared/log.ts';
 import { openS3Store } from '../../src/shared/s3-store.ts';
 import { type CheckResult, runChecks } from '../../src/worker/doctor/check.ts';
 import { storeChecks } from '../../src/worker/doctor/store.ts';
+import { type Bent, bentS3 } from '../support/bent-s3.ts';
 import { s3Config } from '../support/s3-suite.ts';
-
-interface Bent {
-  /** Refused with AccessDenied. */
-  readonly denied?: readonly ('PUT' | 'GET' | 'LIST')[];
-  readonly ignoresConditions?: boolean;
-  /** The server's clock against ours. */
-  readonly aheadMs?: number;
-}
-
-/** As much of S3 as the doctor touches, in memory, and bent as told: no real store can be made to do all of this. */
-async function bentS3({ denied = [], ignoresConditions = false, aheadMs = 0 }: Bent) {
-  const objects = new Map<string, { body: Buffer; at: number }>();
-  const server = createServer(async (request, response) => {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://s3');
-    const key = decodeURIComponent(pathname.replace(/^\/bucket\/?/, ''));
-    const action = request.method === 'PUT' ? 'PUT' : key === '' ? 'LIST' : 'GET';
-    const body = await buffer(request);
-    const answer = (status: number, text: string | Buffer = '') =>
-      response.writeHead(status, { 'content-type': 'application/xml' }).end(text);
-    const refuse = (status: number, code: string) => answer(status, `<Error><Code>${code}</Code></Error>`);
-    if (denied.includes(action)) return refuse(403, 'AccessDenied');
-    if (action === 'PUT') {
-      const taken = request.headers['if-none-match'] === '*' && objects.has(key);
-      if (taken && !ignoresConditions) return refuse(412, 'PreconditionFailed');
-      objects.set(key, { body, at: Date.now() + aheadMs });
-      return response.writeHead(200, { etag: `"${createHash('md5').update(body).digest('hex')}"` }).end();
-    }
-    if (action === 'LIST') {
-      const prefix = searchParams.get('prefix') ?? '';
-      const rows = [...objects]
-        .filter(([name]) => name.startsWith(prefix))
-        .map(
-          ([name, { body: bytes, at }]) =>
-            `<Contents><Key>${name}</Key><Size>${bytes.length}</Size><LastModified>${new Date(at).toISOString().replace(/\.\d+/, '.000')}</LastModified></Contents>`,
-        );
-      return answer(
-        200,
-        `<ListBucketResult><IsTruncated>false</IsTruncated>${rows.join('')}</ListBucketResult>`,
-      );
-    }
-    const found = objects.get(key);
-    return found === undefined ? refuse(404, 'NoSuchKey') : answer(200, found.body);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // A server that listens on TCP has an AddressInfo.
-  const { port } = server.address() as AddressInfo;
-  return {
-    objects,
-    endpoint: `http://127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
 
 async function looked(bent: Bent): Promise<{ told: Record<string, CheckResult>; keys: string[] }> {
   await using s3 = await bentS3(bent);

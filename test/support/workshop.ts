@@ -36,6 +36,8 @@ export interface WorkshopOptions {
   readonly settings?: Environment;
   /** Another than the run's own: one that a test breaks. */
   readonly redis?: TestRedis;
+  /** Default: silent. */
+  readonly log?: Logger;
   /** How long after its intent a POST may still leave; default: the product's own half minute. */
   readonly postWindowMs?: number;
 }
@@ -93,7 +95,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
       ...options.settings,
     });
     const stack = stackOf(config, folder.path);
-    const log = logOf(process.env['TEST_LOG']);
+    const log = options.log ?? logOf(process.env['TEST_LOG']);
     const shop = closers.use(await openShop(stack, config, log, 'resend'));
     const parts = { redis, fal, config, stack, shop, log, spoolFolder: folder.path };
     return workshopOf(parts, closers, options);

@@ -1,15 +1,17 @@
 import type { Attendance } from '../shared/attendance.ts';
 import { forecastOf } from '../shared/forecast.ts';
-import { heldBackBy, type Surroundings, stillStruckOff } from '../shared/hold-back.ts';
+import { heldBackBy, type Surroundings, stillStruckOff, waitedFor } from '../shared/hold-back.ts';
 import type { Queues } from '../shared/queues.ts';
 import { readStatus, type StatusDeps } from '../shared/read-status.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
+import type { Waits } from '../shared/waits.ts';
 import type { Picture } from './progress.ts';
 
 export interface PictureDeps extends StatusDeps {
   readonly queues: Pick<Queues, 'load'>;
   readonly attendance: Pick<Attendance, 'present'>;
+  readonly waits: Pick<Waits, 'read'>;
 }
 
 /** So often, at most, somebody who watches asks for more than the batch itself. */
@@ -39,11 +41,15 @@ export function createLook(deps: PictureDeps): (batch: string) => Promise<Pictur
         : { status, forecast: undefined, heldBack: undefined, toStrikeOff: 0 };
     }
     const now = systemClock();
-    const status = statusOf(view, await deps.batches.stopped(), now);
+    const waits = view.doneAtMs === undefined ? await deps.waits.read(batch) : [];
+    const status = statusOf(view, await deps.batches.stopped(), now, waits);
     // The status counts them as cancelled from the word on; the batch ends when their records say so, too.
     const toStrikeOff = view.word === 'cancelled' ? view.counts.planned + view.counts.held : 0;
     const surrounding = await around();
-    const heldBack = heldBackBy(status, surrounding) ?? stillStruckOff(toStrikeOff, surrounding.workers);
+    const heldBack =
+      heldBackBy(status, surrounding) ??
+      stillStruckOff(toStrikeOff, surrounding.workers) ??
+      waitedFor(status);
     return { status, forecast: forecastOf(view, now), heldBack, toStrikeOff };
   };
 }

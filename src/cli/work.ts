@@ -149,6 +149,7 @@ export async function startWork({
     clock,
     sleep,
     random,
+    patience,
     log,
   });
   const fairness = createFairness({ redis, prefix, queues, clock, log });

@@ -3,6 +3,7 @@ import { forecastOf, waitingForProof } from './forecast.ts';
 import { formatUsd, toUsd } from './money.ts';
 import { type BatchView, type Stop, unfinished } from './records/batches.ts';
 import { STATES } from './records/states.ts';
+import type { Wait } from './waits.ts';
 
 const count = z.int().min(0);
 
@@ -30,6 +31,8 @@ export const batchStatus = z.object({
   }),
   etaSeconds: z.number().nullable(),
   heldReason: z.string().nullable(),
+  /** Why requests wait or are tried again; empty where none does so for longer than some seconds. */
+  waitingFor: z.array(z.object({ reason: z.string(), requests: count, since: z.string() })).default([]),
 });
 export type BatchStatus = z.infer<typeof batchStatus>;
 
@@ -39,7 +42,12 @@ export function isOver(state: BatchStatus['state']): state is 'done' | 'cancelle
 }
 
 /** Pure: what a batch in Redis looks like to a person. `nowMs`: wall clock. */
-export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number): BatchStatus {
+export function statusOf(
+  view: BatchView,
+  stop: Stop | undefined,
+  nowMs: number,
+  told: readonly Wait[] = [],
+): BatchStatus {
   const open = unfinished(view.counts);
   const ended = view.complete && open === 0;
   const inHand = open - view.counts.planned - view.counts.held - view.counts.unknown;
@@ -86,6 +94,11 @@ export function statusOf(view: BatchView, stop: Stop | undefined, nowMs: number)
     etaSeconds:
       state === 'running' ? (forecastOf(view, nowMs).etaSeconds ?? null) : state === 'done' ? 0 : null,
     heldReason: state === 'held' ? heldReason(view, stop) : null,
+    waitingFor: told.map(({ reason, requests, sinceMs }) => ({
+      reason,
+      requests,
+      since: new Date(sinceMs).toISOString(),
+    })),
   };
 }
 

@@ -257,7 +257,10 @@ function processorOf<T>(
       throw new DelayedError();
     };
     // Written by a later release during a rolling deploy: left for a worker that understands it.
-    if (payload === 'newer') return await later(30_000);
+    if (payload === 'newer') {
+      say(job, 'its job was written by a newer release; start a worker of that release', 30_000);
+      return await later(30_000);
+    }
     const until = signal ?? new AbortController().signal;
     try {
       await step(payload, until);

@@ -7,6 +7,7 @@ import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
+import { createVoice } from '../voice.ts';
 import { type OwnedEntry, provenForAll, provenFrom } from './absence.ts';
 import { FalError } from './fal-error.ts';
 import type { FalPlatform } from './fal-platform.ts';
@@ -38,6 +39,7 @@ export interface UnknownsDeps {
  */
 export function createResolveUnknown(deps: UnknownsDeps) {
   const { house, journal, platform, clock, log } = deps;
+  const voice = createVoice({ log, clock });
 
   return async (record: RequestRecord, work: Work, signal: AbortSignal): Promise<string | undefined> => {
     const { request, epoch, round } = record;
@@ -90,11 +92,13 @@ export function createResolveUnknown(deps: UnknownsDeps) {
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       const why = error instanceof FalError ? error.message : 'its answer is not what fal documents';
-      log.warn(
+      voice.say(
+        'warn',
+        why,
         { request, error: why },
         "fal's list cannot be read; the request stays unknown, its money reserved",
       );
-      throw new Later(nextLookMs(askedAtMs - intent.at), 'the list cannot be read');
+      throw new Later(nextLookMs(askedAtMs - intent.at), `fal's list of requests cannot be read (${why})`);
     }
     const isProof = askedAtMs > provenFromMs;
     const inputHash = inputHashOf(model.endpoint, inputOf(work, intent.indices.length));

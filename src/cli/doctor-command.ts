@@ -9,6 +9,7 @@ import { defaultModelOf } from '../shared/models/default-model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
+import { tryRights } from '../shared/redis-rights.ts';
 import { systemClock } from '../shared/time.ts';
 import { type CheckResult, sentenceOf } from '../worker/doctor/check.ts';
 import { type Examination, examinationOf, examine } from '../worker/doctor/doctor.ts';
@@ -90,6 +91,12 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
   const registry = defaultRegistry();
   const http = createFalHttp({ agent, clock: systemClock });
   const key = stack.fal.key ?? '';
+  const openOne = async () => {
+    if (redisUrl === undefined) throw withoutRedis ?? new UserError('not_configured', 'Set REDIS_URL.');
+    const redis = await openRedis(redisUrl);
+    opened.defer(() => redis.disconnect());
+    return redis;
+  };
   const found = await examine({
     machine: {
       nodeVersion: process.version,
@@ -97,12 +104,8 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
       caps: config.caps,
       folder: stack.store.kind === 'folder' ? stack.store.folder : undefined,
     },
-    async redis() {
-      if (redisUrl === undefined) throw withoutRedis ?? new UserError('not_configured', 'Set REDIS_URL.');
-      const redis = await openRedis(redisUrl);
-      opened.defer(() => redis.disconnect());
-      return redis;
-    },
+    redis: openOne,
+    redisRights: async () => await tryRights({ redis: await openOne(), prefix: stack.prefix }),
     redisPlace: redisPlace(config, redisUrl),
     store: async () => opened.use(await openStore(stack.store, log)),
     raceName: () =>

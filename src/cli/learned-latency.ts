@@ -34,7 +34,7 @@ export async function openLearned(
         ? opened.use(await openLocalStack({ folder, simulate: false, signal: context.signal })).redisUrl
         : undefined);
     if (url === undefined) return unknown;
-    const redis = await openRedis(url, PATIENCE_MS);
+    const redis = await openRedis(url, { timeoutMs: PATIENCE_MS });
     opened.defer(() => redis.disconnect());
     const latencies = new Latencies({ redis, prefix });
     return { latencyOf: (kind) => latencies.of(kind), [Symbol.asyncDispose]: close };

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { messageOf, UnavailableError, UserError } from '../shared/errors.ts';
+import { redisRefusal, refusalSentence } from '../shared/redis-refusals.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, cleaned, EXIT, type Exit, say } from './context.ts';
 import { addOperatorCommands } from './operator-commands.ts';
@@ -75,8 +76,10 @@ setTimeout(() => process.exit(exit), LEFT_OVER_MS).unref();
 function exitOf(error: unknown): Exit {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.couldNot;
   if (stopping.signal.aborted) return EXIT.interrupted;
-  const expected = error instanceof UserError || error instanceof UnavailableError;
-  const text = expected ? messageOf(error) : `${messageOf(error)} (this is a fault of shotlist)`;
+  const refusal = error instanceof Error && error.name === 'ReplyError' ? redisRefusal(error) : undefined;
+  const expected = error instanceof UserError || error instanceof UnavailableError || refusal !== undefined;
+  const told = refusal === undefined ? messageOf(error) : refusalSentence(refusal);
+  const text = expected ? told : `${messageOf(error)} (this is a fault of shotlist)`;
   say(context, cleaned(context, text));
   if (!expected && process.env['LOG_LEVEL'] === 'debug' && error instanceof Error) {
     say(context, cleaned(context, error.stack ?? ''));

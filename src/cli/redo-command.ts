@@ -123,7 +123,7 @@ async function newTake(
   for (const warning of redo.plan.warnings) say(context, `warning: ${warning}`);
   say(context, planSentence(redo));
   const works = worksHere(stack, config, args);
-  if (works) for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
+  if (works) for (const warning of await lookAt(context, shop, stack)) say(context, `warning: ${warning}`);
   if (redo.standing === 'unknown') await confirmSpending(context, redo.plan.totals, args, config);
   const { outcome } = await startRedo(
     ask,

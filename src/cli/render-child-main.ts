@@ -39,7 +39,7 @@ export default createRenderChild(async () => {
         },
     log,
   );
-  const redis = await openRedis(redisUrl);
+  const redis = await openRedis(redisUrl, { onDemoted: 'resend' });
   const queues = new Queues({ url: redisUrl, prefix });
   const clock = systemClock;
   const journal = new Journal({ store });

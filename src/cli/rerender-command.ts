@@ -87,7 +87,7 @@ export async function rerenderCommand(
   const { images, shots } = plan.totals;
   say(context, `${count(images, 'picture')} of ${count(shots, 'shot')} into ${planned}, $0.00`);
   const works = worksHere(stack, config, args);
-  if (works) for (const warning of await lookAt(context, shop)) say(context, `warning: ${warning}`);
+  if (works) for (const warning of await lookAt(context, shop, stack)) say(context, `warning: ${warning}`);
   await shop.memory.open(signal);
   if (recipes.own !== undefined) await storeRecipe(store, recipes.own, signal);
   const { outcome } = await enqueue(

@@ -7,6 +7,7 @@ import { encodeSegment } from '../shared/keys.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
+import { tryRights } from '../shared/redis-rights.ts';
 import { type Regenerated, spentAgain } from '../shared/regenerated.ts';
 import type { BatchStatus } from '../shared/status.ts';
 import { marginWarnings } from '../worker/generate/absence.ts';
@@ -45,9 +46,9 @@ export async function runCommand(
   }
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
-  await using shop = await openShop(stack, config, log);
+  await using shop = await openShop(stack, config, log, 'resend');
   const warnings = [
-    ...(await lookAt(context, shop)),
+    ...(await lookAt(context, shop, stack)),
     ...marginWarnings(config.fal.unknownMarginS, defaultRegistry().models),
   ];
   for (const warning of warnings) say(context, `warning: ${warning}`);
@@ -82,9 +83,15 @@ export async function runCommand(
 }
 
 /** The checks of a worker's start, before anything can cost money. */
-export async function lookAt({ signal, clock }: Context, { redis, store }: Shop): Promise<readonly string[]> {
+export async function lookAt(
+  { signal, clock }: Context,
+  { redis, store }: Shop,
+  { prefix }: Pick<Stack, 'prefix'>,
+): Promise<readonly string[]> {
   return await assertUsable({
     redis: async () => redis,
+    // Nobody waits for this connection yet.
+    redisRights: async () => await tryRights({ redis, prefix }),
     store: async () => store,
     hasKey: true,
     recipesFolder: shippedRecipesFolder(),

@@ -13,9 +13,10 @@ import { DuePictures } from '../shared/records/due-pictures.ts';
 import { EndpointStops } from '../shared/records/endpoint-stops.ts';
 import { MissingPictures } from '../shared/records/missing-pictures.ts';
 import { Records } from '../shared/records/records.ts';
-import { openRedis, type Redis } from '../shared/redis.ts';
+import { type OnDemoted, openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
 import { dayOf, systemClock } from '../shared/time.ts';
+import { Waits } from '../shared/waits.ts';
 import { createEnded } from '../worker/ended.ts';
 import { settleRestored } from './settle-restored.ts';
 import { openStore, type Stack } from './stack.ts';
@@ -36,18 +37,28 @@ export interface Shop extends AsyncDisposable {
   /** Whether Redis forgot something. To be opened before anything is begun. */
   readonly memory: RedisMemory;
   readonly attendance: Attendance;
+  /** Why requests wait. */
+  readonly waits: Waits;
   readonly ended: (batch: string) => Promise<void>;
 }
 
-/** Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it. */
-export async function openShop(stack: Stack, config: Config, log: Logger): Promise<Shop> {
+/**
+ * Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it. `onDemoted`: who
+ * works lets a step wait for the end of a failover; a command is told, since its address may be wrong.
+ */
+export async function openShop(
+  stack: Stack,
+  config: Config,
+  log: Logger,
+  onDemoted: OnDemoted = 'tell',
+): Promise<Shop> {
   const { prefix, redisUrl: url } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   const opened = new Closers();
   try {
     const store = opened.use(await openStore(stack.store, log));
     await store.check();
-    const redis = await openRedis(url);
+    const redis = await openRedis(url, { onDemoted });
     opened.defer(() => redis.disconnect());
     const queues = opened.use(new Queues({ url, prefix }));
     const journal = new Journal({ store });
@@ -76,6 +87,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       log,
     });
     const attendance = new Attendance({ redis, prefix });
+    const waits = new Waits({ redis, prefix });
     const close = () => opened[Symbol.asyncDispose]();
     return {
       redis,
@@ -89,6 +101,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       missing: new MissingPictures({ redis, prefix }),
       memory,
       attendance,
+      waits,
       ended,
       [Symbol.asyncDispose]: close,
     };

@@ -57,14 +57,16 @@ export function statusJson({ status, regenerated }: Pick<Whole, 'status' | 'rege
 
 /** Newest first. */
 async function listAll(context: Context, shop: Shop, args: OperatorArguments): Promise<Exit> {
-  const { batches } = shop;
+  const { batches, waits } = shop;
   const stops = await readStops(shop);
-  const views = await pMap(await batches.list(), (name) => batches.read(name), {
-    concurrency: READS_AT_ONCE,
-  });
   const now = systemClock();
-  // A name without its batch: Redis has forgotten it, and the next sweep drops the name.
-  const statuses = views.flatMap((view) => (view === undefined ? [] : [statusOf(view, stops, now)]));
+  const look = async (name: string) => {
+    const view = await batches.read(name);
+    // A name without its batch: Redis has forgotten it, and the next sweep drops the name.
+    if (view === undefined) return [];
+    return [statusOf(view, stops, now, view.doneAtMs === undefined ? await waits.read(name) : [])];
+  };
+  const statuses = (await pMap(await batches.list(), look, { concurrency: READS_AT_ONCE })).flat();
   if (args.json === true) {
     printJson(context, statuses);
     return EXIT.ok;

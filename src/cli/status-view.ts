@@ -45,10 +45,11 @@ export function statusView({ status, forecast, heldBack }: Picture, regenerated?
     tableOf([left('state'), right('requests'), left('')], states),
     '',
     tableOf([left('money'), left('')], sums),
-    ...[...advice(status, heldBack, regenerated), ...regeneratedLines(regenerated)].flatMap((line) => [
-      '',
-      line,
-    ]),
+    ...[
+      ...advice(status, heldBack, regenerated),
+      ...waitLines(status),
+      ...regeneratedLines(regenerated),
+    ].flatMap((line) => ['', line]),
   ].join('\n');
 }
 
@@ -102,6 +103,16 @@ function advice(
         ...notes,
       ];
   }
+}
+
+/** In the words of the workers. */
+function waitLines({ waitingFor }: BatchStatus): string[] {
+  if (waitingFor.length === 0) return [];
+  const lines = waitingFor.map(
+    ({ reason, requests, since }) =>
+      `  ${requests.toLocaleString('en')} since ${since.slice(0, 19).replace('T', ' ')} UTC: ${reason}`,
+  );
+  return [['Requests that wait or are tried again:', ...lines].join('\n')];
 }
 
 function againOf(regenerated: Regenerated | undefined): string {

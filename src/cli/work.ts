@@ -28,6 +28,8 @@ import { createWaker } from '../worker/generate/waker.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
 import { startLookingLater } from '../worker/later-looks.ts';
+import { startPatience } from '../worker/patience.ts';
+import { startRedisLook } from '../worker/redis-look.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
 import { startWitness } from '../worker/witness.ts';
 import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
@@ -79,6 +81,8 @@ const GOODBYE_MS = 100;
 
 export interface Work extends AsyncDisposable {
   running(): boolean;
+  /** Why this worker cannot work with its Redis, in sentences; empty where it can. */
+  redisFaults(): readonly string[];
 }
 
 /** Starts one worker process's roles over an opened shop. Disposing parks what is in hand, within about 2 seconds. */
@@ -105,6 +109,13 @@ export async function startWork({
   await memory.open();
   const clock = systemClock;
   const closers = new Closers();
+  const onDemoted = () => {
+    redis.del(`${prefix}:probe`).catch(() => undefined);
+    queues.reconnect();
+    workers.reconnect();
+  };
+  const look = await startRedisLook({ url, prefix, onDemoted, log, clock });
+  closers.defer(() => settlesWithin(look.stop(), GOODBYE_MS));
   const agent = openFalSockets();
   closers.defer(() => agent.close());
   const http = given.http ?? createFalHttp({ agent, clock });
@@ -113,6 +124,9 @@ export async function startWork({
   const readings = createReadings({ platform, clock });
   closers.defer(readings.close);
   const add = queues.add.bind(queues);
+  const clean = redactor([...secretsOf(environment), ...stack.secrets]);
+  const patience = startPatience({ waits: shop.waits, clean, clock, log });
+  closers.defer(() => settlesWithin(patience.stop(), GOODBYE_MS));
   const house = createHouse({
     records,
     batches,
@@ -123,7 +137,7 @@ export async function startWork({
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
     turnedAway: createNotice({ batches, log }),
-    clean: redactor([...secretsOf(environment), ...stack.secrets]),
+    clean,
     clock,
     log,
   });
@@ -160,6 +174,7 @@ export async function startWork({
     clock,
     sleep,
     random,
+    patience,
     log,
   });
   const fairness = createFairness({ redis, prefix, queues, clock, log });
@@ -249,6 +264,7 @@ export async function startWork({
           concurrency: config.renderConcurrency,
         }
       : undefined,
+    patience,
     log,
     ...(given.timing === undefined ? {} : { timing: given.timing }),
   });
@@ -291,7 +307,11 @@ export async function startWork({
     const catching = startCatchingUp({ batches, records, queues, ended, redis, prefix, log });
     closers.defer(() => settlesWithin(catching.stop(), GOODBYE_MS));
   }
-  return { running: () => workers.running(), [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose]() };
+  return {
+    running: () => workers.running(),
+    redisFaults: () => [...new Set([...look.faults(), ...workers.refusals()])],
+    [Symbol.asyncDispose]: () => closers[Symbol.asyncDispose](),
+  };
 }
 
 /** The built file runs beside this one; from source it is TypeScript, which a child loads through tsx. */

@@ -7,14 +7,15 @@ import { defaultModelOf } from '../shared/models/default-model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
-import { systemClock } from '../shared/time.ts';
+import { tryRights } from '../shared/redis-rights.ts';
+import { once } from '../worker/doctor/check.ts';
 import { marginWarnings } from '../worker/generate/absence.ts';
-import { type Health, startHealth } from '../worker/health.ts';
 import { assertUsable, unusable } from '../worker/preflight.ts';
 import { type Context, configOf, EXIT, type Exit, openLog } from './context.ts';
-import { openShop, type Shop } from './shop.ts';
+import { openShop } from './shop.ts';
 import { openStack, openStore, type Stack } from './stack.ts';
 import { needsKey, ROLES, type Role, startWork, type Work } from './work.ts';
+import { openWorkerHealth } from './worker-health.ts';
 
 export interface WorkerArguments {
   readonly roles: ReadonlySet<Role>;
@@ -65,9 +66,10 @@ export async function workerCommand(
   ];
   for (const warning of warnings) log.warn({ warning }, 'worth mending');
 
-  await using shop = await openShop(stack, config, log);
+  await using shop = await openShop(stack, config, log, 'resend');
   let work: Work | undefined;
-  await using health = await openHealth(config, shop, () => work?.running() ?? false);
+  const around = { config, environment, stack, shop, roles };
+  await using health = await openWorkerHealth({ ...around, work: () => work });
   if (health !== undefined) log.info({ address: health.address }, 'health port open');
   {
     await using started = await startWork({ shop, stack, config, roles, environment, log });
@@ -106,13 +108,15 @@ async function lookAt(
 ): Promise<readonly string[]> {
   const registry = defaultRegistry();
   await using opened = new Closers();
+  const redis = once(async () => {
+    if (stack.redisUrl === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
+    const connection = await openRedis(stack.redisUrl);
+    opened.defer(() => connection.disconnect());
+    return connection;
+  });
   return await assertUsable({
-    async redis() {
-      if (stack.redisUrl === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
-      const redis = await openRedis(stack.redisUrl);
-      opened.defer(() => redis.disconnect());
-      return redis;
-    },
+    redis: async () => await redis(signal),
+    redisRights: async () => await tryRights({ redis: await redis(signal), prefix: stack.prefix }),
     store: async () => opened.use(await openStore(stack.store, log)),
     hasKey: stack.fal.key !== undefined || !needsKey(roles),
     recipesFolder: shippedRecipesFolder(),
@@ -120,21 +124,6 @@ async function lookAt(
     registry,
     clock,
     signal,
-  });
-}
-
-async function openHealth(
-  { healthPort: port }: Config,
-  { redis, store }: Shop,
-  running: () => boolean,
-): Promise<Health | undefined> {
-  if (port === undefined) return undefined;
-  return await startHealth({
-    port,
-    pingRedis: () => redis.ping(),
-    checkStore: (signal) => store.check(signal),
-    running,
-    clock: systemClock,
   });
 }
 

@@ -38,6 +38,13 @@ export function heldBackBy(
   return undefined;
 }
 
+/** Pure: what most of the waiting requests wait for, said by the workers themselves. */
+export function waitedFor({ waitingFor: [first] }: BatchStatus): string | undefined {
+  if (first === undefined) return undefined;
+  const { requests, reason } = first;
+  return `${requests === 1 ? '1 request waits' : `${requests.toLocaleString('en')} requests wait`}: ${reason}`;
+}
+
 /** Pure: the same of a cancelled batch, of whose dropped requests so many still have to be struck off. */
 export function stillStruckOff(requests: number, workers: Surroundings['workers']): string | undefined {
   if (requests === 0) return undefined;

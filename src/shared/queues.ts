@@ -1,4 +1,4 @@
-import { type ConnectionOptions, type Job, Queue } from 'bullmq';
+import { type ConnectionOptions, type Job, Queue, type Worker } from 'bullmq';
 import pMap from 'p-map';
 import type { Config } from './config.ts';
 import { ENDINGS, type Ending, type EndingStanding, endingJobId, endingJobOf } from './endings.ts';
@@ -7,9 +7,12 @@ import { jobIdOf } from './keys.ts';
 import { redisOptions } from './redis.ts';
 import { sleep } from './time.ts';
 
-/** How every queue and worker connects: options, so that BullMQ opens and closes its own sockets. */
+/**
+ * How every queue and worker connects: options, so that BullMQ opens and closes its own sockets. A job whose end Redis
+ * refused would stay in hand until it counts as stalled, so that a command outlasts a failover.
+ */
 export function connectionOf(url: string): ConnectionOptions {
-  return redisOptions(url);
+  return redisOptions(url, 'resend');
 }
 
 export interface QueuesDeps {
@@ -178,8 +181,23 @@ export class Queues {
     await this.#queues.generate.rateLimit(ms);
   }
 
+  /** Makes the connections again that lead to a server that is not the primary any more. */
+  reconnect(): void {
+    for (const queue of [...QUEUES.map((name) => this.#queues[name]), this.#endings]) reconnect(queue);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...QUEUES.map((name) => this.#queues[name]), this.#endings].map(closeQueue));
+  }
+}
+
+/**
+ * Writes nothing over each connection: one that is left on a replica is refused, and so made again; what others have under
+ * way is not broken off. One that blocks was woken by Redis itself when the server became a replica.
+ */
+export function reconnect({ backend, opts }: Queue | Worker): void {
+  for (const client of [backend.client, backend.blockingClient]) {
+    client?.then((opened) => opened.del(`${opts.prefix}:probe`)).catch(() => undefined);
   }
 }
 

@@ -4,6 +4,7 @@ import { formatUsd, toUsd } from './money.ts';
 import { type BatchView, type Stop, unfinished } from './records/batches.ts';
 import type { Stops } from './records/endpoint-stops.ts';
 import { STATES } from './records/states.ts';
+import type { Wait } from './waits.ts';
 
 const count = z.int().min(0);
 
@@ -31,6 +32,8 @@ export const batchStatus = z.object({
   }),
   etaSeconds: z.number().nullable(),
   heldReason: z.string().nullable(),
+  /** Why requests wait or are tried again; empty where none does so for longer than some seconds. */
+  waitingFor: z.array(z.object({ reason: z.string(), requests: count, since: z.string() })).default([]),
 });
 export type BatchStatus = z.infer<typeof batchStatus>;
 
@@ -40,7 +43,12 @@ export function isOver(state: BatchStatus['state']): state is 'done' | 'cancelle
 }
 
 /** Pure: what a batch in Redis looks like to a person. `nowMs`: wall clock. */
-export function statusOf(view: BatchView, stops: Stops, nowMs: number): BatchStatus {
+export function statusOf(
+  view: BatchView,
+  stops: Stops,
+  nowMs: number,
+  told: readonly Wait[] = [],
+): BatchStatus {
   const { all: stop } = stops;
   const stopped = view.endpoints.filter((endpoint) => stops.endpoints.has(endpoint));
   // None of its requests can be sent: each is held when its job comes, and waits for a person already.
@@ -101,6 +109,11 @@ export function statusOf(view: BatchView, stops: Stops, nowMs: number): BatchSta
       falHolds,
       endpoint: stops.endpoints.get(stopped[0] ?? ''),
     }),
+    waitingFor: told.map(({ reason, requests, sinceMs }) => ({
+      reason,
+      requests,
+      since: new Date(sinceMs).toISOString(),
+    })),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from '../shared/log.ts';
 import type { Batches } from '../shared/records/batches.ts';
 import type { Redis } from '../shared/redis.ts';
 import { type CatchUpDeps, catchUp } from './catch-up.ts';
+import { createVoice } from './voice.ts';
 
 export interface CatchingUpDeps extends CatchUpDeps {
   readonly redis: Redis;
@@ -22,6 +23,7 @@ const LOCK_MS = 15_000;
 export function startCatchingUp(deps: CatchingUpDeps): { stop(): Promise<void> } {
   const { redis, prefix, batches, log, everyMs = EVERY_MS } = deps;
   const tasks = new Map<string, Promise<void>>();
+  const voice = createVoice({ log, clock: () => performance.now() });
   let stopped = false;
   let looking: Promise<void> = Promise.resolve();
 
@@ -31,7 +33,12 @@ export function startCatchingUp(deps: CatchingUpDeps): { stop(): Promise<void> }
       if (tasks.has(batch)) continue;
       const task = one(batch)
         .catch((error: unknown) =>
-          log.warn({ batch, error: messageOf(error) }, 'catching up broke off; it goes on in a second'),
+          voice.say(
+            'warn',
+            `${batch} ${messageOf(error)}`,
+            { batch, error: messageOf(error) },
+            'catching up broke off; it goes on in a second',
+          ),
         )
         .finally(() => tasks.delete(batch));
       tasks.set(batch, task);
@@ -61,7 +68,9 @@ export function startCatchingUp(deps: CatchingUpDeps): { stop(): Promise<void> }
   const timer = setInterval(() => {
     looking = looking
       .then(look)
-      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'no look at what is behind'));
+      .catch((error: unknown) =>
+        voice.say('warn', messageOf(error), { error: messageOf(error) }, 'no look at what is behind'),
+      );
   }, everyMs);
 
   return {

@@ -4,11 +4,22 @@ import { type Clock, withTimeout } from '../shared/time.ts';
 
 export interface HealthDeps {
   readonly port: number;
-  readonly pingRedis: () => Promise<unknown>;
-  readonly checkStore: (signal: AbortSignal) => Promise<void>;
-  /** Whether every worker takes jobs. */
-  readonly running: () => boolean;
+  /** What this worker's roles need, each asked for by doing it. */
+  readonly looks: readonly HealthLook[];
+  /** What is known without asking; sentences. */
+  readonly standing: () => readonly string[];
+  /** Takes secrets out of a reason; addresses are taken out here. */
+  readonly clean: (text: string) => string;
   readonly clock: Clock;
+}
+
+export interface HealthLook {
+  /** Stands before the reason: `Redis`, `store`, `fal`. */
+  readonly name: string;
+  /** Rejects with what is wrong; the signal aborts when the time is up. */
+  readonly look: (signal: AbortSignal) => Promise<unknown>;
+  /** Asked at most once in this time, however often it is probed. */
+  readonly everyMs: number;
 }
 
 export interface Health extends AsyncDisposable {
@@ -18,38 +29,29 @@ export interface Health extends AsyncDisposable {
   stopping(): void;
 }
 
-/** One listing of the bucket in this time, however often it is asked. */
-const STORE_EVERY_MS = 5_000;
 /** Probes of the common orchestrators give up after some seconds; this answers before. */
 const CHECK_TIMEOUT_MS = 2_000;
 
 /**
- * `/livez`: 200 while the event loop turns. `/readyz`: 200 when Redis and the store answer and the workers run, else
+ * `/livez`: 200 while the event loop turns. `/readyz`: 200 when everything that the roles need lets itself be used, else
  * 503 with the reasons. Listens on every interface, since a container's probe comes from outside of it; it tells
- * nothing but these words. Rejects with a `UserError` when the port cannot be had.
+ * nothing but these words, without secrets and addresses. Rejects with a `UserError` when the port cannot be had.
  */
-export async function startHealth({
-  port,
-  pingRedis,
-  checkStore,
-  running,
-  clock,
-}: HealthDeps): Promise<Health> {
+export async function startHealth({ port, looks, standing, clean, clock }: HealthDeps): Promise<Health> {
   let stopping = false;
-  const redis = checked({ check: pingRedis, everyMs: 0, clock });
-  const store = checked({
-    check: () => checkStore(withTimeout(undefined, CHECK_TIMEOUT_MS)),
-    everyMs: STORE_EVERY_MS,
-    clock,
-  });
+  const checks = looks.map(({ name, look, everyMs }) => ({
+    name,
+    found: checked({ check: () => look(withTimeout(undefined, CHECK_TIMEOUT_MS)), everyMs, clock }),
+  }));
   const reasons = async (): Promise<string[]> => {
     if (stopping) return ['this process is stopping'];
-    const [redisFault, storeFault] = await Promise.all([redis(), store()]);
+    const found = await Promise.all(
+      checks.map(async ({ name, found: fault }) => ({ name, fault: await fault() })),
+    );
     return [
-      ...(redisFault === undefined ? [] : [`Redis: ${redisFault}`]),
-      ...(storeFault === undefined ? [] : [`store: ${storeFault}`]),
-      ...(running() ? [] : ['not every worker runs']),
-    ];
+      ...found.flatMap(({ name, fault }) => (fault === undefined ? [] : [`${name}: ${fault}`])),
+      ...standing(),
+    ].map((reason) => withoutAddresses(clean(reason)));
   };
 
   const server = Fastify({ logger: false, forceCloseConnections: true });
@@ -113,4 +115,12 @@ function checked({
       clearTimeout(timer);
     }
   };
+}
+
+/** Whoever reaches the port may read it: where things are is none of its business. */
+function withoutAddresses(text: string): string {
+  return text
+    .replace(/\b[a-z][a-z0-9+.-]*:\/\/[^\s,;)]+/gi, '[address]')
+    .replace(/(\[[0-9a-f:.]+\]|\b[a-z0-9][a-z0-9.-]*):\d{2,5}\b/gi, '[address]')
+    .replace(/\b\d{1,3}(\.\d{1,3}){3}\b/g, '[address]');
 }

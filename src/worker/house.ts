@@ -13,6 +13,7 @@ import type { Outcome } from '../shared/records/outcome.ts';
 import type { Records, Step } from '../shared/records/records.ts';
 import type { TransitionName } from '../shared/records/states.ts';
 import { REDIS_LOST } from '../shared/redis-memory.ts';
+import { createVoice } from './voice.ts';
 
 /** What every step of a request leans on: its record, its plan, and the bell that it rings for the next one. */
 export interface House {
@@ -80,6 +81,8 @@ export function createWork(journal: Pick<Journal, 'planned'>, registry: Registry
 export function createHouse(deps: HouseDeps): House {
   const { records, batches, journal, registry, add, log } = deps;
   const priorities = new Map<string, number>();
+  // Every step that is refused says it again.
+  const voice = createVoice({ log, clock: deps.clock });
 
   /** Fixed for the life of a batch. */
   async function priorityOf(batch: string): Promise<number> {
@@ -132,7 +135,7 @@ export function createHouse(deps: HouseDeps): House {
       const reason = deps.clean(said);
       await batches.stop({ code, reason });
       await deps.pauseSubmits();
-      log.error({ code, reason }, 'all submits stopped');
+      voice.say('error', `${code} ${reason}`, { code, reason }, 'all submits stopped');
     },
 
     async stopEndpoint(model, words) {

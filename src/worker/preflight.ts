@@ -6,6 +6,8 @@ import { endWarning } from '../shared/models/model-end.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import type { ObjectStore } from '../shared/object-store.ts';
 import { loadRecipes } from '../shared/recipes.ts';
+import { redisRefusal, refusalSentence } from '../shared/redis-refusals.ts';
+import type { Refused } from '../shared/redis-rights.ts';
 import type { Clock } from '../shared/time.ts';
 import { type Outcome, sentenceOf } from './doctor/check.ts';
 import { NO_KEY } from './doctor/fal.ts';
@@ -15,12 +17,16 @@ import {
   readRedisInfo,
   redisAppendOnly,
   redisEviction,
+  redisMemory,
   redisVersion,
 } from './doctor/redis.ts';
+import { assertStoreRights } from './doctor/store-rights.ts';
 
 export interface PreflightDeps {
   /** Opens what is to be looked at, or hands over what is open already; the caller closes it. */
   readonly redis: () => Promise<InfoRedis>;
+  /** Tries what the work does with Redis; rejects where it is away. */
+  readonly redisRights: () => Promise<Refused>;
   readonly store: () => Promise<ObjectStore>;
   /** Whether a key is there that pays, or none is needed; the simulator brings its own. */
   readonly hasKey: boolean;
@@ -47,13 +53,15 @@ export async function preflight(deps: PreflightDeps): Promise<Preflight> {
 
   const [redis, store, recipes] = await Promise.all([
     faultOf(async () => {
-      const found = lookAtRedis(await readRedisInfo(await deps.redis()));
+      const opened = await deps.redis();
+      faults.push(...(await deps.redisRights()).sentences);
+      const found = lookAtRedis(await readRedisInfo(opened));
       faults.push(...found.faults);
       warnings.push(...found.warnings);
     }),
     faultOf(async () => {
       const opened = await deps.store();
-      await opened.check(signal);
+      await assertStoreRights(opened, signal);
       await assertCreateOnce(opened, signal);
       await assertListsAll(opened, signal);
     }),
@@ -83,7 +91,12 @@ export function unusable(faults: readonly string[]): UserError {
 
 /** Pure: what `INFO` says against this server; the doctor says more of it. */
 export function lookAtRedis(info: RedisInfo): Preflight {
-  const found = [redisVersion(info), redisEviction(info), redisAppendOnly(info)];
+  const found = [
+    redisVersion(info),
+    redisEviction(info),
+    redisAppendOnly(info),
+    ...(info.has('used_memory') ? [redisMemory(info)] : []),
+  ];
   const told = (outcome: Outcome) => found.filter((one) => one.outcome === outcome).map(sentenceOf);
   return { faults: told('fault'), warnings: told('warning') };
 }
@@ -95,6 +108,8 @@ async function faultOf(check: () => Promise<void>): Promise<string | undefined> 
     return undefined;
   } catch (error) {
     if (error instanceof UserError || error instanceof UnavailableError) return error.message;
+    const refusal = redisRefusal(error);
+    if (refusal !== undefined) return refusalSentence(refusal);
     throw error;
   }
 }

@@ -1,11 +1,12 @@
-import { Child, ChildPool, Worker } from 'bullmq';
+import { Child, ChildPool, type Worker } from 'bullmq';
+import { BrakedWorker } from './braked-worker.ts';
 
 /**
  * BullMQ's worker over a pool that survives what BullMQ's own does not (6.7.0): a child that dies while it starts
  * takes its listeners with it before anybody has heard of it, so that the job waits for ever, its lock renewed and a
  * place of the concurrency lost; and `close` waits for it.
  */
-export class RenderWorker extends Worker {
+export class RenderWorker extends BrakedWorker {
   protected override createSandbox(processor: Parameters<Worker['createSandbox']>[0]): void {
     // The one place at which the pool can be another: BullMQ has made its own, and no job has used it yet.
     const { opts } = this['childPool'];

@@ -6,6 +6,7 @@ import type { Batches } from '../shared/records/batches.ts';
 import type { Records } from '../shared/records/records.ts';
 import type { Redis } from '../shared/redis.ts';
 import { giveJobs } from './catch-up.ts';
+import { createVoice } from './voice.ts';
 
 export interface SweepDeps {
   readonly redis: Redis;
@@ -67,13 +68,14 @@ async function resumeStray({ queues, batches, log }: SweepingDeps): Promise<void
 export function startSweeping(deps: SweepingDeps): { stop(): Promise<void> } {
   const { redis, prefix, log, everyMs = EVERY_MS } = deps;
   let current: Promise<unknown> = Promise.resolve();
+  const voice = createVoice({ log, clock: () => performance.now() });
   const once = () => {
     current = (async () => {
       if ((await redis.set(`${prefix}:sweep`, '1', 'PX', Math.ceil(everyMs * 0.9), 'NX')) === null) return;
       await resumeStray(deps);
       await sweep(deps);
     })().catch((error: unknown) =>
-      log.warn({ error: messageOf(error) }, 'sweep broke off; the next one comes in a minute'),
+      voice.say('warn', messageOf(error), { error: messageOf(error) }, 'sweep broke off; it comes again'),
     );
   };
   once();

@@ -3,6 +3,7 @@ import type { Logger } from '../shared/log.ts';
 import type { Batches } from '../shared/records/batches.ts';
 import { REDIS_LOST, type RedisMemory } from '../shared/redis-memory.ts';
 import type { House } from './house.ts';
+import { createVoice } from './voice.ts';
 
 export interface WitnessDeps {
   readonly memory: RedisMemory;
@@ -29,6 +30,7 @@ const STOP_MS = 200;
 export function startWitness(deps: WitnessDeps): { stop(): Promise<void> } {
   const { memory, house, batches, log, everyMs = LOOK_MS } = deps;
   let current: Promise<unknown> = Promise.resolve();
+  const voice = createVoice({ log, clock: () => performance.now() });
   let told = false;
   let life = memory.life();
   let markedAtMs = performance.now();
@@ -61,7 +63,9 @@ export function startWitness(deps: WitnessDeps): { stop(): Promise<void> } {
     if (busy) return;
     busy = true;
     current = look()
-      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the look at Redis broke off'))
+      .catch((error: unknown) =>
+        voice.say('warn', messageOf(error), { error: messageOf(error) }, 'the look at Redis broke off'),
+      )
       .finally(() => {
         busy = false;
       });

@@ -1,17 +1,22 @@
-import { DelayedError, type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError, type Worker, type WorkerOptions } from 'bullmq';
 import { ENDINGS, parseEnding } from '../shared/endings.ts';
 import { messageOf, UnavailableError } from '../shared/errors.ts';
 import { parsePayload, type QueueName } from '../shared/jobs.ts';
+import { parseRequestKey } from '../shared/keys.ts';
 import type { Logger } from '../shared/log.ts';
-import { connectionOf } from '../shared/queues.ts';
+import { connectionOf, reconnect } from '../shared/queues.ts';
+import { redisRefusal, refusalSentence } from '../shared/redis-refusals.ts';
 import { parseScheduleJob, repeatSettings, SCHEDULE_QUEUE } from '../shared/schedule-queue.ts';
 import { backoffMs, settlesWithin } from '../shared/time.ts';
+import { BrakedWorker } from './braked-worker.ts';
 import type { EndingStep } from './endings/ending.ts';
 import { WebhookError, webhookBackoffMs } from './endings/webhook.ts';
 import { Later } from './later.ts';
+import type { Patience } from './patience.ts';
 import { renderForkOptions } from './render/fork-options.ts';
 import { renderBackoffMs } from './render/retry.ts';
 import { RenderWorker } from './render-pool.ts';
+import { createVoice } from './voice.ts';
 
 /** One request, one step; the signal aborts at shutdown and when the job's lock is lost. */
 export type Step = (request: string, signal: AbortSignal) => Promise<void>;
@@ -38,6 +43,8 @@ export interface WorkersDeps {
     | undefined;
   /** What is done when a schedule is due; the signal aborts at shutdown. */
   readonly schedule?: ScheduleStep | undefined;
+  /** What waits and why; default: nobody asks. */
+  readonly patience?: Patience;
   readonly log: Logger;
   /** Default: `TIMING`. */
   readonly timing?: Timing;
@@ -65,10 +72,17 @@ export interface Workers {
   close(): Promise<void>;
   /** Whether each worker is running: for `/readyz`. */
   running(): boolean;
+  /** What Redis refused a worker within the last seconds, as sentences. */
+  refusals(): readonly string[];
+  /** Makes the connections again that lead to a server that is not the primary any more. */
+  reconnect(): void;
 }
 
 export function startWorkers(deps: WorkersDeps): Workers {
-  const { log, timing = TIMING } = deps;
+  const { log, patience = NOBODY, timing = TIMING } = deps;
+  const clock = () => performance.now();
+  const voice = createVoice({ log, clock });
+  const refusals = new Map<string, number>();
   const common = {
     connection: connectionOf(deps.url),
     prefix: deps.prefix,
@@ -80,13 +94,31 @@ export function startWorkers(deps: WorkersDeps): Workers {
   } satisfies WorkerOptions;
 
   const workers: Worker[] = [];
+  const say: Say = (job, why, forMs) => {
+    const batch = batchOf(job);
+    if (batch !== undefined) patience.waits({ batch, who: whoOf(job), why, forMs });
+  };
   const start = (
     name: QueueName | typeof ENDINGS | typeof SCHEDULE_QUEUE,
     worker: Worker,
     onFailed = (job: Job | undefined, error: Error) =>
-      log.error({ queue: name, jobId: job?.id, error: error.message }, 'step broke off; it is tried again'),
+      voice.say(
+        'error',
+        `${name} failed ${error.message}`,
+        { queue: name, jobId: job?.id, error: error.message },
+        'step broke off; it is tried again',
+      ),
   ) => {
-    worker.on('error', (error) => log.warn({ queue: name, error: messageOf(error) }, 'worker error'));
+    worker.on('error', (error) => {
+      const refusal = redisRefusal(error);
+      const told = refusal === undefined ? messageOf(error) : refusalSentence(refusal);
+      if (refusal !== undefined) refusals.set(told, clock());
+      voice.say('warn', `${name} error ${told}`, { queue: name, error: told }, 'worker error');
+    });
+    worker.on('failed', (job, error) => {
+      if (job !== undefined && job.finishedOn === undefined) say(job, `${name}: ${error.message}`, 60_000);
+    });
+    worker.on('completed', (job) => patience.over(whoOf(job)));
     worker.on('failed', onFailed);
     // One lost lock can cascade (MEASURED.md): whoever has it in hand stops.
     worker.on('lockRenewalFailed', (jobIds) => {
@@ -97,11 +129,17 @@ export function startWorkers(deps: WorkersDeps): Workers {
 
   if (deps.generate !== undefined) {
     const { step, concurrency } = deps.generate;
-    start('generate', new Worker('generate', processorOf(requestOf, step, log), { ...common, concurrency }));
+    start(
+      'generate',
+      new BrakedWorker('generate', processorOf(requestOf, step, say), { ...common, concurrency }),
+    );
   }
   if (deps.collect !== undefined) {
     const { step, concurrency } = deps.collect;
-    start('collect', new Worker('collect', processorOf(requestOf, step, log), { ...common, concurrency }));
+    start(
+      'collect',
+      new BrakedWorker('collect', processorOf(requestOf, step, say), { ...common, concurrency }),
+    );
   }
   if (deps.render !== undefined) {
     const { file, environment, execArgv, concurrency } = deps.render;
@@ -120,7 +158,7 @@ export function startWorkers(deps: WorkersDeps): Workers {
       backoffStrategy: (attemptsMade: number, type?: string) =>
         type === 'webhook' ? webhookBackoffMs(attemptsMade, Math.random) : houseBackoffMs(attemptsMade),
     };
-    const worker = new Worker(ENDINGS, processorOf(parseEnding, step, log), {
+    const worker = new BrakedWorker(ENDINGS, processorOf(parseEnding, step, say), {
       ...common,
       concurrency,
       settings,
@@ -135,12 +173,17 @@ export function startWorkers(deps: WorkersDeps): Workers {
     const settings = { ...common.settings, ...repeatSettings };
     start(
       SCHEDULE_QUEUE,
-      new Worker(SCHEDULE_QUEUE, processorOf(ringOf, deps.schedule, log), { ...common, settings }),
+      new BrakedWorker(SCHEDULE_QUEUE, processorOf(ringOf, deps.schedule, say), { ...common, settings }),
     );
   }
 
   return {
     running: () => workers.every((worker) => worker.isRunning()),
+    refusals: () =>
+      [...refusals].filter(([, atMs]) => clock() - atMs < REFUSED_MS).map(([sentence]) => sentence),
+    reconnect() {
+      for (const worker of workers) reconnect(worker);
+    },
     close: async () => {
       await Promise.all(workers.map((worker) => stop(worker, log)));
     },
@@ -179,11 +222,31 @@ function abandon(worker: Worker): void {
   for (const each of [connection, blockingConnection]) each?.disconnect(false).catch(() => undefined);
 }
 
+/** Some tries of a worker's fetch later, what does not come again is over. */
+const REFUSED_MS = 3_000;
+
+const NOBODY: Patience = { waits: () => undefined, over: () => undefined };
+
+/** Told of a job that comes back, why, and after how long. */
+type Say = (job: Job, why: string, forMs: number) => void;
+
+/** Jobs of requests and of what follows an end belong to a batch. */
+function batchOf(job: Job | undefined): string | undefined {
+  const data: unknown = job?.data;
+  if (typeof data !== 'object' || data === null) return undefined;
+  if ('request' in data) return parseRequestKey(String(data.request))?.batch;
+  return 'batch' in data ? String(data.batch) : undefined;
+}
+
+function whoOf(job: Job): string {
+  return `${job.queueName} ${job.id}`;
+}
+
 /** The one place that translates what a step says into BullMQ's terms. */
 function processorOf<T>(
   parse: (data: unknown, job: Job) => T | 'newer' | undefined,
   step: (payload: T, signal: AbortSignal) => Promise<void>,
-  log: Logger,
+  say: Say,
 ) {
   // BullMQ hands the signal only to a function that declares three parameters.
   return async (job: Job, token: string | undefined, signal: AbortSignal | undefined): Promise<void> => {
@@ -194,19 +257,25 @@ function processorOf<T>(
       throw new DelayedError();
     };
     // Written by a later release during a rolling deploy: left for a worker that understands it.
-    if (payload === 'newer') return await later(30_000);
+    if (payload === 'newer') {
+      say(job, 'its job was written by a newer release; start a worker of that release', 30_000);
+      return await later(30_000);
+    }
     const until = signal ?? new AbortController().signal;
     try {
       await step(payload, until);
     } catch (error) {
       if (until.aborted) return await later(50);
-      if (error instanceof Later) return await later(error.delayMs);
+      if (error instanceof Later) {
+        say(job, error.message, error.delayMs);
+        return await later(error.delayMs);
+      }
       if (error instanceof UnavailableError) {
-        log.warn({ jobId: job.id, service: error.service, error: error.message }, 'waiting for a service');
-        return await later(
+        const ms =
           1_000 +
-            backoffMs(Math.min(job.attemptsStarted, 5), { baseMs: 500, capMs: 15_000, random: Math.random }),
-        );
+          backoffMs(Math.min(job.attemptsStarted, 5), { baseMs: 500, capMs: 15_000, random: Math.random });
+        say(job, error.message, ms);
+        return await later(ms);
       }
       if (error instanceof WebhookError && error.final) throw new UnrecoverableError(error.message);
       throw error;

@@ -91,6 +91,7 @@ describe('status', () => {
       money: { capUsd: 1, reservedUsd: 0.02, spentUsd: 0, estimateUsd: 0.02 },
       etaSeconds: null,
       heldReason: null,
+      waitingFor: [],
     });
     const all = await runInContext(one.at, (context) => statusCommand(context, undefined, { json: true }));
     expect(JSON.parse(all.out)).toEqual([status]);

@@ -128,6 +128,7 @@ describe('the doctor over the S3 protocol', () => {
     await using store = s3.store();
     const { faults } = await preflight({
       redis: async () => ({ info: async () => 'maxmemory_policy:noeviction' }),
+      redisRights: async () => ({ commands: [], sentences: [] }),
       store: async () => store,
       hasKey: true,
       recipesFolder: shippedRecipesFolder(),

@@ -15,9 +15,9 @@ async function healthy(changes: Partial<HealthDeps> = {}) {
   const port = await freePort();
   const health = await startHealth({
     port,
-    pingRedis: async () => 'PONG',
-    checkStore: async () => undefined,
-    running: () => true,
+    looks: [],
+    standing: () => [],
+    clean: (text) => text,
     clock: () => 0,
     ...changes,
   });
@@ -35,6 +35,12 @@ async function healthy(changes: Partial<HealthDeps> = {}) {
   };
 }
 
+const look = (name: string, ask: () => Promise<unknown>): HealthDeps['looks'][number] => ({
+  name,
+  look: ask,
+  everyMs: name === 'store' ? 5_000 : 0,
+});
+
 describe('the health port', () => {
   it('is alive and ready when Redis and the store answer and the workers run', async () => {
     await using at = await healthy();
@@ -44,9 +50,12 @@ describe('the health port', () => {
 
   it('is alive but not ready, and says why, when something is away', async () => {
     await using at = await healthy({
-      pingRedis: () => Promise.reject(new Error('Redis is away.')),
-      checkStore: () => Promise.reject(new Error('S3 did not answer.')),
-      running: () => false,
+      looks: [
+        look('Redis', () => Promise.reject(new Error('Redis is away.'))),
+        look('fal', async () => undefined),
+        look('store', () => Promise.reject(new Error('S3 did not answer.'))),
+      ],
+      standing: () => ['not every worker runs'],
     });
     expect((await at.ask('/livez')).status).toBe(200);
     expect(await at.ask('/readyz')).toEqual({
@@ -58,13 +67,26 @@ describe('the health port', () => {
     });
   });
 
+  it('tells neither secrets nor addresses', async () => {
+    const text =
+      'S3 at https://s3.example.com:9000/x answered 503; s3://shop/pictures/ may not be used; Redis at 10.1.2.3:6379 and [::1]:6379 and redis.internal:6379, 10.1.2.3, key-12345.';
+    await using at = await healthy({
+      standing: () => [text],
+      clean: (words) => words.replaceAll('key-12345', '[secret]'),
+    });
+    const { body } = await at.ask('/readyz');
+    expect(body.reasons).toEqual([
+      'S3 at [address] answered 503; [address] may not be used; Redis at [address] and [address] and [address], [address], [secret].',
+    ]);
+  });
+
   it('answers in time when Redis does not answer at all, and does not pile up pings', async () => {
     let pings = 0;
     const never = () => {
       pings += 1;
       return new Promise<never>(() => undefined);
     };
-    await using at = await healthy({ pingRedis: never });
+    await using at = await healthy({ looks: [look('Redis', never)] });
     const answers = await Promise.all([at.ask('/readyz'), at.ask('/readyz'), at.ask('/readyz')]);
     for (const { status, body } of answers) {
       expect({ status, reasons: body.reasons }).toEqual({
@@ -79,9 +101,11 @@ describe('the health port', () => {
     let checks = 0;
     let nowMs = 0;
     await using at = await healthy({
-      checkStore: async () => {
-        checks += 1;
-      },
+      looks: [
+        look('store', async () => {
+          checks += 1;
+        }),
+      ],
       clock: () => nowMs,
     });
     for (let probe = 0; probe < 5; probe += 1) await at.ask('/readyz');
@@ -108,9 +132,9 @@ describe('the health port', () => {
     await expect(
       startHealth({
         port: at.port,
-        pingRedis: async () => undefined,
-        checkStore: async () => undefined,
-        running: () => true,
+        looks: [],
+        standing: () => [],
+        clean: (text) => text,
         clock: () => 0,
       }),
     ).rejects.toMatchObject({

@@ -8,6 +8,7 @@ import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import type { ObjectStore } from '../../src/shared/object-store.ts';
 import { shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { openRedis } from '../../src/shared/redis.ts';
+import { tryRights } from '../../src/shared/redis-rights.ts';
 import { assertUsable, lookAtRedis, type PreflightDeps, preflight } from '../../src/worker/preflight.ts';
 import { testRedis } from '../support/redis.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -26,6 +27,7 @@ async function good(): Promise<Good> {
     store,
     deps: {
       redis: async () => redis.client,
+      redisRights: async () => await tryRights({ redis: redis.client, prefix: redis.prefix }),
       store: async () => store,
       hasKey: true,
       recipesFolder: shippedRecipesFolder(),

@@ -35,6 +35,10 @@ export interface WorkshopOptions {
   readonly fal?: FalSimulatorOptions;
   /** Over the workshop's own: 8 in flight, no limit on submits. */
   readonly settings?: Environment;
+  /** Another than the run's own: one that a test breaks. */
+  readonly redis?: TestRedis;
+  /** Default: silent. */
+  readonly log?: Logger;
   /** How long after its intent a POST may still leave; default: the product's own half minute. */
   readonly postWindowMs?: number;
   /** Default: a folder of its own. */
@@ -83,7 +87,7 @@ export interface Workshop extends AsyncDisposable {
 export async function openWorkshop(options: WorkshopOptions = {}): Promise<Workshop> {
   const closers = new Closers();
   try {
-    const redis = closers.use(await testRedis());
+    const redis = closers.use(options.redis ?? (await testRedis()));
     const folder = closers.use(await tempFolder());
     const fal = closers.use(await testFal({ slots: 8, ...options.fal }));
     const config = readConfig({
@@ -100,8 +104,8 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
       ...options.settings,
     });
     const stack = stackOf(config, options.store ?? { kind: 'folder', folder: `${folder.path}/store` });
-    const log = logOf(process.env['TEST_LOG']);
-    const shop = closers.use(await openShop(stack, config, log));
+    const log = options.log ?? logOf(process.env['TEST_LOG']);
+    const shop = closers.use(await openShop(stack, config, log, 'resend'));
     const parts = { redis, fal, config, stack, shop, log, spoolFolder: folder.path };
     return workshopOf(parts, closers, options);
   } catch (error) {
@@ -255,6 +259,7 @@ function once(work: Work): Work {
   let closing: Promise<void> | undefined;
   return {
     running: () => work.running(),
+    redisFaults: () => work.redisFaults(),
     async [Symbol.asyncDispose]() {
       closing ??= Promise.resolve(work[Symbol.asyncDispose]());
       await closing;

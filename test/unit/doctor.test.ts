@@ -89,6 +89,7 @@ describe('the checks', () => {
     const checks = doctorChecks({
       machine: { nodeVersion: 'v24.0.0', recipesFolder: '', caps: NO_CAPS, folder: undefined },
       redis: never,
+      redisRights: () => Promise.reject(new Error('not asked')),
       redisPlace: '',
       store: never,
       raceName: () => 'race',

@@ -13,6 +13,7 @@ function statusOf(more: Partial<BatchStatus>): BatchStatus {
     money: { capUsd: null, reservedUsd: 0, spentUsd: 0.1, estimateUsd: 0.1 },
     etaSeconds: 0,
     heldReason: null,
+    waitingFor: [],
     ...more,
   };
 }

@@ -28,6 +28,7 @@ function status(counts: Partial<BatchStatus['counts']>, more: Partial<BatchStatu
     money: { capUsd: null, reservedUsd: 0, spentUsd: 0, estimateUsd: 1 },
     etaSeconds: null,
     heldReason: null,
+    waitingFor: [],
     ...more,
   };
 }

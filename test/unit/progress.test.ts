@@ -23,6 +23,7 @@ function picture(more: Partial<Picture['status']> = {}, heldBack?: string): Pict
       money: { capUsd: null, reservedUsd: 0.14, spentUsd: 15.8, estimateUsd: 40 },
       etaSeconds: 1_800,
       heldReason: null,
+      waitingFor: [],
       ...more,
     },
     forecast: {

@@ -18,7 +18,13 @@ async function wait(
         const answer = answers[Math.min(readsAtMs.length, answers.length - 1)] ?? 'queued';
         readsAtMs.push(nowMs);
         if (typeof answer === 'number') throw new FalError(faultOf(answer));
-        return { state: answer, queuePosition: undefined, logs: [], inferenceMs: undefined };
+        return {
+          state: answer,
+          queuePosition: undefined,
+          logs: [],
+          inferenceMs: undefined,
+          failure: undefined,
+        };
       },
       clock: () => nowMs,
       sleep: async (ms) => {
@@ -89,6 +95,7 @@ describe('waiting for fal', () => {
             queuePosition: undefined,
             logs,
             inferenceMs: undefined,
+            failure: undefined,
           };
         },
         clock: () => 0,

@@ -1,3 +1,4 @@
+import { messageOf } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import { RESULT_EXPIRED, type Result, UNBILLED } from '../../shared/journal-objects.ts';
 import type { RequestName } from '../../shared/keys.ts';
@@ -12,7 +13,10 @@ import { ATTEMPT_BACKOFF, MAX_ATTEMPTS } from '../generate/limits.ts';
 import { type RequestFailure, readVerdict } from '../generate/verdicts.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
+import { createVoice } from '../voice.ts';
 import { costOf } from './book.ts';
+import { createFaultOfResult } from './status-word.ts';
+import { createUnitPrice } from './unit-price.ts';
 
 /**
  * What fal answered, stored, and fal's own words where they were read just now; undefined when the request is planned
@@ -49,6 +53,9 @@ const WITHDRAWN = 'withdrawn';
 /** Reads and stores the result of a request whose id is known. The first one stored decides the cost. */
 export function createReadResult(deps: ReadResultDeps): ReadResult {
   const { house, journal, platform, clock, log } = deps;
+  const voice = createVoice({ log, clock });
+  const unitPrice = createUnitPrice(deps);
+  const faultOfResult = createFaultOfResult(deps);
 
   return async (record, work, requestId, signal) => {
     const standing = await journal.readResult(requestId, signal);
@@ -60,7 +67,8 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     } catch (error) {
       if (!(error instanceof FalError)) throw error;
       signal.throwIfAborted();
-      const verdict = readVerdict(error.fault);
+      const fault = await faultOfResult(work, requestId, error.fault, signal);
+      const verdict = readVerdict(fault);
       switch (verdict.kind) {
         case 'repeat':
           if (isHopeless(record)) return await fromHistory(record, work, requestId, signal);
@@ -89,10 +97,10 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
           // Said of a run that is done.
           break;
         case 'fail':
-          if (await wasWithdrawn(record, error.fault)) return await withdraw(record, requestId, signal);
+          if (await wasWithdrawn(record, fault)) return await withdraw(record, requestId, signal);
           break;
       }
-      const { billableUnits } = error.fault;
+      const { billableUnits } = fault;
       const result = await keep(record, work, requestId, undefined, billableUnits, verdict.failure, signal);
       return await endedOr(record, result, undefined, signal);
     }
@@ -184,7 +192,7 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     failure: RequestFailure | undefined,
     signal: AbortSignal,
   ): Promise<Result> {
-    const unitPriceUsd = units === undefined || units === 0 ? 0 : await priceOfUnit(work, signal);
+    const unitPriceUsd = units === undefined || units === 0 ? 0 : await unitPrice(work, signal);
     const images = output?.images ?? [];
     const wanted =
       (await journal.readIntent(name, round, signal))?.indices.length ?? work.planned.indices.length;
@@ -218,17 +226,6 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     );
   }
 
-  /** fal's price list being away is no reason to wait: the model's own rule is the next best source. */
-  async function priceOfUnit({ model }: Work, signal: AbortSignal): Promise<number | undefined> {
-    try {
-      return await platform.unitPriceUsd(model.endpoint, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      log.warn({ error: String(error) }, "fal's price list cannot be read; the price rule counts");
-      return undefined;
-    }
-  }
-
   /** The queue forgot a request that ran: its media live on for days, and fal's history knows them. Never a new POST. */
   async function fromHistory(record: RequestRecord, work: Work, requestId: string, signal: AbortSignal) {
     const now = clock();
@@ -249,10 +246,13 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
       }
     } catch (error) {
       signal.throwIfAborted();
-      log.warn({ request: record.request, requestId, error: String(error) }, "fal's history cannot be read");
-      throw new Later(30_000, 'the history cannot be read');
+      const why = String(error);
+      const { request } = record;
+      voice.say('warn', why, { request, requestId, error: why }, "fal's history cannot be read");
+      throw new Later(30_000, `fal's history cannot be read (${messageOf(error)})`);
     }
-    if (now - sinceMs < GIVE_UP_MS) throw new Later(10_000, 'not in the history yet');
+    if (now - sinceMs < GIVE_UP_MS)
+      throw new Later(10_000, "fal's queue has forgotten it, and its history does not show it yet");
     const failure = {
       code: RESULT_EXPIRED,
       message: `fal no longer holds request ${requestId} and its history does not show the pictures; it may have been paid for.`,

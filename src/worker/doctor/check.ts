@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { messageOf, UnavailableError, UserError } from '../../shared/errors.ts';
+import { redisRefusal, refusalSentence } from '../../shared/redis-refusals.ts';
 import { withTimeout } from '../../shared/time.ts';
 
 export type Outcome = 'ok' | 'warning' | 'fault';
@@ -76,6 +77,8 @@ function failed({ whenFailed, mend }: Check, error: unknown): Finding {
   if (error instanceof UserError || error instanceof UnavailableError) {
     return { outcome: whenFailed, ...halves(error.message, mend) };
   }
+  const refusal = redisRefusal(error);
+  if (refusal !== undefined) return { outcome: whenFailed, ...halves(refusalSentence(refusal), mend) };
   // A bug in one check must not hide what the others found.
   return {
     outcome: whenFailed,
@@ -89,7 +92,7 @@ export function halves(sentence: string, otherwise: string): { message: string; 
   const semicolon = sentence.lastIndexOf('; ');
   const at = semicolon >= 0 ? semicolon : sentence.lastIndexOf(': ');
   const rest = at < 0 ? '' : sentence.slice(at + 2);
-  if (!/^(choose|correct|create|get|let|make|mend|set|start|top|use)\b/.test(rest)) {
+  if (!/^(choose|correct|create|get|give|let|make|mend|point|set|start|top|use)\b/.test(rest)) {
     return { message: sentence, mend: otherwise };
   }
   const mend = `${rest.charAt(0).toUpperCase()}${rest.slice(1)}`;

@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../../shared/object-store.ts';
+import type { Refused } from '../../shared/redis-rights.ts';
 import { optional } from '../../shared/time.ts';
 import { type Check, type CheckResult, runChecks } from './check.ts';
 import { type FalChecksDeps, falChecks } from './fal.ts';
@@ -11,6 +12,8 @@ export interface DoctorDeps {
   readonly machine: Omit<MachineChecksDeps, 'clock'>;
   /** Opens what is to be looked at; the caller closes it. */
   readonly redis: () => Promise<AskedRedis>;
+  /** Tries what the work does with Redis, over a connection that nobody waits for. */
+  readonly redisRights: () => Promise<Refused>;
   /** Where Redis is, for people; holds no secret. */
   readonly redisPlace: string;
   readonly store: () => Promise<ObjectStore>;
@@ -44,6 +47,7 @@ export function doctorChecks({
   machine,
   redis,
   redisPlace,
+  redisRights,
   store,
   raceName,
   fal,
@@ -53,7 +57,7 @@ export function doctorChecks({
 }: Omit<DoctorDeps, 'signal'>): readonly Check[] {
   return [
     ...machineChecks({ ...machine, clock }),
-    ...redisChecks(redis, redisPlace),
+    ...redisChecks(redis, { place: redisPlace, rights: redisRights }),
     ...storeChecks({ open: store, clock, raceName }),
     ...falChecks({ ...fal, clock, timeoutMs }),
     ...lostAnswersChecks({ ...lostAnswers, key: fal.key, models: fal.registry.models, store, clock }),

@@ -1,8 +1,8 @@
-import { MalformedError } from '../../shared/errors.ts';
+import { MalformedError, UserError } from '../../shared/errors.ts';
 import type { Model } from '../../shared/models/model.ts';
 import { endWarning, successorOf } from '../../shared/models/model-end.ts';
 import type { Registry } from '../../shared/models/registry.ts';
-import type { Clock } from '../../shared/time.ts';
+import { type Clock, systemClock } from '../../shared/time.ts';
 import { FalError } from '../generate/fal-error.ts';
 import type { FalHttp } from '../generate/fal-http.ts';
 import { FAL_SKEW_MS } from '../generate/limits.ts';
@@ -128,7 +128,8 @@ export function falChecks(deps: FalChecksDeps): readonly Check[] {
   ];
 }
 
-function falFinding(
+/** What a failed call of the platform API says to a user. */
+export function falFinding(
   { fault: what }: FalError,
   { whenFailed, apiUrl }: Pick<Check, 'whenFailed'> & { apiUrl: string },
 ): Finding {
@@ -177,3 +178,24 @@ function endpointFinding(
   if (found.status === 'active') return ok(`fal says that ${endpoint} is active.`);
   return warning(`fal says that ${endpoint} is ${found.status}.`, next);
 }
+
+/** One GET that costs nothing. Rejects with a `UserError` whose sentence says what is wrong. */
+export async function assertFalAnswers(
+  { endpoint, ...deps }: Pick<FalChecksDeps, 'http' | 'apiUrl'> & { key: string; endpoint: string },
+  signal: AbortSignal,
+): Promise<void> {
+  const facts = createFalFacts({ ...deps, timeoutMs: LOOK_MS, clock: systemClock, anyEndpoint: endpoint });
+  try {
+    await facts.price(endpoint, signal);
+  } catch (error) {
+    if (error instanceof MalformedError) throw new UserError('fal_away', error.message, { cause: error });
+    if (!(error instanceof FalError)) throw error;
+    const { fault: what } = error;
+    // It answers, and let the key in: a moment of too many looks, or an endpoint that its own check tells of.
+    if (what.status === 429 || what.status === 404) return;
+    const { message, mend } = falFinding(error, { whenFailed: 'fault', apiUrl: deps.apiUrl });
+    throw new UserError('fal_away', mend === undefined ? message : `${message} ${mend}`, { cause: error });
+  }
+}
+
+const LOOK_MS = 2_000;

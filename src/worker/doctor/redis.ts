@@ -1,5 +1,6 @@
 import { messageOf, UserError } from '../../shared/errors.ts';
-import { type Check, type Finding, fault, needed, ok, once, warning } from './check.ts';
+import type { Refused } from '../../shared/redis-rights.ts';
+import { type Check, type Finding, fault, halves, needed, ok, once, warning } from './check.ts';
 
 /** What is asked of a Redis connection. */
 export interface InfoRedis {
@@ -12,7 +13,10 @@ export interface AskedRedis extends InfoRedis {
 
 export type RedisInfo = ReadonlyMap<string, string>;
 
-export function redisChecks(open: () => Promise<AskedRedis>, place: string): readonly Check[] {
+export function redisChecks(
+  open: () => Promise<AskedRedis>,
+  { place, rights }: { readonly place: string; readonly rights: () => Promise<Refused> },
+): readonly Check[] {
   const opened = once(async () => await open());
   const info = once(async (signal) => await readRedisInfo(await opened(signal)));
   const look = (name: string, found: (info: RedisInfo) => Finding): Check => ({
@@ -31,6 +35,16 @@ export function redisChecks(open: () => Promise<AskedRedis>, place: string): rea
         return ok(`Redis answers: ${place}.`);
       },
     },
+    {
+      name: 'redis-rights',
+      whenFailed: 'fault',
+      mend: MEND,
+      look: async (signal) => {
+        // Where nothing is let through, that is told by the check of Redis itself.
+        await needed(opened(signal), 'Redis cannot be used');
+        return redisRights(await rights());
+      },
+    },
     look('redis-version', redisVersion),
     look('redis-eviction', redisEviction),
     {
@@ -45,6 +59,15 @@ export function redisChecks(open: () => Promise<AskedRedis>, place: string): rea
 }
 
 const MEND = 'Start Redis, or correct REDIS_URL.';
+
+/** Pure: what was refused, by its names. */
+export function redisRights({ sentences }: Refused): Finding {
+  if (sentences.length === 0) return ok('Redis lets us do all that the work does.');
+  const { message, mend } = halves(sentences.join(' '), RIGHTS_MEND);
+  return fault(message, mend);
+}
+
+const RIGHTS_MEND = 'Give the user these rights: docs/operations.md has the line.';
 
 /** The oldest whose commands the scripts use, and BullMQ takes. */
 const OLDEST = [6, 2] as const;

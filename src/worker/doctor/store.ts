@@ -5,6 +5,7 @@ import type { ListedObject, ObjectStore } from '../../shared/object-store.ts';
 import type { Clock } from '../../shared/time.ts';
 import { type Check, type Finding, fault, NotLookedAt, needed, ok, once, warning } from './check.ts';
 import { skewMs, skewText, timed } from './clocks.ts';
+import { RIGHTS } from './store-rights.ts';
 
 export interface StoreChecksDeps {
   readonly open: () => Promise<ObjectStore>;
@@ -13,9 +14,6 @@ export interface StoreChecksDeps {
   readonly raceName: () => string;
 }
 
-/** Written anew by each run, so that its time is now; the bytes are always the same. */
-const RIGHTS_KEY = `${PROBES}rights.txt`;
-const RIGHTS_BODY = Buffer.from('Shotlist wrote this to see that it may write, read and list here.\n');
 const WRITERS = 16;
 /** Faults of one right or one promise, while the rest of the store may be well. */
 const OWN_FAULTS = new Set(['store_denied', 'store_unfit']);
@@ -30,7 +28,9 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
   const opened = async (signal: AbortSignal) => await needed(store(signal), 'the store could not be opened');
   const written = once(async (signal) => {
     const to = await opened(signal);
-    return await timed(clock, () => to.put(RIGHTS_KEY, RIGHTS_BODY, { contentType: 'text/plain', signal }));
+    return await timed(clock, () =>
+      to.put(RIGHTS.key, RIGHTS.body, { contentType: RIGHTS.contentType, signal }),
+    );
   });
   const listed = once(async (signal) => await entryOf(await opened(signal), signal));
   /** What is wrong with the store as a whole is told by its own check alone. */
@@ -77,10 +77,10 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
     }),
     right('store-get', { action: 'read from', grant: 's3:GetObject' }, async (signal) => {
       await needed(written(signal), 'nothing could be written that would be read back');
-      const stored = await (await opened(signal)).get(RIGHTS_KEY, signal);
-      if (stored?.body.equals(RIGHTS_BODY) === true) return ok('What was written can be read back.');
+      const stored = await (await opened(signal)).get(RIGHTS.key, signal);
+      if (stored?.body.equals(RIGHTS.body) === true) return ok('What was written can be read back.');
       return fault(
-        `${RIGHTS_KEY} was written, and read back as ${stored === undefined ? 'missing' : 'other bytes'}.`,
+        `${RIGHTS.key} was written, and read back as ${stored === undefined ? 'missing' : 'other bytes'}.`,
         'Use a store that shows a write at once, and check for a cache in front of it.',
       );
     }),
@@ -90,7 +90,7 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
       // The first listing may have run before the first write of all.
       if (entry === undefined && (await entryOf(await opened(signal), signal)) === undefined) {
         return fault(
-          `${RIGHTS_KEY} was written, and a listing does not show it.`,
+          `${RIGHTS.key} was written, and a listing does not show it.`,
           'Use a store whose listings show a write at once.',
         );
       }
@@ -126,8 +126,8 @@ export function storeChecks({ open, clock, raceName }: StoreChecksDeps): readonl
 }
 
 async function entryOf(store: ObjectStore, signal: AbortSignal): Promise<ListedObject | undefined> {
-  for await (const object of store.list(RIGHTS_KEY, { signal })) {
-    if (object.key === RIGHTS_KEY) return object;
+  for await (const object of store.list(RIGHTS.key, { signal })) {
+    if (object.key === RIGHTS.key) return object;
   }
   return undefined;
 }

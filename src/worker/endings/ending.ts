@@ -87,8 +87,7 @@ export function createEnding(deps: EndingDeps): EndingStep {
     if (fault !== undefined)
       throw new WebhookError(`the address of --on-done is refused: ${fault}`, { final: true });
     if (deps.post === undefined) {
-      log.warn({ batch }, 'a webhook waits: set WEBHOOK_SECRET, since none is sent unsigned');
-      throw new Later(NO_SECRET_MS, 'no WEBHOOK_SECRET');
+      throw new Later(NO_SECRET_MS, 'its webhook waits: set WEBHOOK_SECRET, since none is sent unsigned');
     }
     const status = batchStatus.safeParse(await journal.readSummary(batch, signal));
     // Written before the job; only a person can have removed it.

@@ -48,6 +48,14 @@ export interface QueueStatus {
   readonly queuePosition: number | undefined;
   readonly logs: readonly string[];
   readonly inferenceMs: number | undefined;
+  /** Of a run that is done and failed, where fal says so here; mostly only the result does. */
+  readonly failure: FalFailure | undefined;
+}
+
+export interface FalFailure {
+  readonly words: string;
+  /** fal's error type. */
+  readonly type: string | undefined;
 }
 
 export interface QueueResult {
@@ -69,6 +77,9 @@ const status = z.object({
   queue_position: z.number().nullish(),
   logs: z.array(z.object({ message: z.string() })).nullish(),
   metrics: z.object({ inference_time: z.number().nullish() }).nullish(),
+  // Of any shape: a status whose words cannot be read must not hide that the run is done.
+  error: z.unknown().optional(),
+  error_type: z.unknown().optional(),
 });
 
 const STATE = { IN_QUEUE: 'queued', IN_PROGRESS: 'running', COMPLETED: 'done' } as const;
@@ -143,6 +154,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
         queuePosition: body.queue_position ?? undefined,
         logs: (body.logs ?? []).map((line) => line.message),
         inferenceMs: seconds === undefined ? undefined : seconds * 1_000,
+        failure: failureIn(body),
       };
     },
 
@@ -166,6 +178,12 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
       }
     },
   };
+}
+
+function failureIn({ error, error_type }: z.infer<typeof status>): FalFailure | undefined {
+  const type = typeof error_type === 'string' && error_type !== '' ? error_type.slice(0, 60) : undefined;
+  const words = typeof error === 'string' ? error : JSON.stringify(error ?? '').replace(/^""$/, '');
+  return type === undefined && words === '' ? undefined : { words: words.slice(0, 300), type };
 }
 
 /** The client never repeats an error of this name, whatever its cause. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { UnavailableError } from '../../shared/errors.ts';
+import { UnavailableError, UserError } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
 import { contradicted } from '../../shared/json-objects.ts';
 import { objectKeys } from '../../shared/keys.ts';
@@ -13,10 +13,13 @@ import { type Clock, dayOf, delayedAbort, type Sleep } from '../../shared/time.t
 import { stateOf, type Variants } from '../../shared/variants.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
+import type { Patience } from '../patience.ts';
+import { createVoice } from '../voice.ts';
 import type { FalInput, FalQueue } from './fal.ts';
 import { FalError } from './fal-error.ts';
 import { inputOf, latencyKind, rivalHash } from './input.ts';
 import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
+import { createSubmitWaits } from './submit-waits.ts';
 import { type RequestFailure, submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
 import { createWaysBack, type Run, type SentIntent } from './ways-back.ts';
@@ -50,6 +53,8 @@ export interface GenerateDeps {
   readonly clock: Clock;
   readonly sleep: Sleep;
   readonly random: () => number;
+  /** What is waited for. */
+  readonly patience: Patience;
   readonly log: Logger;
 }
 
@@ -61,6 +66,8 @@ export interface GenerateDeps {
 export function createGenerate(deps: GenerateDeps): (request: string, signal: AbortSignal) => Promise<void> {
   const { house, records, journal, log } = deps;
   const { release, lose, refused, unfetched, turnedAway } = createWaysBack(deps);
+  const voice = createVoice({ log, clock: deps.clock });
+  const waits = createSubmitWaits(deps);
 
   return async (request, signal) => {
     const record = await records.activate(request, 'generate');
@@ -248,11 +255,9 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     } catch (error) {
       await release(run);
       if (signal.aborted) return 'end';
-      if (!(error instanceof UnavailableError)) throw error;
-      log.warn(
-        { request: run.request, service: error.service, error: error.message },
-        'waiting for a service',
-      );
+      // A user must mend it, or it passes: the next request would meet the same.
+      if (!(error instanceof UnavailableError || error instanceof UserError)) throw error;
+      waits.beforeSubmit(run.request, error.message, AWAY_MS);
       await deps.slowDown(AWAY_MS);
       return 'end';
     }
@@ -271,12 +276,18 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     try {
       const { startTimeoutS } = deps;
       const options = { startTimeoutS, notAfterMs: intent.at + deps.postWindowMs, signal: hurry.signal };
-      return (await deps.queue.submit(work.model.endpoint, input, options)).requestId;
+      const { requestId } = await deps.queue.submit(work.model.endpoint, input, options);
+      waits.submitted(request);
+      return requestId;
     } catch (error) {
       if (!(error instanceof FalError)) throw error;
       const verdict = submitVerdict(error.fault);
       const { status, detail } = error.fault;
-      log.warn({ request, verdict: verdict.kind, status, detail }, 'submit failed');
+      const about = { request, verdict: verdict.kind, status, detail };
+      voice.say('warn', `${verdict.kind} ${status} ${detail}`, about, 'submit failed');
+      if (verdict.kind === 'slow')
+        waits.beforeSubmit(request, `fal asks for fewer submits (${status})`, verdict.ms);
+      if (verdict.kind === 'away') waits.beforeSubmit(request, `fal cannot be reached (${detail})`, AWAY_MS);
       if (verdict.kind === 'unknown') await lose(run, work, intent, 'at-door');
       else {
         // Nothing was sent, so the door said nothing.
@@ -303,10 +314,12 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
       const ended = await waitUntilDone(
         {
           status: (inner) =>
-            deps.queue.status(work.model.endpoint, requestId, {
-              logs: withLogs ? 'with-logs' : 'without-logs',
-              signal: inner,
-            }),
+            waits.atFal(run, { requestId, postedAtMs }, () =>
+              deps.queue.status(work.model.endpoint, requestId, {
+                logs: withLogs ? 'with-logs' : 'without-logs',
+                signal: inner,
+              }),
+            ),
           clock: deps.clock,
           sleep: deps.sleep,
           onLogs: (lines) => {

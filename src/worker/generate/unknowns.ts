@@ -11,6 +11,7 @@ import type { Undecided, UndecidedRequests } from '../../shared/records/undecide
 import type { Clock } from '../../shared/time.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
+import { createVoice } from '../voice.ts';
 import { missingControl, provenFrom, toAdopt } from './absence.ts';
 import { FalError } from './fal-error.ts';
 import type { Reading } from './fal-platform.ts';
@@ -52,6 +53,7 @@ export interface UnknownsDeps extends SightingsDeps {
 export function createResolveUnknown(deps: UnknownsDeps) {
   const { house, journal, readings, clock, log } = deps;
   const { around, controls } = createSightings(deps);
+  const voice = createVoice({ log, clock });
 
   return async (record: RequestRecord, work: Work, signal: AbortSignal): Promise<string | undefined> => {
     const { request, epoch, round } = record;
@@ -151,11 +153,13 @@ export function createResolveUnknown(deps: UnknownsDeps) {
         if (signal.aborted) throw signal.reason;
         if (!isOfFal(error)) throw error;
         const why = error instanceof FalError ? error.message : 'its answer is not what fal documents';
-        log.warn(
+        voice.say(
+          'warn',
+          why,
           { request, error: why, sinceS: Math.round((nowMs - at) / 1_000) },
           "fal's list cannot be read; the request stays unknown, its money reserved",
         );
-        throw new Later(nextLookMs(), 'the list cannot be read');
+        throw new Later(nextLookMs(), `fal's list of requests cannot be read (${why})`);
       }
     }
 

@@ -130,6 +130,7 @@ export async function startWork({
     latencies: new Latencies({ redis, prefix }),
     made,
     slowDown: (ms) => queues.slowDown(ms),
+    countLocked: (endpoint, answer) => endpointStops.countLocked(endpoint, answer),
     startTimeoutS: fal.startTimeoutS,
     postWindowMs,
     graceMs: GRACE_MS,

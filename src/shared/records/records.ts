@@ -31,7 +31,7 @@ import { TRANSITION } from './transition-script.ts';
 
 export interface Step {
   readonly request: string;
-  /** For `reserve` and `confirm`: where it is POSTed, since one endpoint's submits may be stopped alone. */
+  /** For `reserve`, `confirm`, and the `accept` of a POST's answer: where it is POSTed, since an endpoint may be stopped alone. */
   readonly endpoint?: string;
   /** From `activate`. Without it any holder may take the step (operations of a person). */
   readonly epoch?: number;

@@ -22,6 +22,7 @@
  * | `P:workers` | which workers are there, by role: see `attendance.ts` |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  * | `P:endpoint-stops` | endpoint → why its submits are stopped |
+ * | `P:endpoint-locked` | endpoint → how many 423 in a row fal has answered to its submits |
  * | `P:endpoint-first` | endpoint → the request whose answer the others wait for, since its stop was lifted; empty: the next one |
  */
 
@@ -257,6 +258,8 @@ elseif a.to ~= 'submitting' and a.to ~= 'unknown' then
     redis.call('HDEL', rec, 'ih')
   end
 end
+
+if a.to == 'submitted' and a.endpoint then redis.call('HDEL', P .. ':endpoint-locked', a.endpoint) end
 
 if a.to == 'unknown' then
   -- The id that it had is another's by the store, or another one is its own: free for whoever has to find his.

@@ -14,7 +14,7 @@ import { inputOf, latencyKind } from './input.ts';
 import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
 import { submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
-import { createWaysBack, type Run, type SentIntent } from './ways-back.ts';
+import { createWaysBack, type Run, type SentIntent, type WaysBackDeps } from './ways-back.ts';
 
 export interface GenerateDeps {
   readonly house: House;
@@ -26,6 +26,7 @@ export interface GenerateDeps {
   readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
   /** Every worker starts no submit for that long. */
   readonly slowDown: (ms: number) => Promise<void>;
+  readonly countLocked: WaysBackDeps['countLocked'];
   readonly startTimeoutS: number;
   /** A submit must leave within this time of its intent. */
   readonly postWindowMs: number;
@@ -160,7 +161,8 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const postedAtMs = deps.clock();
     const requestId = await post(run, work, input, ready, signal);
     if (requestId === undefined) return;
-    const accepted = await house.step('accept', { request, epoch, round, takeId: requestId });
+    const { endpoint } = model;
+    const accepted = await house.step('accept', { request, epoch, round, endpoint, takeId: requestId });
     if (accepted.code === 'taken') {
       log.warn({ request, requestId }, 'another request with the same input has adopted the id');
       await lose(run, work, ready);

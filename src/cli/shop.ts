@@ -15,6 +15,7 @@ import { openRedis, type Redis } from '../shared/redis.ts';
 import { RedisMemory } from '../shared/redis-memory.ts';
 import { dayOf, systemClock } from '../shared/time.ts';
 import { createEnded } from '../worker/ended.ts';
+import { createHeld } from '../worker/held.ts';
 import { settleRestored } from './settle-restored.ts';
 import { openStore, type Stack } from './stack.ts';
 
@@ -31,6 +32,7 @@ export interface Shop extends AsyncDisposable {
   readonly memory: RedisMemory;
   readonly attendance: Attendance;
   readonly ended: (batch: string) => Promise<void>;
+  readonly held: (batch: string) => Promise<void>;
 }
 
 /** Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it. */
@@ -60,11 +62,14 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       },
       clock: systemClock,
     });
-    const records = new Records({ redis, prefix, clock: systemClock, ttlH, memory, caps: config.caps });
+    const { caps, stopAfterFailures } = config;
+    const records = new Records({ redis, prefix, clock: systemClock, ttlH, memory, caps, stopAfterFailures });
+    const follow = queues.addEnding.bind(queues);
+    const held = createHeld({ batches, journal, follow, log });
     const ended = createEnded({
       batches,
       journal,
-      follow: queues.addEnding.bind(queues),
+      follow,
       ttlH,
       clock: systemClock,
       log,
@@ -82,6 +87,7 @@ export async function openShop(stack: Stack, config: Config, log: Logger): Promi
       memory,
       attendance,
       ended,
+      held,
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {

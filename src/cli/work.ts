@@ -90,7 +90,7 @@ export async function startWork({
   random = Math.random,
   ...given
 }: WorkOptions): Promise<Work> {
-  const { redis, store, journal, queues, batches, endpointStops, records, memory, ended } = shop;
+  const { redis, store, journal, queues, batches, endpointStops, records, memory, ended, held } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   if (fal.key === undefined && needsKey(roles))
@@ -116,6 +116,7 @@ export async function startWork({
     add,
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
+    held,
     turnedAway: createNotice({ batches, log }),
     clean: redactor([...secretsOf(environment), ...stack.secrets]),
     clock,
@@ -243,7 +244,7 @@ export async function startWork({
     limitSubmits: async () => {
       if (roles.has('generate')) await queues.limitGenerate(fal);
     },
-    sweep: () => sweep({ redis, prefix, batches, records, add, ended, log }),
+    sweep: () => sweep({ redis, prefix, batches, records, add, ended, held, log }),
     log,
   });
   // These two may be waiting for an answer of a Redis that is away.
@@ -259,6 +260,7 @@ export async function startWork({
       records,
       add,
       ended,
+      held,
       log,
       ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
     });

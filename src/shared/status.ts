@@ -3,6 +3,7 @@ import { forecastOf, waitingForProof } from './forecast.ts';
 import { formatUsd, toUsd } from './money.ts';
 import { type BatchView, type Stop, unfinished } from './records/batches.ts';
 import type { Stops } from './records/endpoint-stops.ts';
+import type { FailingHold } from './records/failing.ts';
 import { STATES } from './records/states.ts';
 
 const count = z.int().min(0);
@@ -37,6 +38,11 @@ export type BatchStatus = z.infer<typeof batchStatus>;
 /** Nothing more is begun for it; of a cancelled batch, what was at fal then may yet be finished. */
 export function isOver(state: BatchStatus['state']): state is 'done' | 'cancelled' {
   return state === 'done' || state === 'cancelled';
+}
+
+/** Something of it is under way, whose end comes by itself and soon; lost answers are not. */
+export function isMoving({ counts }: Pick<BatchStatus, 'counts'>): boolean {
+  return counts.submitting + counts.submitted + counts.generated + counts.rendering > 0;
 }
 
 /** Pure: what a batch in Redis looks like to a person. `nowMs`: wall clock. */
@@ -97,6 +103,7 @@ export function statusOf(view: BatchView, stops: Stops, nowMs: number): BatchSta
 
 function heldReason(view: BatchView, stop: Stop | undefined, endpoint: string | undefined): string {
   if (stop !== undefined) return stop.reason;
+  if (view.hold?.failing !== undefined) return failingReason(view.batch, view.hold.failing);
   if (view.heldBy === undefined) return endpoint ?? proofReason(view) ?? 'held; run shotlist resume';
   const { scope, limit } = view.heldBy;
   const [kind = ''] = scope.split(':');
@@ -106,6 +113,11 @@ function heldReason(view: BatchView, stop: Stop | undefined, endpoint: string | 
       ? `run shotlist resume ${view.batch} --cap with a higher total`
       : `wait for the next ${kind} or raise ${kind === 'day' ? 'DAILY_CAP_USD' : 'MONTHLY_CAP_USD'}, then run shotlist resume ${view.batch}`;
   return `the ${kind} cap of ${formatUsd(limit)} leaves no room for the next request${spent}; ${mend}`;
+}
+
+function failingReason(batch: string, { code, failures, shot, message }: FailingHold): string {
+  const count = failures === 1 ? '1 request' : `${failures.toLocaleString('en')} requests in a row`;
+  return `failing: ${count} failed with ${code}, the last one ${shot}: ${message.replace(/\.$/, '')}; if the others can pass, run shotlist resume ${batch}, else shotlist cancel ${batch}`;
 }
 
 /** undefined where no proof waits. */

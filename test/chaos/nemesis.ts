@@ -15,7 +15,7 @@ import { type Operator, openOperator } from './operator.ts';
 import { tapOf } from './points.ts';
 import { produce } from './produce.ts';
 import { RestartableRedis } from './restartable-redis.ts';
-import { type Action, scheduleOf } from './schedule.ts';
+import { type Action, STOPS, scheduleOf } from './schedule.ts';
 import type { List } from './spec.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type Summary, summaryOf } from './summary.ts';
@@ -55,6 +55,8 @@ export async function runNemesis({
       redisUrl: `redis://:${redis.server.password}@127.0.0.1:${proxy.port}`,
       directRedisUrl: redis.server.url,
       dailyCapMicroUsd: lists * DAILY_CAP_MICRO_USD_PER_LIST,
+      // Lists are short: so that some of them are held since their rows fail together.
+      settings: { STOP_AFTER_FAILURES: '2' },
       fal: { slots: 4, seed, latencyMs: (_input, random) => 30 + random() * 400 },
     }),
   );
@@ -208,8 +210,7 @@ class Nemesis {
       case 'fal': {
         const remove = stage.fal.faults.add(action.fault);
         this.#removers.push(remove);
-        const stops = ['unauthorized', 'exhausted-balance', 'not-found'].includes(action.fault.kind);
-        if (!stops) return;
+        if (!(STOPS as readonly string[]).includes(action.fault.kind)) return;
         await delay(2_500);
         remove();
         await operator.resumeAll();

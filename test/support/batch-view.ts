@@ -31,6 +31,7 @@ export function batchView(counts: Partial<Record<State, number>>, more: Partial<
     spent: 0,
     imagesPaid: 0,
     heldBy: undefined,
+    hold: undefined,
     proof: undefined,
     booked: { requests: 0, estimate: 0 },
     lastEndAtMs: undefined,

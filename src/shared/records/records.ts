@@ -6,6 +6,7 @@ import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
+import { type CountedFailure, type countedOn, ENDS_ROW, exampleOf } from './failing.ts';
 import { type Outcome, outcome, woken } from './outcome.ts';
 import { nameOf, parseRecord, type RequestRecord, type Withdrawal } from './record.ts';
 import {
@@ -45,6 +46,8 @@ export interface Step {
   readonly takeId?: string;
   /** For `confirm` and `lose`: the input whose POST may be unresolved from here on, and when its intent was written. */
   readonly rival?: { readonly inputHash: string; readonly intentAtMs: number };
+  /** For `fail`: how it counts towards the limit of failures in a row; without it, it does not. */
+  readonly failing?: CountedFailure & { readonly on: ReturnType<typeof countedOn> };
   readonly set?: Partial<Record<RecordField, string | number>>;
 }
 
@@ -60,6 +63,8 @@ export interface RecordsDeps {
   readonly ttlH: number;
   /** Without it nobody sees whether Redis forgets; for those who begin nothing. */
   readonly memory?: Witness;
+  /** So many failures in a row with one code hold their batch; 0: never. */
+  readonly stopAfterFailures: number;
   readonly caps: { readonly daily: MicroUsd | undefined; readonly monthly: MicroUsd | undefined };
 }
 
@@ -127,6 +132,8 @@ export class Records {
         ...step.book,
         ...step.rival,
         takeId: step.takeId,
+        failing: this.#failingOf(step),
+        endsRow: Object.hasOwn(ENDS_ROW, name) ? ENDS_ROW[name as keyof typeof ENDS_ROW] : undefined,
         ...witness,
         set: Object.entries({ ...recordedFields(step), ...step.set }).map(([field, value]) => [
           FIELDS[field as RecordField],
@@ -157,10 +164,18 @@ export class Records {
           ended: data.ended,
           woken: data.woken,
           ...(data.over === undefined ? {} : { over: data.over }),
+          ...(data.holds === undefined ? {} : { holds: data.holds }),
+          ...(data.lifts === undefined ? {} : { lifts: data.lifts }),
         };
       default:
         return data;
     }
+  }
+
+  #failingOf({ request, failing }: Step) {
+    if (failing === undefined) return undefined;
+    const { code, on } = failing;
+    return { code, on, limit: this.#deps.stopAfterFailures, example: exampleOf(request, failing) };
   }
 
   /**

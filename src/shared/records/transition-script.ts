@@ -1,3 +1,5 @@
+import { FAILING } from './failing.ts';
+
 /**
  * The Lua of the records. Each script is one atomic step. They hold no rule of their own about states: the allowed
  * predecessors and the effect on money come in as arguments, from the pure table in `states.ts`.
@@ -8,7 +10,7 @@
  * |---|---|
  * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash of the input while its POST may be unresolved; `w` what it waits for; `p` while it is held for a person's word on the proof; `he` while it is held since that endpoint is stopped; `ef` while it goes first at that endpoint; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
- * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
+ * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; the fields of `failing.ts`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
  * | `P:claim:<shot key>` | image index → the request that may be paying for it; after a rebuild, all that may, with a space between |
  * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`) |
@@ -103,6 +105,7 @@ local function move(from, to)
   end
 end
 
+${FAILING}
 local memory = P .. ':memory'
 if a.worker then
   local known = redis.call('HMGET', memory, 'life', a.worker, 'tick')
@@ -188,8 +191,7 @@ if a.money == 'take' then
         -- Not even the cheapest of the batch fits: all of it is held in this one step, whatever its size.
         local cheapest = num(redis.call('HGET', bat, 'cheapest'))
         if spent + cheapest > tonumber(limit) then
-          redis.call('HSET', bat, 'word', 'held')
-          leaveBehind(a.batch, 'j' .. a.op)
+          holdBatch()
           out.whole = true
         else
           wake(scopes[i], 5, woken)
@@ -303,6 +305,9 @@ if a.to == 'planned' then
   redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd', 'pt', 'nn')
 end
 for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
+local lifts = a.endsRow and endRow(a.endsRow) or nil
+local counter = a.failing and a.failing.on[state]
+local holds = counter and countFailure(counter, a.failing.code, a.failing.limit, a.failing.example) or nil
 local ended = false
 if a.rest then
   redis.call('SREM', P .. ':open:' .. a.batch, a.member)
@@ -317,5 +322,5 @@ if a.worker and redis.call('HGET', memory, 'life') == a.life then
 end
 -- Planned again after its batch was cancelled: the caller cancels it, since no job would be let go on with it.
 local over = a.to == 'planned' and redis.call('HGET', bat, 'word') == 'cancelled'
-return answer('ok', { ended = ended, seen = seen, tick = tick, over = over or nil })
+return answer('ok', { ended = ended, seen = seen, tick = tick, over = over or nil, holds = holds or nil, lifts = lifts })
 `;

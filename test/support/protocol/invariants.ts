@@ -1,6 +1,7 @@
 import { isAtRest } from '../../../src/shared/records/states.ts';
 import { chargedImages, exposureMicroUsd, hasTwoCharges } from './fal-world.ts';
 import { capOf, couldFit } from './redis-world.ts';
+import { blamedRow } from './together.ts';
 import { imageKey, type World } from './world.ts';
 
 /** A promise that a schedule broke, with the schedule's last steps. */
@@ -14,6 +15,8 @@ export class Broken extends Error {
  */
 export function checkAlways(world: World): void {
   checkMoney(world);
+  const [together] = world.judge.broken;
+  if (together !== undefined) broken(world, together);
   for (const [intent, posts] of world.postsByIntent) {
     if (posts > 1) broken(world, `intent ${intent} was submitted ${posts} times`);
   }
@@ -83,6 +86,8 @@ export function checkEnd(world: World): void {
   for (const [scope, { reserved }] of world.counters) {
     if (reserved !== 0) broken(world, `${scope}: ${reserved} is still reserved at the end`);
   }
+  const blamed = blamedRow(world);
+  if (blamed !== undefined) broken(world, blamed);
   checkLedger(world);
 }
 

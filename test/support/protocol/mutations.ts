@@ -46,12 +46,18 @@ export const MUTATIONS = {
   'doubt-in-the-next-round': 'a request that a rebuild left in doubt is planned again in the very next round',
   'rebuild-trusts-the-last-intent':
     'a rebuild takes the last intent for the one under way, whoever wrote it, and leaves the rounds before it open',
+  'count-outside-the-step': 'a failure is counted in a step of its own, after the record’s',
+  'hold-not-in-the-step': 'the batch is held in a step of its own, after the failure that comes to the limit',
+  'resume-keeps-the-count': 'a resume of the batch keeps its count of failures',
+  'gone-endpoint-fails-the-row': 'fal’s word that an endpoint is not there fails the row',
 } as const;
 
 export type Mutation = keyof typeof MUTATIONS;
 
 /** Some show after a loss of Redis alone, among requests of equal input or of one picture: the explorer looks there. */
-export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' {
+export function whereToLook(
+  mutation: Mutation,
+): 'everywhere' | 'equal input' | 'one picture' | 'failing together' {
   switch (mutation) {
     case 'own-steps-only':
     case 'lost-before-the-look':
@@ -69,6 +75,11 @@ export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 
     case 'rebuild-trusts-the-last-intent':
     case 'witness-at-submits-only':
       return 'equal input';
+    case 'count-outside-the-step':
+    case 'hold-not-in-the-step':
+    case 'resume-keeps-the-count':
+    case 'gone-endpoint-fails-the-row':
+      return 'failing together';
     default:
       return 'everywhere';
   }

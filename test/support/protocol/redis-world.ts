@@ -1,5 +1,6 @@
 import { allows, holdsClaims, TRANSITIONS, type TransitionName } from '../../../src/shared/records/states.ts';
 import { hasForgotten } from './memory.ts';
+import { alsoInTheStep, refusedByEndpoint } from './together.ts';
 import { waitFor, wake } from './waiting.ts';
 import {
   imageKey,
@@ -21,6 +22,7 @@ export type Outcome =
   | 'claimed'
   | 'taken'
   | 'wait'
+  | 'gone'
   | 'no-room';
 
 interface Change {
@@ -34,6 +36,8 @@ interface Change {
   readonly falId?: string;
   readonly costMicroUsd?: number;
   readonly intentAtS?: number;
+  /** Of a failure. */
+  readonly code?: string;
 }
 
 /** A run takes the record in hand: every older run's changes are refused from here on. */
@@ -61,6 +65,8 @@ export function transition(world: World, change: Change): Outcome {
   if (!allows(name, record.state) || !moneyAllows(world, record, name)) return 'not-allowed';
   if (row.needs === 'running' && world.memory.stop !== undefined) return 'stopped';
   if (row.needs === 'running' && world.batches.get(record.plan.batch) !== 'running') return 'stopped';
+  const byEndpoint = refusedByEndpoint(world, record, name);
+  if (byEndpoint !== undefined) return byEndpoint;
   if (change.falId !== undefined && !takeId(world, record, change.falId)) return 'taken';
   if (row.money === 'take') {
     const refused = refusal(world, record);
@@ -90,6 +96,7 @@ export function transition(world: World, change: Change): Outcome {
   record.state = row.to;
   moveClaims(world, record);
   wakeOthers(world, record, { before, reservation });
+  alsoInTheStep(world, record, { name, before, code: change.code ?? '' });
   world.memory.tick += 1;
   if (worker !== undefined) world.memory.counts[worker] = (world.memory.counts[worker] ?? 0) + 1;
   return 'ok';

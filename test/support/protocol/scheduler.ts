@@ -5,6 +5,7 @@ import type { Mutation } from './mutations.ts';
 import { resumeAll, retry, say } from './person.ts';
 import { rebuild } from './rebuild.ts';
 import { CALL_FAILED, CallFailed, type Run, type Step } from './steps.ts';
+import { MOODS } from './together.ts';
 import { work } from './worker.ts';
 import { openWorld, type Scenario, type Tracing, type World } from './world.ts';
 
@@ -93,6 +94,7 @@ function decide(stage: Stage, choice: Choice): void {
   // Before a person's step counts, or a process begins anew, everybody sees what is gone.
   if (world.mutation !== 'lost-before-the-look') lookAround(world);
   if (what < 240) tick(world, TICKS_S[much % TICKS_S.length] ?? 1);
+  else if (what < 244 && scenario.together === true && much < 192) changeMood(world, much);
   else if (what < 244) {
     world.listUp = !world.listUp;
     world.trace?.push(`fal's list is ${world.listUp ? 'up' : 'down'}`);
@@ -187,7 +189,8 @@ function tick(world: World, seconds: number): void {
 
 /** Pauses, resumes or cancels a batch. */
 function person(world: World, scenario: Scenario, whom: number, much: number): void {
-  if (world.memory.stop === 'price_changed') {
+  const { stop } = world.memory;
+  if (stop === 'price_changed' || stop === 'balance' || world.together.stopped) {
     resumeAll(world);
     return;
   }
@@ -196,8 +199,15 @@ function person(world: World, scenario: Scenario, whom: number, much: number): v
   say(world, batch, much < 100 ? 'paused' : much < 235 ? 'running' : 'cancelled');
 }
 
+/** fal refuses all from here on, or none. */
+function changeMood(world: World, much: number): void {
+  world.mood = world.mood === 'well' ? (MOODS[much % MOODS.length] ?? 'well') : 'well';
+  world.trace?.push(`${world.nowS} fal is ${world.mood}`);
+}
+
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
+  world.mood = 'well';
   world.trace?.push(`${world.nowS} faults end`);
   // Once more where one that another had replaced wrote its life to the store all the same.
   do {
@@ -210,15 +220,22 @@ function settle(world: World, scenario: Scenario, alive: Alive[]): void {
     }
   } while (isToBeRebuilt(world));
   resumeAll(world);
-  for (const [batch, word] of world.batches) if (word === 'paused') say(world, batch, 'running');
+  goOn(world);
   for (let round = 0; round < LAST_ROUNDS; round += 1) {
     while (alive[0] !== undefined) advance(world, alive, alive[0], 'well');
     const open = scenario.requests.filter(({ id }) => !isAtRest(world.records.get(id)?.state ?? 'failed'));
     if (open.length === 0) return;
     resumeAll(world);
+    goOn(world);
     for (const { id } of open) start(world, alive, id, { worker: round, fate: 0 });
     tick(world, 200);
   }
+}
+
+/** A person has looked at why a batch is paused or held. */
+function goOn(world: World): void {
+  for (const [batch, word] of world.batches)
+    if (word === 'paused' || word === 'held') say(world, batch, 'running');
 }
 
 /** What `shotlist worker` refuses to begin on. */

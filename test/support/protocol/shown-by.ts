@@ -37,4 +37,8 @@ export const SHOWN_BY = {
   'refused-in-silence': 34_544,
   'witness-at-submits-only': 16_864,
   'taken-is-absent': 346_559,
+  'count-outside-the-step': 59,
+  'hold-not-in-the-step': 59,
+  'resume-keeps-the-count': 14,
+  'gone-endpoint-fails-the-row': 55,
 } as const satisfies Partial<Record<Mutation, number>>;

@@ -2,8 +2,9 @@ import { collect } from './collect.ts';
 import { post } from './fal-world.ts';
 import { refuse, takeId } from './ids.ts';
 import { accept, change, changed, fail, type InHand } from './in-hand.ts';
-import { activate, couldFit } from './redis-world.ts';
+import { activate, couldFit, type Outcome } from './redis-world.ts';
 import { CallFailed, look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
+import { countLocked, stopEndpoint } from './together.ts';
 import { resolveUnknown } from './unknown.ts';
 import {
   createOnce,
@@ -46,6 +47,9 @@ export function* work(world: World, plan: RequestPlan, worker: number, fate: () 
   }
 }
 
+/** What `reserve` may answer where the pictures may yet exist. */
+const GOES_ON: readonly Outcome[] = ['ok', 'wait', 'no-room', 'claimed', 'gone'];
+
 function* submit(inHand: InHand, fate: () => number): Run<void> {
   const { world, plan, round } = inHand;
   const word = yield* look('word', () => world.batches.get(plan.batch));
@@ -54,7 +58,7 @@ function* submit(inHand: InHand, fate: () => number): Run<void> {
     return;
   }
   const reserved = yield* change(inHand, 'reserve');
-  if (reserved !== 'ok' && reserved !== 'wait' && reserved !== 'no-room' && reserved !== 'claimed') return;
+  if (!GOES_ON.includes(reserved)) return;
   if (reserved === 'no-room') yield* change(inHand, 'hold');
   const missing = yield* missingImages(inHand);
   if (missing.length === 0) {
@@ -107,7 +111,27 @@ function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
       yield* change(inHand, 'release');
       return;
     case 'never':
-      if (yield* refuse(inHand)) yield* fail(inHand);
+      if (yield* refuse(inHand)) yield* fail(inHand, 'refused');
+      return;
+    case 'broke':
+      // Stopped before it is planned again, so that no worker tries it in between.
+      yield* step('stop', () => {
+        world.memory.stop ??= 'balance';
+      });
+      yield* change(inHand, 'release');
+      return;
+    case 'gone':
+      if (world.mutation === 'gone-endpoint-fails-the-row') {
+        if (yield* refuse(inHand)) yield* fail(inHand, 'gone');
+        return;
+      }
+      yield* step('stop the endpoint', () => stopEndpoint(world));
+      yield* change(inHand, 'release');
+      return;
+    case 'locked':
+      if (yield* step('count 423', () => countLocked(world)))
+        yield* step('stop the endpoint', () => stopEndpoint(world));
+      yield* change(inHand, 'release');
       return;
     case 'accepted': {
       const accepted = yield* accept(inHand, answer.falId);
@@ -147,16 +171,22 @@ function* wake(inHand: InHand): Run<void> {
     return;
   }
   const missing = yield* missingImages(inHand);
-  const fits = yield* look('caps', () => couldFit(world, plan.id));
+  const fits = yield* look('caps', () => isFree(world, plan.id));
   // As in `submit`: what is paid for already needs no room.
   if (missing.length === 0) yield* change(inHand, 'adopt');
   else if (fits) yield* change(inHand, 'unhold');
 }
 
+/** Its endpoint is not stopped, and the caps leave room. */
+function isFree(world: World, request: string): boolean {
+  const byEndpoint = world.records.get(request)?.heldByEndpoint === true;
+  return couldFit(world, request) && !(byEndpoint && world.together.stopped);
+}
+
 function* render(inHand: InHand, starts: number): Run<void> {
   const { world, plan } = inHand;
   if (starts >= MAX_RENDER_STARTS) {
-    yield* fail(inHand);
+    yield* fail(inHand, 'crashed');
     return;
   }
   const started = yield* change(inHand, 'render');

@@ -4,6 +4,7 @@ import type { Submission } from './fal-world.ts';
 import type { REFUSED } from './ids.ts';
 import type { WorkerMemory } from './memory.ts';
 import type { Mutation } from './mutations.ts';
+import { type Judge, type Mood, newJudge, newTogether, type Together } from './together.ts';
 
 /** All times in seconds. */
 export const POST_WINDOW_S = 30;
@@ -52,6 +53,10 @@ export interface RequestRecord {
   falId: string | undefined;
   /** Of the intent whose POST may be under way or unresolved. */
   intentAtS: number | undefined;
+  /** While held: its endpoint was stopped, and no cap holds it. */
+  heldByEndpoint: boolean;
+  /** The others wait for its answer, since the stop of its endpoint was lifted. */
+  goesFirst: boolean;
 }
 
 export interface Intent {
@@ -69,11 +74,13 @@ export interface Taken {
   readonly how: 'answered' | 'found';
 }
 
-export type BatchWord = 'running' | 'paused' | 'cancelled';
+export type BatchWord = 'running' | 'paused' | 'held' | 'cancelled';
 
 /** Everything that outlives a worker: Redis, the object store, fal, and the clock. */
 export interface World {
   readonly mutation: Mutation | undefined;
+  /** Requests may fail together, and fal may refuse all. */
+  readonly isTogether: boolean;
   nowS: number;
   nonces: number;
   listUp: boolean;
@@ -98,15 +105,17 @@ export interface World {
     readonly counts: number[];
     /** The steps of all. */
     tick: number;
-    stop: 'rebuild' | 'redis_lost' | 'price_changed' | undefined;
+    stop: 'rebuild' | 'redis_lost' | 'price_changed' | 'balance' | undefined;
     /** The rebuild that may write; another one, or a loss, takes its place. */
     rebuilder: number | undefined;
   };
+  together: Together;
   /** Redis has forgotten something, and was not rebuilt since. */
   goneBack: boolean;
   rebuilds: number;
   /** Charges above their reservations for which all submits were stopped. */
   readonly stoppedFor: Set<string>;
+  readonly judge: Judge;
   readonly used: Set<`${TransitionName} ${State}`>;
   /** What each process of workers knows of Redis. */
   readonly workers: WorkerMemory[];
@@ -129,6 +138,7 @@ export interface World {
   readonly ledger: Map<string, LedgerEntry>;
   readonly originals: Map<string, string>;
   // fal
+  mood: Mood;
   readonly submissions: Map<string, Submission>;
   readonly postsByIntent: Map<string, number>;
 }
@@ -152,6 +162,8 @@ export interface Scenario {
   readonly lossy: boolean;
   /** A Redis that may be emptied or go back in time, and is rebuilt then. */
   readonly forgetful: boolean;
+  /** fal refuses all for a while, or half of the inputs for good. */
+  readonly together?: boolean;
 }
 
 export type Tracing = 'traced' | 'untraced';
@@ -160,6 +172,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
   const records = scenario.requests.map((plan): [string, RequestRecord] => [plan.id, newRecord(plan)]);
   return {
     mutation,
+    isTogether: scenario.together === true,
     // Ten minutes before midnight, so that schedules cross the end of a day.
     nowS: DAY_S - 600,
     nonces: 0,
@@ -173,9 +186,11 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     claims: new Map(),
     waiting: new Map(),
     memory: { life: 1, counts: [], tick: 0, stop: undefined, rebuilder: undefined },
+    together: newTogether(),
     goneBack: false,
     rebuilds: 0,
     stoppedFor: new Set(),
+    judge: newJudge(),
     used: new Set(),
     workers: Array.from({ length: scenario.processes }, () => ({ life: 1, seen: 0, tick: 0 })),
     plans: new Map(scenario.requests.map((plan) => [plan.id, plan])),
@@ -191,6 +206,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     results: new Map(),
     ledger: new Map(),
     originals: new Map(),
+    mood: 'well',
     submissions: new Map(),
     postsByIntent: new Map(),
   };
@@ -210,6 +226,8 @@ export function newRecord(plan: RequestPlan): RequestRecord {
     bookings: [],
     falId: undefined,
     intentAtS: undefined,
+    heldByEndpoint: false,
+    goesFirst: false,
   };
 }
 

@@ -143,8 +143,9 @@ if a.needs == 'running' then
   end
   -- Its stop was lifted: one goes first.
   local first = a.endpoint and redis.call('HGET', P .. ':endpoint-first', a.endpoint)
+  -- Reserved before the stop: it was not chosen to go first.
+  if first and first ~= a.request and state ~= 'planned' then return answer('stopped', { reason = 'one goes first' }) end
   if first and first ~= a.request and redis.call('HGET', P .. ':rec:' .. first, 's') == 'submitting' then
-    if state ~= 'planned' then return answer('stopped', { reason = 'waits for ' .. first }) end
     local scope = 'endpoint:' .. a.endpoint
     redis.call('SADD', P .. ':wait:' .. scope, a.request)
     redis.call('HSET', rec, 'w', scope)

@@ -49,6 +49,8 @@ export const MUTATIONS = {
   'count-outside-the-step': 'a failure is counted in a step of its own, after the record’s',
   'hold-not-in-the-step': 'the batch is held in a step of its own, after the failure that comes to the limit',
   'resume-keeps-the-count': 'a resume of the batch keeps its count of failures',
+  'lift-lets-all-go': 'once the stop of an endpoint is lifted all go at once',
+  'broke-fails-the-row': 'fal’s word that the account is empty fails the row',
   'gone-endpoint-fails-the-row': 'fal’s word that an endpoint is not there fails the row',
 } as const;
 
@@ -79,6 +81,8 @@ export function whereToLook(
     case 'hold-not-in-the-step':
     case 'resume-keeps-the-count':
     case 'gone-endpoint-fails-the-row':
+    case 'broke-fails-the-row':
+    case 'lift-lets-all-go':
       return 'failing together';
     default:
       return 'everywhere';

@@ -29,7 +29,12 @@ export interface Together {
   /** The counter that holds a batch. */
   readonly heldBy: Map<string, Counter>;
   /** What the judge counts for itself: goes back with Redis, as what it counts does. */
-  readonly judged: { readonly rows: Map<string, Row>; readonly mustRest: Set<string> };
+  readonly judged: {
+    readonly rows: Map<string, Row>;
+    readonly mustRest: Set<string>;
+    /** Sent first since a lift; empty: nobody yet. */
+    first: string | undefined;
+  };
 }
 
 export interface Judge {
@@ -44,7 +49,7 @@ export const newTogether = (): Together => ({
   locked: 0,
   rows: new Map(),
   heldBy: new Map(),
-  judged: { rows: new Map(), mustRest: new Set() },
+  judged: { rows: new Map(), mustRest: new Set(), first: undefined },
 });
 
 export const newJudge = (): Judge => ({
@@ -54,7 +59,8 @@ export const newJudge = (): Judge => ({
 
 export function copyTogether(from: Together): Together {
   const copy = (rows: Together['rows']) => new Map([...rows].map(([key, row]) => [key, { ...row }]));
-  const judged = { rows: copy(from.judged.rows), mustRest: new Set(from.judged.mustRest) };
+  const { rows, mustRest, first } = from.judged;
+  const judged = { rows: copy(rows), mustRest: new Set(mustRest), first };
   return { ...from, rows: copy(from.rows), heldBy: new Map(from.heldBy), judged };
 }
 
@@ -75,8 +81,9 @@ export function refusedByEndpoint(
   }
   const { first } = together;
   if (first === undefined || first === record.plan.id) return undefined;
-  if (world.records.get(first)?.state !== 'submitting') return undefined;
+  // Reserved before the stop: it was not chosen to go first.
   if (name === 'confirm') return 'stopped';
+  if (world.records.get(first)?.state !== 'submitting') return undefined;
   waitFor(world, ENDPOINT, record.plan.id);
   return 'wait';
 }
@@ -92,6 +99,7 @@ export function alsoInTheStep(
   if (!world.isTogether) return;
   const { name, before } = step;
   const { together } = world;
+  judgeFirst(world, record, step);
   if (name === 'confirm') judgeSending(world, record);
   if (name === 'reserve' && together.first !== undefined) {
     together.first = record.plan.id;
@@ -204,6 +212,20 @@ function judgeFailure(world: World, record: RequestRecord, counter: Counter, cod
   if (counter === 'made' && isDue(world, record, row)) world.together.judged.mustRest.add(record.plan.batch);
 }
 
+/** Since a lift one request goes first: whoever else is sent before its answer meets the same no. */
+function judgeFirst(
+  { together: { judged, stopped }, judge }: World,
+  { plan, state }: RequestRecord,
+  { name, before }: { readonly name: TransitionName; readonly before: RequestRecord['state'] },
+): void {
+  if (judged.first === undefined || stopped) return;
+  if (name === 'confirm' && judged.first === '') judged.first = plan.id;
+  else if (name === 'confirm' && judged.first !== plan.id)
+    judge.broken.push(`${plan.id} is submitted before the first one since the lift has its answer`);
+  if (judged.first === plan.id && before === 'submitting' && state !== 'submitting')
+    judged.first = state === 'submitted' || state === 'failed' ? undefined : '';
+}
+
 function judgeSending(world: World, { plan }: RequestRecord): void {
   if (world.together.judged.mustRest.has(plan.batch))
     world.judge.broken.push(`${plan.id} is submitted after as many failures as hold its batch`);
@@ -228,6 +250,7 @@ export function resumed(world: World, batch: string): void {
 export function stopEndpoint(world: World): void {
   world.together.stopped = true;
   world.together.first = undefined;
+  world.together.judged.first = undefined;
   world.together.locked = 0;
   wake(world, ENDPOINT, 1_000);
 }
@@ -241,7 +264,8 @@ export function countLocked(world: World): boolean {
 export function liftEndpoint(world: World): void {
   if (!world.together.stopped) return;
   world.together.stopped = false;
-  world.together.first = '';
+  world.together.first = world.mutation === 'lift-lets-all-go' ? undefined : '';
+  world.together.judged.first = '';
   world.trace?.push(`${world.nowS} a person lifts the stop of the endpoint`);
 }
 

@@ -114,6 +114,10 @@ function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
       if (yield* refuse(inHand)) yield* fail(inHand, 'refused');
       return;
     case 'broke':
+      if (world.mutation === 'broke-fails-the-row') {
+        if (yield* refuse(inHand)) yield* fail(inHand, 'broke');
+        return;
+      }
       // Stopped before it is planned again, so that no worker tries it in between.
       yield* step('stop', () => {
         world.memory.stop ??= 'balance';

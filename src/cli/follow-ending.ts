@@ -1,7 +1,7 @@
 import type { EndingStanding } from '../shared/endings.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { Queues } from '../shared/queues.ts';
-import type { Batches } from '../shared/records/batches.ts';
+import type { Batches, Hold } from '../shared/records/batches.ts';
 import { regenerationsOf } from '../shared/regenerated.ts';
 import { sleep } from '../shared/time.ts';
 import { unlessLost } from './watch.ts';
@@ -15,7 +15,7 @@ export interface FollowEndingDeps {
 const LOOK_MS = 50;
 
 /**
- * Waits until an ended batch's manifest is written and its webhook was tried once: `run` brings its own workers, and
+ * Waits until an ended batch's manifest is written and its webhook was tried once, or that of its hold: `run` brings its own workers, and
  * ends with them. Resolves to what is left to do then; rejects with the signal's reason.
  */
 export async function followEnding(
@@ -40,8 +40,9 @@ export async function leftOfEnding(
   batch: string,
 ): Promise<EndingStanding | 'to-come' | undefined> {
   const view = await batches.read(batch);
-  if (view?.doneAtMs === undefined) return undefined;
-  const { doneAtMs, summarized } = view;
+  if (view === undefined) return undefined;
+  const { doneAtMs, summarized, hold } = view;
+  if (doneAtMs === undefined) return hold === undefined ? undefined : await leftOfHold(batch, hold, queues);
   // The job is there before the batch says that it was summed up.
   const own = (await queues.endingOf(batch, doneAtMs)) ?? (summarized ? undefined : 'to-come');
   if (own !== undefined) return own;
@@ -55,9 +56,19 @@ export async function leftOfEnding(
   return undefined;
 }
 
+/** The job is there before the hold is noted. */
+async function leftOfHold(
+  batch: string,
+  { atMs, isNoted }: Hold,
+  queues: FollowEndingDeps['queues'],
+): Promise<EndingStanding | undefined> {
+  const toCome = isNoted ? undefined : ({ kind: 'held', state: 'waiting', reason: undefined } as const);
+  return (await queues.endingOf(batch, atMs)) ?? toCome;
+}
+
 /** A person who waits for `run` need not wait for a receiver that is away, which may be for a day. */
 function isTried({ kind, state }: EndingStanding): boolean {
-  return kind === 'tell' && state !== 'waiting';
+  return kind !== 'manifest' && state !== 'waiting';
 }
 
 /** For a person; undefined where nothing is left. */

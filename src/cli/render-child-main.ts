@@ -11,6 +11,7 @@ import { Records } from '../shared/records/records.ts';
 import { openRedis } from '../shared/redis.ts';
 import { systemClock } from '../shared/time.ts';
 import { createEnded } from '../worker/ended.ts';
+import { createHeld } from '../worker/held.ts';
 import { createHouse } from '../worker/house.ts';
 import { createRenderChild } from '../worker/render/child.ts';
 import { createRenderDeps } from '../worker/render/deps.ts';
@@ -26,6 +27,7 @@ export default createRenderChild(async () => {
     prefix,
     store: spec,
     recordTtlH,
+    stopAfterFailures,
     log: logOptions,
   } = parseRenderStack(process.env[RENDER_STACK]);
   const secrets = secretsOf({ ...process.env, REDIS_URL: redisUrl });
@@ -49,6 +51,7 @@ export default createRenderChild(async () => {
     prefix,
     clock,
     ttlH: recordTtlH,
+    stopAfterFailures,
     caps: { daily: undefined, monthly: undefined },
   });
   const house = createHouse({
@@ -67,6 +70,7 @@ export default createRenderChild(async () => {
       clock,
       log,
     }),
+    held: createHeld({ batches, journal, follow: queues.addEnding.bind(queues), log }),
     turnedAway: () => undefined,
     clean: redactor(secrets),
     clock,

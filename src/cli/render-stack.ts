@@ -23,6 +23,7 @@ const renderStack = z.object({
     }),
   ]),
   recordTtlH: z.int(),
+  stopAfterFailures: z.int(),
   log: z.object({ level: z.string(), format: z.enum(['json', 'pretty']) }),
 });
 export type RenderStack = z.infer<typeof renderStack>;
@@ -30,7 +31,7 @@ export type RenderStack = z.infer<typeof renderStack>;
 /** `level`: of the worker's own log, which may be quieter than the settings. */
 export function renderStackOf(
   { redisUrl, prefix, store }: Stack,
-  { recordTtlH, log }: Config,
+  { recordTtlH, stopAfterFailures, log }: Config,
   level: string,
 ): string {
   return JSON.stringify({
@@ -38,6 +39,7 @@ export function renderStackOf(
     prefix,
     store,
     recordTtlH,
+    stopAfterFailures,
     log: { level, format: log.format ?? 'json' },
   });
 }

@@ -6,7 +6,7 @@ import type { Shop } from './shop.ts';
 
 /** For a command that takes steps of single requests, as a worker does. */
 export function openHouse(
-  { records, batches, endpointStops, journal, queues, ended }: Shop,
+  { records, batches, endpointStops, journal, queues, ended, held }: Shop,
   { clean, log }: { readonly clean: (text: string) => string; readonly log: Logger },
 ): House {
   return createHouse({
@@ -18,6 +18,7 @@ export function openHouse(
     add: queues.add.bind(queues),
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
+    held,
     // Workers see to it.
     turnedAway: () => undefined,
     clock: systemClock,

@@ -18,6 +18,7 @@ import { RedisMemory } from '../shared/redis-memory.ts';
 import { dayOf, systemClock } from '../shared/time.ts';
 import { Waits } from '../shared/waits.ts';
 import { createEnded } from '../worker/ended.ts';
+import { createHeld } from '../worker/held.ts';
 import { settleRestored } from './settle-restored.ts';
 import { openStore, type Stack } from './stack.ts';
 
@@ -40,6 +41,7 @@ export interface Shop extends AsyncDisposable {
   /** Why requests wait. */
   readonly waits: Waits;
   readonly ended: (batch: string) => Promise<void>;
+  readonly held: (batch: string) => Promise<void>;
 }
 
 /**
@@ -77,11 +79,14 @@ export async function openShop(
       },
       clock: systemClock,
     });
-    const records = new Records({ redis, prefix, clock: systemClock, ttlH, memory, caps: config.caps });
+    const { caps, stopAfterFailures } = config;
+    const records = new Records({ redis, prefix, clock: systemClock, ttlH, memory, caps, stopAfterFailures });
+    const follow = queues.addEnding.bind(queues);
+    const held = createHeld({ batches, journal, follow, log });
     const ended = createEnded({
       batches,
       journal,
-      follow: queues.addEnding.bind(queues),
+      follow,
       ttlH,
       clock: systemClock,
       log,
@@ -103,6 +108,7 @@ export async function openShop(
       attendance,
       waits,
       ended,
+      held,
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {

@@ -2,7 +2,7 @@ import { UserError } from '../shared/errors.ts';
 import type { Journal } from '../shared/journal.ts';
 import { unfinished } from '../shared/records/batches.ts';
 import type { Regenerated } from '../shared/regenerated.ts';
-import { type BatchStatus, isOver } from '../shared/status.ts';
+import { type BatchStatus, isMoving, isOver } from '../shared/status.ts';
 import { sleep, systemClock } from '../shared/time.ts';
 import { type Context, EXIT, type Exit } from './context.ts';
 import { createLook, type PictureDeps } from './picture.ts';
@@ -76,8 +76,7 @@ function exitOf({ status: { state, counts, heldReason }, toStrikeOff }: Picture)
   if (state === 'cancelled' && unfinished(counts) + toStrikeOff > 0)
     return heldReason !== null && toStrikeOff === 0 ? EXIT.held : undefined;
   if (isOver(state)) return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
-  const moving = counts.submitting + counts.submitted + counts.generated + counts.rendering;
-  return state === 'held' && moving === 0 ? EXIT.held : undefined;
+  return state === 'held' && !isMoving({ counts }) ? EXIT.held : undefined;
 }
 
 /** The last line of a command. `regenerated`: of what was made again by itself, which counts as the batch's own. */

@@ -98,7 +98,7 @@ export async function startWork({
   random = Math.random,
   ...given
 }: WorkOptions): Promise<Work> {
-  const { redis, store, journal, queues, batches, endpointStops, records, memory, ended } = shop;
+  const { redis, store, journal, queues, batches, endpointStops, records, memory, ended, held } = shop;
   const { prefix, redisUrl: url, fal } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   if (fal.key === undefined && needsKey(roles))
@@ -136,6 +136,7 @@ export async function startWork({
     add,
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
+    held,
     turnedAway: createNotice({ batches, log }),
     clean,
     clock,
@@ -168,6 +169,7 @@ export async function startWork({
     doors: new Doors({ redis, prefix, clock }),
     answered: waker.answered,
     keyMark,
+    countLocked: (endpoint, answer) => endpointStops.countLocked(endpoint, answer),
     startTimeoutS: fal.startTimeoutS,
     postWindowMs,
     graceMs: GRACE_MS,
@@ -276,7 +278,7 @@ export async function startWork({
     limitSubmits: async () => {
       if (roles.has('generate')) await queues.limitGenerate(fal);
     },
-    sweep: () => sweep({ redis, prefix, batches, records, add, ended, log }),
+    sweep: () => sweep({ redis, prefix, batches, records, add, ended, held, log }),
     log,
   });
   // These two may be waiting for an answer of a Redis that is away.
@@ -292,6 +294,7 @@ export async function startWork({
       records,
       add,
       ended,
+      held,
       log,
       ...(given.timing === undefined ? {} : { everyMs: given.timing.sweepMs }),
     });

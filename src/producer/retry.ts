@@ -110,8 +110,10 @@ export async function retryFailures(
     await deps.restore(batch);
     return chosen.length;
   }
-  // Paused or held while its last requests ended: nothing waits for a person but what is tried again now.
-  if (before.doneAtMs !== undefined && before.word !== 'running') {
+  // Paused or held while its last requests ended: nothing waits for a person but what is tried again now. And whoever has
+  // failures tried again by which the batch is held has mended their cause.
+  const isFailing = before.hold?.failing !== undefined;
+  if ((before.doneAtMs !== undefined && before.word !== 'running') || isFailing) {
     await journal.writeEvent(batch, { kind: 'resume', at: deps.clock() }, `z-${deps.eventId()}`);
     await batches.setWord(batch, 'running');
   }

@@ -30,6 +30,8 @@ export interface Config {
     readonly publicUrl: string | undefined;
   };
   readonly caps: { readonly daily: MicroUsd | undefined; readonly monthly: MicroUsd | undefined };
+  /** So many failures in a row with one code hold their batch; 0: never. */
+  readonly stopAfterFailures: number;
   readonly confirmOver: MicroUsd;
   readonly renderConcurrency: number;
   readonly recordTtlH: number;
@@ -80,6 +82,11 @@ export const SETTINGS = {
   S3_PUBLIC_URL: { default: undefined, meaning: 'address under which the bucket is read' },
   DAILY_CAP_USD: { default: undefined, meaning: 'never spend more in one day of TZ' },
   MONTHLY_CAP_USD: { default: undefined, meaning: 'never spend more in one month of TZ' },
+  STOP_AFTER_FAILURES: {
+    default: '5',
+    meaning:
+      'failures in a row with one code that hold their batch, until its first good picture; then four times as many; 0: never',
+  },
   CONFIRM_OVER_USD: { default: '5', meaning: 'ask before spending more than this' },
   RENDER_CONCURRENCY: {
     default: 'availableParallelism()',
@@ -187,6 +194,7 @@ const schema = z.object({
   S3_PUBLIC_URL: url(http).optional(),
   DAILY_CAP_USD: usd.optional(),
   MONTHLY_CAP_USD: usd.optional(),
+  STOP_AFTER_FAILURES: integer(0, 1_000_000).prefault(SETTINGS.STOP_AFTER_FAILURES.default),
   CONFIRM_OVER_USD: usd.prefault(SETTINGS.CONFIRM_OVER_USD.default),
   RENDER_CONCURRENCY: integer(1, 256).optional(),
   RECORD_TTL_H: integer(1, 8_760).prefault(SETTINGS.RECORD_TTL_H.default),
@@ -246,6 +254,7 @@ export function readConfig(environment: Environment): Config {
       publicUrl: env.S3_PUBLIC_URL === undefined ? undefined : withoutTrailingSlash(env.S3_PUBLIC_URL),
     },
     caps: { daily: env.DAILY_CAP_USD, monthly: env.MONTHLY_CAP_USD },
+    stopAfterFailures: env.STOP_AFTER_FAILURES,
     confirmOver: env.CONFIRM_OVER_USD,
     renderConcurrency: env.RENDER_CONCURRENCY ?? availableParallelism(),
     recordTtlH: env.RECORD_TTL_H,

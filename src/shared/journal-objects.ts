@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { deliveredImage } from './media.ts';
 import type { MicroUsd } from './money.ts';
+import { failingHold } from './records/failing.ts';
 
 /** The shapes of what the journal holds; each is parsed again when it is read. */
 
@@ -149,6 +150,8 @@ export const event = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('cap'), at: z.int(), cap: microUsd, handedOn: microUsd.optional() }),
   z.object({ kind: z.literal('pause'), at: z.int() }),
   z.object({ kind: z.literal('resume'), at: z.int() }),
+  // Its requests failed together.
+  z.object({ kind: z.literal('hold'), at: z.int(), failing: failingHold }),
   z.object({ kind: z.literal('cancel'), at: z.int() }),
   // The proof is good: what waits for it may be made.
   z.object({ kind: z.literal('approve'), at: z.int() }),

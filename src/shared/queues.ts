@@ -81,9 +81,9 @@ export class Queues {
     await this.#endings.add(name, data, opts);
   }
 
-  /** undefined where nothing is left to do of that end. */
+  /** undefined where nothing is left to do of that end, or hold. */
   async endingOf(batch: string, endedAtMs: number): Promise<EndingStanding | undefined> {
-    for (const kind of ['manifest', 'tell'] as const) {
+    for (const kind of ['manifest', 'tell', 'held'] as const) {
       const id = endingJobId({ kind, batch, endedAtMs });
       // Its state first: what is read after it is no older, so a failure has its reason.
       const state = await this.#endings.getJobState(id);

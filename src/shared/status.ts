@@ -3,6 +3,7 @@ import { forecastOf, waitingForProof } from './forecast.ts';
 import { formatUsd, toUsd } from './money.ts';
 import { type BatchView, type Stop, unfinished } from './records/batches.ts';
 import type { Stops } from './records/endpoint-stops.ts';
+import type { FailingHold } from './records/failing.ts';
 import { STATES } from './records/states.ts';
 import type { Wait } from './waits.ts';
 
@@ -40,6 +41,11 @@ export type BatchStatus = z.infer<typeof batchStatus>;
 /** Nothing more is begun for it; of a cancelled batch, what was at fal then may yet be finished. */
 export function isOver(state: BatchStatus['state']): state is 'done' | 'cancelled' {
   return state === 'done' || state === 'cancelled';
+}
+
+/** Something of it is under way, whose end comes by itself and soon; lost answers are not. */
+export function isMoving({ counts }: Pick<BatchStatus, 'counts'>): boolean {
+  return counts.submitting + counts.submitted + counts.generated + counts.rendering > 0;
 }
 
 /** Pure: what a batch in Redis looks like to a person. `nowMs`: wall clock. */
@@ -138,6 +144,7 @@ function heldReasonOf(
 
 function heldReason(view: BatchView, stop: Stop | undefined, endpoint: string | undefined): string {
   if (stop !== undefined) return stop.reason;
+  if (view.hold?.failing !== undefined) return failingReason(view.batch, view.hold.failing);
   if (view.heldBy === undefined) return endpoint ?? proofReason(view) ?? 'held; run shotlist resume';
   const { scope, limit } = view.heldBy;
   const [kind = ''] = scope.split(':');
@@ -167,6 +174,11 @@ function undecidedReason({ batch, undecided }: BatchView): string {
     case undefined:
       return `no_control: fal's list shows nothing that was sent later, so ${lost} cannot be decided; the next picture made with the model decides; ${more}`;
   }
+}
+
+function failingReason(batch: string, { code, failures, shot, message }: FailingHold): string {
+  const count = failures === 1 ? '1 request' : `${failures.toLocaleString('en')} requests in a row`;
+  return `failing: ${count} failed with ${code}, the last one ${shot}: ${message.replace(/\.$/, '')}; if the others can pass, run shotlist resume ${batch}, else shotlist cancel ${batch}`;
 }
 
 /** undefined where no proof waits. */

@@ -1,5 +1,7 @@
+import { LRUCache } from 'lru-cache';
 import type { JobCall, QueueName } from '../shared/jobs.ts';
 import type { Journal } from '../shared/journal.ts';
+import type { Head } from '../shared/journal-objects.ts';
 import { parseRequestKey, type RequestName } from '../shared/keys.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Model } from '../shared/models/model.ts';
@@ -9,10 +11,12 @@ import type { Registry } from '../shared/models/registry.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Batches, Stop } from '../shared/records/batches.ts';
 import type { EndpointStops } from '../shared/records/endpoint-stops.ts';
+import { countedOn } from '../shared/records/failing.ts';
 import type { Outcome } from '../shared/records/outcome.ts';
 import type { Records, Step } from '../shared/records/records.ts';
 import type { TransitionName } from '../shared/records/states.ts';
 import { REDIS_LOST } from '../shared/redis-memory.ts';
+import { CHECK_FAILURES, isMadeAgain } from '../shared/regeneration.ts';
 import { createVoice } from './voice.ts';
 
 /** What every step of a request leans on: its record, its plan, and the bell that it rings for the next one. */
@@ -53,6 +57,8 @@ export interface HouseDeps {
   readonly pauseSubmits: () => Promise<void>;
   /** A batch has nothing left to do. */
   readonly ended: (batch: string) => Promise<void>;
+  /** One step has held a whole batch. */
+  readonly held: (batch: string) => Promise<void>;
   /** A job was turned away for its batch's word; others may stand behind it. */
   readonly turnedAway: (batch: string) => void;
   /** Takes secrets out of words that came from outside: what fal says may repeat what it was sent. */
@@ -83,6 +89,7 @@ export function createHouse(deps: HouseDeps): House {
   const priorities = new Map<string, number>();
   // Every step that is refused says it again.
   const voice = createVoice({ log, clock: deps.clock });
+  const heads = new LRUCache<string, Head>({ max: 100 });
 
   /** Fixed for the life of a batch. */
   async function priorityOf(batch: string): Promise<number> {
@@ -92,6 +99,21 @@ export function createHouse(deps: HouseDeps): House {
     if (priorities.size > 1_000) priorities.clear();
     priorities.set(batch, priority);
     return priority;
+  }
+
+  /** How a failure counts towards the limit of failures in a row. */
+  async function countedFailure(name: RequestName, failure: { code: string; message: string }) {
+    const { row } = await journal.planned(name);
+    const isExpected = CHECK_FAILURES.has(failure.code) && (await isMadeAgainIn(name.batch, failure.code));
+    const on = countedOn(failure.code, isExpected ? 'made again' : 'final');
+    return { ...failure, shot: row.shot, on };
+  }
+
+  async function isMadeAgainIn(batch: string, code: string): Promise<boolean> {
+    const head = heads.get(batch) ?? (await journal.readHead(batch));
+    if (head === undefined) return false;
+    heads.set(batch, head);
+    return isMadeAgain(head, code);
   }
 
   async function give(queue: QueueName, request: string, round: number, delayMs?: number): Promise<void> {
@@ -110,6 +132,14 @@ export function createHouse(deps: HouseDeps): House {
       }
       const batch = parseRequestKey(step.request)?.batch ?? '';
       if (outcome.code === 'ok' && outcome.ended) await deps.ended(batch);
+      const isHeld = outcome.code === 'ok' ? outcome.holds : outcome.code === 'held' && outcome.whole;
+      if (isHeld === true) await deps.held(batch);
+      if (outcome.code === 'ok' && outcome.lifts !== undefined) {
+        log.warn({ request: step.request }, 'a good picture came; its batch goes on');
+        // After the hold, also by another clock.
+        const at = Math.max(deps.clock(), outcome.lifts + 1);
+        await journal.writeEvent(batch, { kind: 'resume', at }, `lift-${step.request}`);
+      }
       if (outcome.code === 'lost') await this.stop(REDIS_LOST);
       if (outcome.code === 'ok' && outcome.over === true) {
         // Nothing was sent, and nothing will be: its batch was cancelled meanwhile.
@@ -154,7 +184,8 @@ export function createHouse(deps: HouseDeps): House {
       const name = parseRequestKey(request);
       if (name === undefined) throw new RangeError(`not a request key: ${request}`);
       await journal.writeFailure({ ...name, round, at: deps.clock(), ...failure });
-      const outcome = await this.step('fail', { request, epoch, set: { failure: failure.code } });
+      const failing = await countedFailure(name, failure);
+      const outcome = await this.step('fail', { request, epoch, failing, set: { failure: failure.code } });
       if (outcome.code === 'ok') log.warn({ request, ...failure }, 'request failed');
     },
   };

@@ -15,6 +15,7 @@ export interface SweepDeps {
   readonly records: Records;
   readonly add: (queue: QueueName, calls: readonly JobCall[]) => Promise<void>;
   readonly ended: (batch: string) => Promise<void>;
+  readonly held: (batch: string) => Promise<void>;
   readonly log: Logger;
   /** Default: a minute. */
   readonly everyMs?: number;
@@ -30,7 +31,7 @@ const EVERY_MS = 60_000;
  * Gives a job to every request that is not at rest and has none: after a crash between a record and its job, a lost
  * answer of Redis, or a button on a queue dashboard. Resolves to how many it found.
  */
-export async function sweep({ batches, records, add, ended, log }: SweepDeps): Promise<number> {
+export async function sweep({ batches, records, add, ended, held, log }: SweepDeps): Promise<number> {
   let given = 0;
   for (const batch of await batches.list()) {
     const view = await batches.read(batch);
@@ -42,6 +43,8 @@ export async function sweep({ batches, records, add, ended, log }: SweepDeps): P
       if (!view.summarized) await ended(batch);
       continue;
     }
+    // Whoever took the step that held it died before it was noted.
+    if (view.hold?.isNoted === false) await held(batch);
     // A batch that is still being enqueued gets its jobs from there.
     if (!view.complete) continue;
     // A request that was planned again behind its back, or a batch that was rebuilt: whoever catches up cancels it.

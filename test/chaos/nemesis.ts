@@ -16,7 +16,7 @@ import { type Operator, openOperator } from './operator.ts';
 import { tapOf } from './points.ts';
 import { produce } from './produce.ts';
 import { RestartableRedis } from './restartable-redis.ts';
-import { type Action, scheduleOf } from './schedule.ts';
+import { type Action, STOPS, scheduleOf } from './schedule.ts';
 import type { List } from './spec.ts';
 import { openStage, type Stage } from './stage.ts';
 import { type Summary, summaryOf } from './summary.ts';
@@ -68,7 +68,8 @@ export async function runNemesis({
       directRedisUrl: redis.server.url,
       dailyCapMicroUsd: lists * DAILY_CAP_MICRO_USD_PER_LIST,
       // Faults that come together must not outlast it: a sturdy row is delivered.
-      settings: { MEDIA_PATIENCE_S: '8' },
+      // Lists are short: so that some of them are held since their rows fail together.
+      settings: { MEDIA_PATIENCE_S: '8', STOP_AFTER_FAILURES: '2' },
       fal: {
         slots: 4,
         seed,
@@ -231,8 +232,7 @@ class Nemesis {
       case 'fal': {
         const remove = stage.fal.faults.add(action.fault);
         this.#removers.push(remove);
-        const stops = STOPPING.includes(action.fault.kind);
-        if (!stops) return;
+        if (!STOPPING.includes(action.fault.kind)) return;
         await delay(2_500);
         remove();
         await operator.resumeAll();
@@ -279,14 +279,8 @@ class Nemesis {
   }
 }
 
-/** What stops all submits until a user resumes. */
-const STOPPING: readonly string[] = [
-  'unauthorized',
-  'exhausted-balance',
-  'not-found',
-  'redirect',
-  'other-host',
-];
+/** What waits for a user's resume: beside the stops by an answer to a submit, a media host that the settings refuse. */
+const STOPPING: readonly string[] = [...STOPS, 'redirect', 'other-host'];
 
 function killIfThere(pid: number): void {
   try {

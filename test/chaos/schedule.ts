@@ -111,8 +111,30 @@ const LOST_ANSWERS = [
   'empty',
   'null',
 ] as const;
-const STOPS = ['unauthorized', 'exhausted-balance', 'not-found'] as const;
-const READS = ['reset', 'truncated', 'empty', 'null', 'unavailable', 'rate-limited', 'not-found'] as const;
+/** What stops all submits, or those of the endpoint, until a user resumes. */
+export const STOPS = [
+  'unauthorized',
+  'exhausted-balance',
+  'payment-required',
+  'account-locked',
+  'not-found',
+  'method-not-allowed',
+] as const;
+/** Answers of a load balancer behind which the POST was accepted. */
+const GIVEN_UP = [502, 499, 408] as const;
+const AGAIN = ['conflict', 'too-early'] as const;
+const FINAL = ['invalid', 'too-large'] as const;
+const READS = [
+  'reset',
+  'truncated',
+  'empty',
+  'null',
+  'unavailable',
+  'rate-limited',
+  'not-found',
+  'conflict',
+  'too-early',
+] as const;
 /** A list that is away, or of which nobody can say whether it is whole. */
 const NO_LIST = ['unavailable', 'no-cursor', 'same-cursor', 'no-end', 'empty', 'null'] as const;
 const MEDIA = ['reset', 'unavailable', 'truncated'] as const;
@@ -135,12 +157,15 @@ function falFaultOf(random: Random): Fault {
   const times = 1 + Math.floor(random() * 3);
   const draw = random();
   if (draw < 0.25) return { on: 'submit', kind: pick(LOST_ANSWERS, random), times };
-  if (draw < 0.3) return { on: 'submit', kind: 'accepted-then-status', status: 502, times };
+  if (draw < 0.3)
+    return { on: 'submit', kind: 'accepted-then-status', status: pick(GIVEN_UP, random), times };
   if (draw < 0.34) return { on: 'submit', kind: 'accepted-late', delayMs: 300, times };
   if (draw < 0.38) return { on: 'submit', kind: 'rate-limited', retryAfterS: 0.5, times };
-  if (draw < 0.41) return { on: 'submit', kind: 'unavailable', times };
+  if (draw < 0.39) return { on: 'submit', kind: 'locked', retryAfterS: 0.2, times };
+  if (draw < 0.4) return { on: 'submit', kind: pick(AGAIN, random), times: 1, when: fragile };
+  if (draw < 0.41) return { on: 'submit', kind: pick(['unavailable', 'client-closed'], random), times };
   if (draw < 0.44) return { on: 'submit', kind: pick(STOPS, random), times: 1 };
-  if (draw < 0.48) return { on: 'submit', kind: 'invalid', times: 1, when: fragile };
+  if (draw < 0.48) return { on: 'submit', kind: pick(FINAL, random), times: 1, when: fragile };
   if (draw < 0.58) return { on: 'run', kind: pick(RUNS, random), times, when: fragile };
   if (draw < 0.62) return { on: 'run', kind: 'hide-units', times };
   if (draw < 0.68) return { on: 'status', kind: pick(READS, random), times };

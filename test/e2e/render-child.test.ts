@@ -45,6 +45,7 @@ describe('a render child of the built program', () => {
       prefix: '{shotlist}',
       store: { kind: 'folder', folder: folder.path },
       recordTtlH: 1,
+      stopAfterFailures: 5,
       log: { level: 'silent', format: 'json' },
     };
     const child = fork(BULLMQ_CHILD, {

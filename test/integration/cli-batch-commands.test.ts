@@ -26,7 +26,12 @@ async function queued(batch: string, { cap }: { cap?: number } = {}) {
   );
   const deps = { redis: client, prefix, clock: Date.now };
   const batches = new Batches(deps);
-  const records = new Records({ ...deps, ttlH: 1, caps: { daily: undefined, monthly: undefined } });
+  const records = new Records({
+    ...deps,
+    ttlH: 1,
+    stopAfterFailures: 5,
+    caps: { daily: undefined, monthly: undefined },
+  });
   const queues = new Queues({ url, prefix });
   await batches.create(head);
   const items = [0, 1, 2].map((row) => ({ row, part: 0, state: 'planned' as const }));

@@ -50,7 +50,7 @@ describe('an endpoint that is gone', () => {
       expect(held.heldReason).toContain(`endpoint: fal says "Application not found (${status})"`);
       expect(held.heldReason).toContain('use --model gpt-image-2.5-flare');
       // Those that were in flight when the first answer came, and no more.
-      expect(gone.posts()).toBeLessThanOrEqual(16);
+      expect(gone.posts()).toBeLessThanOrEqual(8);
       expect(await workshop.shop.batches.stopped()).toBeUndefined();
 
       workshop.fal.faults.clear();

@@ -57,6 +57,7 @@ async function forgotten(desk: Desk): Promise<void> {
     records,
     add: async () => {},
     ended: async () => {},
+    held: async () => {},
     log: silentLogger,
   };
   await until(

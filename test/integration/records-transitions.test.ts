@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { EndpointStops } from '../../src/shared/records/endpoint-stops.ts';
 import {
   allows,
   isAtRest,
@@ -10,6 +11,27 @@ import { openDesk, PRICE } from '../support/desk.ts';
 
 // The keys of the table are the names.
 const NAMES = Object.keys(TRANSITIONS) as TransitionName[];
+
+describe('the stop of an endpoint, once it is lifted', () => {
+  const endpoint = 'acme/old';
+
+  it('lets no request go that had reserved before the stop, beside the one that goes first', async () => {
+    await using desk = await openDesk();
+    const [early = '', first = '', other = ''] = await desk.open('b', 3);
+    const stops = new EndpointStops({ redis: desk.redis.client, prefix: desk.redis.prefix });
+    await desk.step('reserve', early, { endpoint });
+    await stops.stop(endpoint, 'gone');
+    await stops.lift();
+    expect((await desk.step('confirm', early, { endpoint })).code).toBe('stopped');
+    expect((await desk.step('reserve', first, { endpoint })).code).toBe('ok');
+    expect((await desk.step('confirm', first, { endpoint })).code).toBe('ok');
+    expect((await desk.step('reserve', other, { endpoint })).code).toBe('wait');
+    const accepted = await desk.step('accept', first, { endpoint });
+    expect(accepted).toMatchObject({ code: 'ok', woken: [{ request: other }] });
+    expect((await desk.step('release', early)).code).toBe('ok');
+    expect((await desk.step('reserve', early, { endpoint })).code).toBe('ok');
+  });
+});
 
 describe('a record', () => {
   it.each(STATES)('in state %s allows what the table allows and refuses everything else', async (state) => {

@@ -99,6 +99,7 @@ describe('an answer of Redis that is none', () => {
       prefix,
       clock: Date.now,
       ttlH: 1,
+      stopAfterFailures: 5,
       caps: { daily: undefined, monthly: undefined },
     });
     const settled = new Settlements({ redis, prefix }).areSettled([

@@ -32,6 +32,7 @@ export function batchView(counts: Partial<Record<State, number>>, more: Partial<
     imagesPaid: 0,
     heldBy: undefined,
     undecided: { requests: 0, why: undefined },
+    hold: undefined,
     proof: undefined,
     booked: { requests: 0, estimate: 0 },
     lastEndAtMs: undefined,

@@ -22,11 +22,13 @@ export interface Desk extends AsyncDisposable {
 export interface DeskOptions {
   readonly caps?: RecordsDeps['caps'];
   readonly ttlH?: number;
+  /** Default: 5, as that of the program. */
+  readonly stopAfterFailures?: number;
 }
 
 export const PRICE: MicroUsd = 20_000;
 
-export async function openDesk({ caps, ttlH = 1 }: DeskOptions = {}): Promise<Desk> {
+export async function openDesk({ caps, ttlH = 1, stopAfterFailures = 5 }: DeskOptions = {}): Promise<Desk> {
   const redis = await testRedis();
   const { client, prefix } = redis;
   const batches = new Batches({ redis: client, prefix, clock: systemClock });
@@ -35,6 +37,7 @@ export async function openDesk({ caps, ttlH = 1 }: DeskOptions = {}): Promise<De
     prefix,
     clock: systemClock,
     ttlH,
+    stopAfterFailures,
     caps: caps ?? { daily: undefined, monthly: undefined },
   });
 

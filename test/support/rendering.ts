@@ -38,7 +38,7 @@ export async function startRendering({ shop, url, prefix, log }: RenderingDeps):
 
 /** The shipped processor over a shop, in this very process. */
 export async function renderProcessorOf(shop: Shop, prefix: string, log: Logger): Promise<RenderProcessor> {
-  const { records, batches, endpointStops, journal, store, queues, ended } = shop;
+  const { records, batches, endpointStops, journal, store, queues, ended, held } = shop;
   const house = createHouse({
     records,
     batches,
@@ -48,6 +48,7 @@ export async function renderProcessorOf(shop: Shop, prefix: string, log: Logger)
     add: queues.add.bind(queues),
     pauseSubmits: () => queues.pauseGenerate(),
     ended,
+    held,
     turnedAway: () => undefined,
     clean: (text) => text,
     clock: systemClock,

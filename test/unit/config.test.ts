@@ -19,6 +19,7 @@ describe('the settings', () => {
       caps: { daily: undefined, monthly: undefined },
       confirmOver: 5_000_000,
       recordTtlH: 72,
+      stopAfterFailures: 5,
     });
     expect(readConfig(Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, ' '])))).toEqual(nothing);
   });

@@ -63,7 +63,7 @@ describe('docs/errors.md', () => {
   it('has a row for every kind of verdict', () => {
     const kindsOf = (first: string) => new Set(tableOf(page, first).map(([, kind]) => kind));
     expect(kindsOf("fal's answer to the POST")).toEqual(
-      new Set(['stop', 'endpoint', 'slow', 'away', 'again', 'fail', 'unknown']),
+      new Set(['stop', 'endpoint', 'locked', 'slow', 'away', 'again', 'fail', 'unknown']),
     );
     expect(kindsOf("fal's answer to the GET")).toEqual(
       new Set(['stop', 'repeat', 'gone', 'rerun', 'never-started', 'in-progress-or-bad', 'fail']),

@@ -6,13 +6,13 @@ import { describe, expect, it } from '@jest/globals';
 import { TELL_ATTEMPTS } from '../../src/shared/endings.ts';
 import { batchStatus } from '../../src/shared/status.ts';
 import { webhookUrlFault } from '../../src/shared/webhook-url.ts';
-import { webhookBody } from '../../src/worker/endings/ending.ts';
+import { holdBody, webhookBody } from '../../src/worker/endings/ending.ts';
 import { signatureOf, webhookBackoffMs } from '../../src/worker/endings/webhook.ts';
 import { blocksOf, readPage } from '../support/docs.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const page = await readPage('docs/webhooks.md');
-const [shown] = blocksOf(page, 'json').map((block): unknown => JSON.parse(block));
+const [shown, shownHold] = blocksOf(page, 'json').map((block): unknown => JSON.parse(block));
 const NOW = 1_795_525_699_749;
 
 describe('docs/webhooks.md', () => {
@@ -29,6 +29,16 @@ describe('docs/webhooks.md', () => {
     );
     expect(shown).toEqual(sent);
     expect(JSON.stringify(shown)).toBe(JSON.stringify(sent));
+  });
+
+  it('shows a body of a hold as it is sent', () => {
+    const { batch, status } = shownHold as { batch: string; status: unknown };
+    const sent = holdBody(
+      { batch, endedAtMs: NOW },
+      { status: batchStatus.strict().parse(status), simulated: false },
+    );
+    expect(shownHold).toEqual(sent);
+    expect(JSON.stringify(shownHold)).toBe(JSON.stringify(sent));
   });
 
   it('has an example that tells what is signed from what is not', async () => {

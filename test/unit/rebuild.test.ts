@@ -117,6 +117,18 @@ describe('what a round in doubt is', () => {
 });
 
 describe('the words of a rebuild', () => {
+  it('takes the last of hold, pause and resume, with why it is held', () => {
+    const failing = { code: 'refused', failures: 5, request: 'b.4.0', shot: 'mug', message: 'no' };
+    const hold = { kind: 'hold', at: 1, failing } as const;
+    const resume = { kind: 'resume', at: 2 } as const;
+    const pause = { kind: 'pause', at: 3 } as const;
+    expect(wordAndCap([hold], 5)).toEqual({ word: 'held', cap: 5, hold });
+    expect(wordAndCap([hold, resume], 5)).toEqual({ word: 'running', cap: 5, hold: undefined });
+    expect(wordAndCap([resume, hold], 5)).toEqual({ word: 'held', cap: 5, hold });
+    expect(wordAndCap([hold, pause], 5)).toEqual({ word: 'paused', cap: 5, hold: undefined });
+    expect(wordAndCap([hold, { kind: 'cancel', at: 4 }, hold], 5)).toMatchObject({ word: 'cancelled' });
+  });
+
   it('takes the last cap, and a pause until a resume; a cancellation stays', () => {
     const at = 1;
     expect(wordAndCap([], 5)).toEqual({ word: 'running', cap: 5 });

@@ -113,6 +113,26 @@ describe('the state of a batch', () => {
     expect(statusOf(view({ planned: 5 }, { endpoints: ['acme/new'] }), stops, 0).state).toBe('running');
   });
 
+  it('says why its requests fail together, and which was the last one', () => {
+    const failing = {
+      code: 'content_policy_violation',
+      failures: 5,
+      request: 'cups.4.0',
+      shot: 'MUG-005',
+      message: 'fal answered 422: no.',
+    };
+    const hold = { atMs: 1, failing, isNoted: true };
+    const batch = view({ planned: 90, failed: 5, submitted: 5 }, { word: 'held', hold });
+    expect(statusOf(batch, NO_STOPS, 0)).toMatchObject({
+      state: 'held',
+      counts: { planned: 0, held: 90 },
+      heldReason:
+        'failing: 5 requests in a row failed with content_policy_violation, the last one MUG-005: fal answered 422: no; if the others can pass, run shotlist resume cups, else shotlist cancel cups',
+    });
+    const stop = { code: 'balance', reason: 'balance: fal says so' } as const;
+    expect(statusOf(batch, { ...NO_STOPS, all: stop }, 0).heldReason).toBe(stop.reason);
+  });
+
   it('says which cap holds it and what to do', () => {
     expect(statusOf(view({ held: 2 }, CAP), NO_STOPS, 0).heldReason).toBe(
       'the batch cap of $0.20 leaves no room for the next request, $0.19 of it spent; run shotlist resume cups --cap with a higher total',

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { FalFault } from '../../src/worker/generate/fal-error.ts';
 import { readVerdict, submitVerdict } from '../../src/worker/generate/verdicts.ts';
+import { lockedMs } from '../../src/worker/generate/ways-back.ts';
 
 function fault(more: Partial<FalFault>): FalFault {
   return {
@@ -35,6 +36,17 @@ describe('the verdict on a submit', () => {
     ['422 with a type', { status: 422, type: 'missing' }, { kind: 'fail', failure: { code: 'missing' } }],
     ['422 without', { status: 422 }, { kind: 'fail', failure: { code: 'rejected_input' } }],
     ['any other 4xx', { status: 413 }, { kind: 'fail' }],
+    ['402, without a word', { status: 402 }, { kind: 'stop', stop: { code: 'balance' } }],
+    [
+      '423 of a locked account',
+      { status: 423, detail: BALANCE },
+      { kind: 'stop', stop: { code: 'balance' } },
+    ],
+    ['423 of a payment', { status: 423, detail: 'Payment due' }, { kind: 'stop', stop: { code: 'balance' } }],
+    ['423 of anything else', { status: 423, detail: 'busy' }, { kind: 'locked', words: 'busy (423)' }],
+    ['423 that says how long', { status: 423, retryAfterMs: 7_000 }, { kind: 'locked', retryAfterMs: 7_000 }],
+    ['409', { status: 409 }, { kind: 'again', failure: { code: 'bad_request' } }],
+    ['425', { status: 425 }, { kind: 'again', failure: { code: 'bad_request' } }],
     ['no connection', { kind: 'never-sent' }, { kind: 'away' }],
   ] as const)('%s: nothing was accepted', (_name, more, verdict) => {
     expect(submitVerdict(fault(more))).toMatchObject(verdict);
@@ -44,6 +56,7 @@ describe('the verdict on a submit', () => {
     ['a lost answer', { kind: 'no-answer' }],
     ['an answer that cannot be read', { kind: 'garbled', status: 200 }],
     ['408', { status: 408 }],
+    ['499', { status: 499 }],
     ['500', { status: 500 }],
     ['500 of a known type', { status: 500, type: 'internal_server_error' }],
     ['502', { status: 502 }],
@@ -82,6 +95,24 @@ describe('the verdict on a read of a known request', () => {
     });
   });
 
+  it.each([405, 408, 409, 423, 425])('%i says nothing about the request: it is read again', (status) => {
+    for (const call of ['status', 'result'] as const) {
+      expect(readVerdict(fault({ call, status }))).toEqual({ kind: 'repeat', afterMs: 5_000 });
+      expect(readVerdict(fault({ call, status, retryAfterMs: 9_000 }))).toMatchObject({ afterMs: 9_000 });
+    }
+  });
+
+  it.each([
+    ['402', { status: 402 }],
+    ['423 of a locked account', { status: 423, detail: BALANCE }],
+  ] as const)('%s is about the account: all submits stop', (_name, more) => {
+    for (const call of ['status', 'result'] as const)
+      expect(readVerdict(fault({ call, ...more }))).toMatchObject({
+        kind: 'stop',
+        stop: { code: 'balance' },
+      });
+  });
+
   it.each([404, 410])('%i is never a reason to submit anew', (status) => {
     expect(readVerdict(fault({ call: 'status', status })).kind).toBe('gone');
     expect(readVerdict(fault({ call: 'result', status })).kind).toBe('gone');
@@ -117,5 +148,11 @@ describe('the verdict on a read of a known request', () => {
     });
     expect(at(400)).toMatchObject({ kind: 'in-progress-or-bad', failure: { code: 'bad_request' } });
     expect(at(401)).toMatchObject({ kind: 'stop', stop: { code: 'key' } });
+  });
+});
+
+describe('the wait after 423', () => {
+  it('grows with each in a row, up to a minute', () => {
+    expect([1, 2, 3, 4, 5].map(lockedMs)).toEqual([5_000, 10_000, 20_000, 40_000, 60_000]);
   });
 });

@@ -78,6 +78,13 @@ describe('waiting for fal', () => {
     expect(readsAtMs).toHaveLength(3);
   });
 
+  it('hands over, and frees its slot, where fal refuses the account', async () => {
+    expect((await wait([402, 401, 'done'])).ended.kind).toBe('done');
+    const { ended, readsAtMs } = await wait([402]);
+    expect(ended.kind).toBe('refused');
+    expect(readsAtMs).toHaveLength(3);
+  });
+
   it('gives up at its deadline', async () => {
     expect((await wait(['running'], { deadlineMs: 60_000 })).ended.kind).toBe('late');
   });

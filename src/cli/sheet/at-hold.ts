@@ -14,7 +14,13 @@ export function sheetName(batch: string): string {
 export async function sheetAtHold(context: Context, shop: Shop, status: BatchStatus): Promise<void> {
   const { batch } = status;
   const view = await shop.batches.read(batch);
-  if (status.state !== 'held' || view?.proof !== 'open' || view.heldBy !== undefined) return;
+  if (
+    status.state !== 'held' ||
+    view?.proof !== 'open' ||
+    view.heldBy !== undefined ||
+    view.hold !== undefined
+  )
+    return;
   const head = await shop.journal.readHead(batch, context.signal);
   if (head === undefined) return;
   const name = sheetName(batch);

@@ -4,6 +4,21 @@ import { jsonReply, type Reply } from './wire.ts';
 const EXHAUSTED =
   'User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing.';
 
+const REFUSALS = {
+  'bad-request': [400, 'Bad request'],
+  unauthorized: [401, 'Cannot access application: the key is not valid'],
+  'payment-required': [402, 'Payment Required'],
+  'exhausted-balance': [403, EXHAUSTED],
+  'not-found': [404, 'Not Found'],
+  'method-not-allowed': [405, 'Method Not Allowed'],
+  conflict: [409, 'Conflict'],
+  gone: [410, 'Gone'],
+  'too-large': [413, 'Payload Too Large'],
+  'account-locked': [423, 'Account locked: a payment is due'],
+  'too-early': [425, 'Too Early'],
+  'client-closed': [499, 'Client Closed Request'],
+} as const;
+
 /** The queue's way of saying no: `{detail}`. */
 export const refusal = (
   status: number,
@@ -34,20 +49,28 @@ export async function replaceReply(fault: ReplyFault, answer: () => Promise<Repl
             body: HTML_ERROR,
           }
         : jsonReply(fault.status, fault.body, fault.headers ?? {});
-    case 'rate-limited': {
+    case 'rate-limited':
+    case 'locked': {
       const headers = fault.retryAfterS === undefined ? {} : { 'retry-after': String(fault.retryAfterS) };
-      return refusal(429, 'Too many requests', headers);
+      return fault.kind === 'locked'
+        ? refusal(423, 'The application is being updated', headers)
+        : refusal(429, 'Too many requests', headers);
     }
     case 'unauthorized':
-      return refusal(401, 'Cannot access application: the key is not valid');
+    case 'payment-required':
     case 'exhausted-balance':
-      return refusal(403, EXHAUSTED);
+    case 'account-locked':
     case 'not-found':
-      return refusal(404, 'Not Found');
+    case 'method-not-allowed':
+    case 'conflict':
     case 'gone':
-      return refusal(410, 'Gone');
-    case 'bad-request':
-      return refusal(400, 'Bad request');
+    case 'too-large':
+    case 'too-early':
+    case 'client-closed':
+    case 'bad-request': {
+      const [status, detail] = REFUSALS[fault.kind];
+      return refusal(status, detail);
+    }
     case 'invalid':
       return jsonReply(
         422,

@@ -13,11 +13,18 @@ export type ReplyFault =
       readonly body?: unknown;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'rate-limited'; readonly retryAfterS?: number }
+  | { readonly kind: 'rate-limited' | 'locked'; readonly retryAfterS?: number }
   | {
       readonly kind:
         | 'unauthorized'
+        | 'payment-required'
         | 'exhausted-balance'
+        | 'account-locked'
+        | 'method-not-allowed'
+        | 'conflict'
+        | 'too-large'
+        | 'too-early'
+        | 'client-closed'
         | 'not-found'
         | 'gone'
         | 'bad-request'

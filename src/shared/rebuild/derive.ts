@@ -128,17 +128,27 @@ export function retriedRounds(events: readonly BatchEvent[]): ReadonlyMap<string
 export function wordAndCap(
   events: readonly BatchEvent[],
   cap: MicroUsd | undefined,
-): { readonly word: Word; readonly cap: MicroUsd | undefined } {
+): {
+  readonly word: Word;
+  readonly cap: MicroUsd | undefined;
+  /** Of a batch that its failures hold. */
+  readonly hold: Extract<BatchEvent, { readonly kind: 'hold' }> | undefined;
+} {
   let word: Word = 'running';
   let last = cap;
+  let hold: Extract<BatchEvent, { readonly kind: 'hold' }> | undefined;
   for (const event of events) {
     if (event.kind === 'cap') last = event.cap;
     else if (event.kind === 'cancel') word = 'cancelled';
     else if (word === 'cancelled') continue;
     else if (event.kind === 'pause') word = 'paused';
     else if (event.kind === 'resume') word = 'running';
+    else if (event.kind === 'hold') {
+      word = 'held';
+      hold = event;
+    }
   }
-  return { word, cap: last };
+  return { word, cap: last, hold: word === 'held' ? hold : undefined };
 }
 
 /** Whether a stop of before still holds. What a person did to all submits, the store knows better than Redis. */

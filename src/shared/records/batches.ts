@@ -4,10 +4,12 @@ import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import { answersOf, countOf, flagOf } from '../redis-answers.ts';
 import type { Clock } from '../time.ts';
+import { type FailingHold, failingHold } from './failing.ts';
 import {
   APPROVE,
   CAUGHT_UP,
   COMPLETE,
+  HOLD_NOTED,
   LEAVE_BEHIND,
   SET_CAP,
   SET_WORD,
@@ -62,6 +64,8 @@ export interface BatchView extends NewBatch {
   readonly heldBy: { readonly scope: string; readonly limit: MicroUsd } | undefined;
   /** How many unknown requests fal's list does not decide, and why that is of the last one noted. */
   readonly undecided: { readonly requests: number; readonly why: Undecided['why'] | undefined };
+  /** Of a batch that one step held as a whole. */
+  readonly hold: Hold | undefined;
   /** undefined: all of it may be made, and could from the beginning. */
   readonly proof: Proof | undefined;
   /** The requests whose cost is in `spent`, and what was reserved for them: by how much estimates miss. */
@@ -70,6 +74,15 @@ export interface BatchView extends NewBatch {
   readonly lastEndAtMs: number | undefined;
   /** The time in which nothing could be done, since all waited for a person's word on the proof. */
   readonly idleMs: number;
+}
+
+export interface Hold {
+  /** Ms since 1970. */
+  readonly atMs: number;
+  /** Why, where its requests failed together; else it is a cap. */
+  readonly failing: FailingHold | undefined;
+  /** The store, and whoever is to be told, know of it. */
+  readonly isNoted: boolean;
 }
 
 /** Why all submits are stopped, everywhere. */
@@ -124,6 +137,10 @@ const stored = z.object({
   images: integer.default(0),
   hs: z.string().optional(),
   hl: integer.optional(),
+  'held.at': integer.optional(),
+  'held.noted': z.string().optional(),
+  failing: z.string().optional(),
+  'failing.n': integer.optional(),
   proof: z.enum(PROOFS).optional(),
   bn: integer.default(0),
   be: integer.default(0),
@@ -224,6 +241,7 @@ export class Batches {
       imagesPaid: row.images,
       heldBy: row.hs === undefined ? undefined : { scope: row.hs, limit: row.hl ?? 0 },
       undecided: { requests: Math.max(0, row.nc), why: row.ncw },
+      hold: holdOf(row),
       proof: row.proof,
       booked: { requests: row.bn, estimate: row.be },
       lastEndAtMs: row.last,
@@ -244,6 +262,12 @@ export class Batches {
   async setWord(batch: string, word: Word): Promise<void> {
     const { redis, prefix } = this.#deps;
     await redis.eval(SET_WORD, 0, prefix, JSON.stringify({ batch, word, token: token() }));
+  }
+
+  /** Of the hold of that moment everybody knows by now. */
+  async holdNoted(batch: string, atMs: number): Promise<void> {
+    const { redis, prefix } = this.#deps;
+    await redis.eval(HOLD_NOTED, 0, prefix, batch, atMs);
   }
 
   /** undefined when Redis does not hold the batch. */
@@ -348,6 +372,16 @@ export class Batches {
   #key(batch: string): string {
     return `${this.#deps.prefix}:batch:${batch}`;
   }
+}
+
+function holdOf(row: z.infer<typeof stored>): Hold | undefined {
+  const { 'held.at': atMs, 'held.noted': noted, failing, 'failing.n': failures } = row;
+  if (row.word !== 'held' || atMs === undefined) return undefined;
+  return {
+    atMs,
+    failing: failing === undefined ? undefined : failingHold.parse({ ...JSON.parse(failing), failures }),
+    isNoted: noted === '1',
+  };
 }
 
 /** Tells two changes of a word apart. */

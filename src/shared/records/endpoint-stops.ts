@@ -31,6 +31,14 @@ export class EndpointStops {
     return lifted;
   }
 
+  /** Resolves to how many 423 in a row there are by this answer; any other one ends the row. */
+  async countLocked(endpoint: string, answer: 'locked' | 'other'): Promise<number> {
+    const key = `${this.#prefix}:endpoint-locked`;
+    if (answer === 'locked') return await this.#redis.hincrby(key, endpoint, 1);
+    await this.#redis.hdel(key, endpoint);
+    return 0;
+  }
+
   /** Why each stopped endpoint is, by its id. */
   async all(): Promise<ReadonlyMap<string, string>> {
     return new Map(Object.entries(await this.#redis.hgetall(`${this.#prefix}:endpoint-stops`)));
@@ -67,6 +75,7 @@ export async function readStops({ batches, endpointStops }: StopsDeps): Promise<
 const STOP = `${COMMON}
 redis.call('HSETNX', P .. ':endpoint-stops', a.endpoint, a.reason)
 redis.call('HDEL', P .. ':endpoint-first', a.endpoint)
+redis.call('HDEL', P .. ':endpoint-locked', a.endpoint)
 local woken = {}
 wake('endpoint:' .. a.endpoint, 1000, woken)
 return #woken == 0 and '[]' or cjson.encode(woken)

@@ -10,6 +10,10 @@ export type Outcome =
       readonly woken: readonly Woken[];
       /** Planned again in a batch that was cancelled: to be cancelled too. */
       readonly over?: true;
+      /** For `fail`: the whole batch is held by this step, since it is failing together. */
+      readonly holds?: true;
+      /** For `store` and `deliver`: such a hold is lifted by this step; when it was made, ms since 1970. */
+      readonly lifts?: number;
     }
   /** The record is gone, a later run took over, or its state does not allow this step: stop working on it. */
   | { readonly code: 'absent' | 'stale' | 'state'; readonly state: State | undefined }
@@ -50,6 +54,8 @@ export const outcome = z.discriminatedUnion('code', [
     seen: z.int().optional(),
     tick: z.int().optional(),
     over: z.literal(true).optional(),
+    holds: z.literal(true).optional(),
+    lifts: z.int().optional(),
   }),
   z.object({ code: z.enum(['absent', 'stale', 'state']), state: state.optional() }),
   z.object({ code: z.enum(['taken', 'lost']) }),

@@ -7,6 +7,7 @@ import type { Redis } from '../redis.ts';
 import { answersOf, flagOf, integerOf } from '../redis-answers.ts';
 import type { Witness } from '../redis-memory.ts';
 import { type Clock, dayOf, monthOf } from '../time.ts';
+import { type CountedFailure, type countedOn, ENDS_ROW, exampleOf } from './failing.ts';
 import { type Outcome, outcome, woken } from './outcome.ts';
 import { nameOf, parseRecord, type RequestRecord, type Withdrawal } from './record.ts';
 import {
@@ -39,7 +40,7 @@ export interface Claim {
 
 export interface Step {
   readonly request: string;
-  /** For `reserve` and `confirm`: where it is POSTed, since one endpoint's submits may be stopped alone. */
+  /** For `reserve`, `confirm`, and the `accept` of a POST's answer: where it is POSTed, since an endpoint may be stopped alone. */
   readonly endpoint?: string;
   /** From `activate`. Without it any holder may take the step (operations of a person). */
   readonly epoch?: number;
@@ -58,6 +59,8 @@ export interface Step {
   /** For `lose`: the endpoint whose answer to a POST was lost just now. */
   readonly door?: string;
   /** `booked` only for `refetch`, which takes up what was booked before: Redis may have forgotten it. */
+  /** For `fail`: how it counts towards the limit of failures in a row; without it, it does not. */
+  readonly failing?: CountedFailure & { readonly on: ReturnType<typeof countedOn> };
   readonly set?: Partial<Record<RecordField, string | number>>;
 }
 
@@ -80,6 +83,8 @@ export interface RecordsDeps {
   readonly ttlH: number;
   /** Without it nobody sees whether Redis forgets; for those who begin nothing. */
   readonly memory?: Witness;
+  /** So many failures in a row with one code hold their batch; 0: never. */
+  readonly stopAfterFailures: number;
   readonly caps: { readonly daily: MicroUsd | undefined; readonly monthly: MicroUsd | undefined };
 }
 
@@ -150,6 +155,8 @@ export class Records {
         ...(step.rival && { rivalHash: step.rival.hash, intentAtMs: step.rival.intentAtMs }),
         takeId: step.takeId,
         door: step.door,
+        failing: this.#failingOf(step),
+        endsRow: Object.hasOwn(ENDS_ROW, name) ? ENDS_ROW[name as keyof typeof ENDS_ROW] : undefined,
         ...witness,
         set: Object.entries({ ...recordedFields(step), ...step.set }).map(([field, value]) => [
           FIELDS[field as RecordField],
@@ -180,10 +187,18 @@ export class Records {
           ended: data.ended,
           woken: data.woken,
           ...(data.over === undefined ? {} : { over: data.over }),
+          ...(data.holds === undefined ? {} : { holds: data.holds }),
+          ...(data.lifts === undefined ? {} : { lifts: data.lifts }),
         };
       default:
         return data;
     }
+  }
+
+  #failingOf({ request, failing }: Step) {
+    if (failing === undefined) return undefined;
+    const { code, on } = failing;
+    return { code, on, limit: this.#deps.stopAfterFailures, example: exampleOf(request, failing) };
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Head } from '../journal-objects.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import type { BatchView, Proof, Stop, Word } from './batches.ts';
+import type { FailingHold } from './failing.ts';
 import { CLAIM, DETACH, PUT, RELEASE, RESTORE, SPENT, WIPE } from './restore-scripts.ts';
 import { isAtRest, type State } from './states.ts';
 
@@ -109,11 +110,13 @@ export class Restore {
     {
       word,
       cap,
+      hold,
       proof,
       spent,
       images,
     }: {
       word: Word;
+      hold: { readonly at: number; readonly failing: FailingHold } | undefined;
       cap: MicroUsd | undefined;
       proof: Proof | undefined;
       spent: MicroUsd;
@@ -127,6 +130,7 @@ export class Restore {
       word,
       priority: head.priority,
       ...(cap === undefined ? {} : { cap }),
+      ...(hold === undefined ? {} : holdFields(hold)),
       ...(proof === undefined ? {} : { proof }),
       shots: head.shots,
       images0: head.images,
@@ -177,6 +181,11 @@ export class Restore {
       'Another rebuild has begun since, or Redis was emptied once more, so this one has stopped; look at shotlist status, and run shotlist rebuild again if it asks for it.',
     );
   }
+}
+
+/** As the step that held it left them; that it is held was told. */
+function holdFields({ at, failing: { failures, ...example } }: { at: number; failing: FailingHold }) {
+  return { 'held.at': at, 'held.noted': '1', failing: JSON.stringify(example), 'failing.n': failures };
 }
 
 /** Numbers would lose their last digits in Lua's own notation. */

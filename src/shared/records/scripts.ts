@@ -1,3 +1,4 @@
+import { FORGET_FAILURES, FORGET_HOLD } from './failing.ts';
 import { COMMON } from './transition-script.ts';
 
 /** The other scripts of the records; the keys are told in `transition-script.ts`. */
@@ -180,8 +181,20 @@ local bat = P .. ':batch:' .. a.batch
 local word = redis.call('HGET', bat, 'word')
 if not word or word == 'cancelled' then return 0 end
 redis.call('HSET', bat, 'word', a.word)
-if a.word == 'running' then redis.call('HDEL', bat, 'hs', 'hl') end
+${FORGET_HOLD}
+if a.word == 'running' then
+  redis.call('HDEL', bat, 'hs', 'hl')
+  ${FORGET_FAILURES}
+end
 leaveBehind(a.batch, (a.word == 'running' and 'u' or 'j') .. a.token)
+return 1
+`;
+
+/** The store, and whoever is to be told, know of the hold of that moment. */
+export const HOLD_NOTED = `
+local bat = ARGV[1] .. ':batch:' .. ARGV[2]
+if redis.call('HGET', bat, 'held.at') ~= ARGV[3] then return 0 end
+redis.call('HSET', bat, 'held.noted', '1')
 return 1
 `;
 

@@ -1,4 +1,5 @@
 import { LOSE_AT_DOOR } from './door-script.ts';
+import { FAILING } from './failing.ts';
 
 /**
  * The Lua of the records. Each script is one atomic step. They hold no rule of their own about states: the allowed
@@ -10,7 +11,7 @@ import { LOSE_AT_DOOR } from './door-script.ts';
  * |---|---|
  * | `P:rec:<request>` | a record: `s` state, `e` epoch, `n` round, `op` token of the last step; while reserved `m` (micro-dollars) and `d` (its day); while claiming `sk` (shot key) and `ix` (indices); `ih` the hash that its rivals share while its POST may be unresolved; `nc` why it stays unknown past its time; `w` what it waits for; `p` while it is held for a person's word on the proof; `he` while it is held since that endpoint is stopped; `ef` while it goes first at that endpoint; `nn` the first round that it may be planned in again, where a rebuild left it in an earlier one; and the fields a step sets (`wd`: how far its cancelling at fal has come; `pt`: when it is found out about at the latest, where that is another request's time; `mf` and `mn`: since when its paid pictures could not be had, and how often it looked) |
  * | `P:open:<batch>` | set of the batch's requests that are not at rest |
- * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
+ * | `P:batch:<batch>` | word, totals, `c.<state>` counters, `cap`; the fields of `failing.ts`; `proof` (`open`, `approved`); `bn` and `be` how many requests are booked, and what was reserved for them; `last` when a request last came to rest, `idle` the time (ms) in which all waited for the proof |
  * | `P:money:<scope>` | `r` reserved, `s` spent; scopes `batch:<id>`, `day:<day>`, `month:<month>` |
  * | `P:claim:<shot key>` | image index → the request that may be paying for it; after a rebuild, all that may, with a space between |
  * | `P:wait:<scope>` | requests that wait for room on a cap, or for a claim (`claim:<shot key>`), or for fal's front door (`door:<endpoint>`) |
@@ -26,6 +27,7 @@ import { LOSE_AT_DOOR } from './door-script.ts';
  * | `P:workers` | which workers are there, by role: see `attendance.ts` |
  * | `P:stop` | set while all submits are stopped: `code`, `reason` |
  * | `P:endpoint-stops` | endpoint → why its submits are stopped |
+ * | `P:endpoint-locked` | endpoint → how many 423 in a row fal has answered to its submits |
  * | `P:endpoint-first` | endpoint → the request whose answer the others wait for, since its stop was lifted; empty: the next one |
  */
 
@@ -106,6 +108,7 @@ local function move(from, to)
   end
 end
 
+${FAILING}
 local memory = P .. ':memory'
 if a.worker then
   local known = redis.call('HMGET', memory, 'life', a.worker, 'tick')
@@ -143,8 +146,9 @@ if a.needs == 'running' then
   end
   -- Its stop was lifted: one goes first.
   local first = a.endpoint and redis.call('HGET', P .. ':endpoint-first', a.endpoint)
+  -- Reserved before the stop: it was not chosen to go first.
+  if first and first ~= a.request and state ~= 'planned' then return answer('stopped', { reason = 'one goes first' }) end
   if first and first ~= a.request and redis.call('HGET', P .. ':rec:' .. first, 's') == 'submitting' then
-    if state ~= 'planned' then return answer('stopped', { reason = 'waits for ' .. first }) end
     local scope = 'endpoint:' .. a.endpoint
     redis.call('SADD', P .. ':wait:' .. scope, a.request)
     redis.call('HSET', rec, 'w', scope)
@@ -197,8 +201,7 @@ if a.money == 'take' then
         -- Not even the cheapest of the batch fits: all of it is held in this one step, whatever its size.
         local cheapest = num(redis.call('HGET', bat, 'cheapest'))
         if spent + cheapest > tonumber(limit) then
-          redis.call('HSET', bat, 'word', 'held')
-          leaveBehind(a.batch, 'j' .. a.op)
+          holdBatch()
           out.whole = true
         else
           wake(scopes[i], 5, woken)
@@ -276,6 +279,8 @@ end
 
 ${LOSE_AT_DOOR}
 if state == 'unknown' and redis.call('HDEL', rec, 'nc') == 1 then redis.call('HINCRBY', bat, 'nc', -1) end
+if a.to == 'submitted' and a.endpoint then redis.call('HDEL', P .. ':endpoint-locked', a.endpoint) end
+
 if a.to == 'unknown' then
   -- The id that it had is another's by the store, or another one is its own: free for whoever has to find his.
   local had = redis.call('HGET', rec, 'id')
@@ -319,6 +324,9 @@ end
 if a.to == 'planned' then redis.call('HDEL', rec, 'id', 'at', 'k', 'b', 'wd', 'pt') end
 if a.to ~= 'submitted' then redis.call('HDEL', rec, 'mf', 'mn') end
 for _, pair in ipairs(a.set) do redis.call('HSET', rec, pair[1], pair[2]) end
+local lifts = a.endsRow and endRow(a.endsRow) or nil
+local counter = a.failing and a.failing.on[state]
+local holds = counter and countFailure(counter, a.failing.code, a.failing.limit, a.failing.example) or nil
 local ended = false
 if a.rest then
   redis.call('SREM', P .. ':open:' .. a.batch, a.member)
@@ -333,5 +341,5 @@ if a.worker and redis.call('HGET', memory, 'life') == a.life then
 end
 -- Planned again after its batch was cancelled: the caller cancels it, since no job would be let go on with it.
 local over = a.to == 'planned' and redis.call('HGET', bat, 'word') == 'cancelled'
-return answer('ok', { ended = ended, seen = seen, tick = tick, over = over or nil })
+return answer('ok', { ended = ended, seen = seen, tick = tick, over = over or nil, holds = holds or nil, lifts = lifts })
 `;

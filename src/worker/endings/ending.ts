@@ -5,10 +5,11 @@ import { objectKeys } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
 import type { Batches } from '../../shared/records/batches.ts';
-import type { EndpointStops } from '../../shared/records/endpoint-stops.ts';
+import { type EndpointStops, readStops } from '../../shared/records/endpoint-stops.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Regenerated, readRegenerated, regeneratedJson } from '../../shared/regenerated.ts';
-import { type BatchStatus, batchStatus } from '../../shared/status.ts';
+import { rootOf } from '../../shared/regeneration.ts';
+import { type BatchStatus, batchStatus, isMoving, statusOf } from '../../shared/status.ts';
 import type { Clock } from '../../shared/time.ts';
 import { webhookOrigin, webhookUrlFault } from '../../shared/webhook-url.ts';
 import { Later } from '../later.ts';
@@ -33,11 +34,13 @@ export interface EndingDeps {
 
 export type EndingStep = (ending: Ending, signal: AbortSignal) => Promise<void>;
 
+/** Between two looks at what was in flight when a batch was held. */
+const STILL_MOVING_MS = 1_000;
 /** Until somebody sets the secret, or a worker that has it takes the job. */
 const NO_SECRET_MS = 60_000;
 
 /**
- * What follows the end of a batch. Every kind is safe to run twice; a webhook may arrive twice, with the same id.
+ * What follows the end of a batch, and the word that it is held. Every kind is safe to run twice; a webhook may arrive twice, with the same id.
  * Rejects with a `WebhookError` where the receiver did not take it.
  */
 export function createEnding(deps: EndingDeps): EndingStep {
@@ -63,6 +66,8 @@ export function createEnding(deps: EndingDeps): EndingStep {
       }
       case 'tell':
         return await tell(head, ending, signal);
+      case 'held':
+        return await tellHold(head, ending, signal);
     }
   };
 
@@ -83,12 +88,7 @@ export function createEnding(deps: EndingDeps): EndingStep {
   async function tell(head: Head, ending: Ending, signal: AbortSignal): Promise<void> {
     const { batch, onDone: url } = head;
     if (url === undefined) return;
-    const fault = webhookUrlFault(url);
-    if (fault !== undefined)
-      throw new WebhookError(`the address of --on-done is refused: ${fault}`, { final: true });
-    if (deps.post === undefined) {
-      throw new Later(NO_SECRET_MS, 'its webhook waits: set WEBHOOK_SECRET, since none is sent unsigned');
-    }
+    const post = posterTo(url, batch);
     const status = batchStatus.safeParse(await journal.readSummary(batch, signal));
     // Written before the job; only a person can have removed it.
     if (!status.success)
@@ -100,8 +100,40 @@ export function createEnding(deps: EndingDeps): EndingStep {
       simulated: head.simulated,
       urlOf: (key) => store.urlOf(key),
     });
-    await deps.post(url, JSON.stringify(body), signal);
-    log.info({ batch, to: webhookOrigin(url) }, 'webhook delivered');
+    await post(body, signal);
+  }
+
+  /** To where the end of the batch is told, or of the one whose pictures it makes again. */
+  async function tellHold(head: Head, ending: Ending, signal: AbortSignal): Promise<void> {
+    const { batch } = head;
+    const root = head.round === undefined ? head : await journal.readHead(rootOf(head), signal);
+    if (root?.onDone === undefined) return;
+    const post = posterTo(root.onDone, batch);
+    const view = await batches.read(batch);
+    if (view?.hold?.atMs !== ending.endedAtMs || view.doneAtMs !== undefined) {
+      log.info({ batch }, 'the batch goes on by now; nobody is told that it was held');
+      return;
+    }
+    const stops = await readStops({ batches, endpointStops });
+    const status = statusOf(view, stops, clock());
+    // A good picture among them lifts it, and then there is nothing to tell.
+    if (isMoving(status)) throw new Later(STILL_MOVING_MS, 'requests of the batch are at fal');
+    await post(holdBody(ending, { status, simulated: head.simulated }), signal);
+  }
+
+  function posterTo(url: string, batch: string): (body: object, signal: AbortSignal) => Promise<void> {
+    const { post } = deps;
+    const fault = webhookUrlFault(url);
+    if (fault !== undefined)
+      throw new WebhookError(`the address of --on-done is refused: ${fault}`, { final: true });
+    if (post === undefined) {
+      log.warn({ batch }, 'a webhook waits: set WEBHOOK_SECRET, since none is sent unsigned');
+      throw new Later(NO_SECRET_MS, 'no WEBHOOK_SECRET');
+    }
+    return async (body, signal) => {
+      await post(url, JSON.stringify(body), signal);
+      log.info({ batch, to: webhookOrigin(url) }, 'webhook delivered');
+    };
   }
 }
 
@@ -133,6 +165,22 @@ export function webhookBody(
     status,
     ...(regenerated === undefined ? {} : { regenerated: regeneratedJson(regenerated) }),
     manifest: { jsonl: manifest('jsonl'), csv: manifest('csv') },
+    simulated,
+  };
+}
+
+/** The same of one that says that a batch is held. */
+export function holdBody(
+  ending: Pick<Ending, 'batch' | 'endedAtMs'>,
+  { status, simulated }: { readonly status: BatchStatus; readonly simulated: boolean },
+) {
+  const { batch, endedAtMs } = ending;
+  return {
+    event: 'batch.held' as const,
+    id: endingIdOf(ending),
+    batch,
+    heldAt: new Date(endedAtMs).toISOString(),
+    status,
     simulated,
   };
 }

@@ -22,7 +22,7 @@ import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
 import { createSubmitWaits } from './submit-waits.ts';
 import { type RequestFailure, submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
-import { createWaysBack, type Run, type SentIntent } from './ways-back.ts';
+import { createWaysBack, type Run, type SentIntent, type WaysBackDeps } from './ways-back.ts';
 
 export interface GenerateDeps {
   readonly house: House;
@@ -40,6 +40,7 @@ export interface GenerateDeps {
   ) => Promise<RequestFailure | undefined>;
   /** Every worker starts no submit for that long. */
   readonly slowDown: (ms: number) => Promise<void>;
+  readonly countLocked: WaysBackDeps['countLocked'];
   readonly startTimeoutS: number;
   /** A submit must leave within this time of its intent. */
   readonly postWindowMs: number;
@@ -220,9 +221,10 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
     const postedAtMs = deps.clock();
     const requestId = await post(run, work, input, ready, signal);
     if (requestId === undefined) return;
-    deps.answered(work.model.endpoint);
-    await opened(work.model.endpoint);
-    const accepted = await house.step('accept', { request, epoch, round, takeId: requestId });
+    const { endpoint } = work.model;
+    deps.answered(endpoint);
+    await opened(endpoint);
+    const accepted = await house.step('accept', { request, epoch, round, endpoint, takeId: requestId });
     if (accepted.code === 'taken') {
       log.warn({ request, requestId }, 'another request with the same input has adopted the id');
       await lose(run, work, ready);

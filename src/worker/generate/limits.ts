@@ -15,3 +15,9 @@ export const AWAY_MS = 3_000;
 
 /** How far fal's clock may be from ours: beyond it, fal's list is searched in the wrong window. */
 export const FAL_SKEW_MS = 60_000;
+
+/** 423 in a row on one endpoint, over all workers, after which its submits stop. */
+export const MAX_LOCKED = 5;
+
+/** The longest wait after one of them, where fal does not say how long. */
+export const LOCKED_CAP_MS = 60_000;

@@ -9,6 +9,8 @@ export type SubmitVerdict =
   | { readonly kind: 'endpoint'; readonly words: string }
   /** Everyone slows down; no attempt used. */
   | { readonly kind: 'slow'; readonly ms: number }
+  /** fal has locked something that may open again: everyone slows down, until it was said too often in a row. `words`: fal's. */
+  | { readonly kind: 'locked'; readonly words: string; readonly retryAfterMs: number | undefined }
   /** fal was not reached: nothing was sent; no attempt used. */
   | { readonly kind: 'away' }
   /** A definite no that may pass: a new request, one attempt used. */
@@ -42,8 +44,20 @@ export interface RequestFailure {
 /** Answers to a POST that say that its endpoint is not there. */
 const GONE: ReadonlySet<number> = new Set([404, 405, 410]);
 
+/** Answers to a POST that say that nothing was accepted, and that another try may be. */
+const AGAIN: ReadonlySet<number> = new Set([409, 425]);
+
+/** The connection was given up at fal's door, which says nothing about what is behind it. */
+const GIVEN_UP: ReadonlySet<number> = new Set([408, 499]);
+
+/** Answers to a GET that are of the moment or of the account, and say nothing about the request. */
+const NOT_OF_THE_REQUEST: ReadonlySet<number> = new Set([402, 405, 408, 409, 423, 425]);
+
+/** Of 401, 403 and 423: what fal's words say where it is the account. */
+const ACCOUNT = /balance|locked|billing|payment/i;
+
 /** Without a `retry-after`. */
-const SLOW_DOWN_MS = 5_000;
+export const SLOW_DOWN_MS = 5_000;
 
 /** 5xx that mean a failed run (unbilled) and not a bad moment of the queue, by fal's error type. */
 const FAILED_RUN =
@@ -52,14 +66,16 @@ const FAILED_RUN =
 export function submitVerdict(fault: FalFault): SubmitVerdict {
   if (fault.kind === 'never-sent') return { kind: 'away' };
   if (fault.kind !== 'http') return { kind: 'unknown' };
-  const { status, type } = fault;
-  if (status === 401 || status === 403) return { kind: 'stop', stop: accountStop(fault) };
-  if (GONE.has(status)) return { kind: 'endpoint', words: `${wordsOf(fault)} (${status})` };
-  if (status === 429) return { kind: 'slow', ms: fault.retryAfterMs ?? SLOW_DOWN_MS };
-  if (status === 400 && type?.startsWith('downstream_service'))
+  const { status, type, retryAfterMs } = fault;
+  const stop = accountStop(fault);
+  if (stop !== undefined) return { kind: 'stop', stop };
+  const words = `${wordsOf(fault)} (${status})`;
+  if (GONE.has(status)) return { kind: 'endpoint', words };
+  if (status === 423) return { kind: 'locked', words, retryAfterMs };
+  if (status === 429) return { kind: 'slow', ms: retryAfterMs ?? SLOW_DOWN_MS };
+  if (AGAIN.has(status) || (status === 400 && type?.startsWith('downstream_service')))
     return { kind: 'again', failure: failureOf(fault) };
-  // A time-out at fal's door says nothing about what is behind it.
-  if (status === 408) return { kind: 'unknown' };
+  if (GIVEN_UP.has(status)) return { kind: 'unknown' };
   if (status >= 400 && status < 500) return { kind: 'fail', failure: failureOf(fault) };
   return { kind: 'unknown' };
 }
@@ -67,10 +83,12 @@ export function submitVerdict(fault: FalFault): SubmitVerdict {
 export function readVerdict(fault: FalFault): ReadVerdict {
   if (fault.kind !== 'http') return { kind: 'repeat', afterMs: undefined };
   const { status, type } = fault;
-  if (status === 401 || status === 403) return { kind: 'stop', stop: accountStop(fault) };
+  const stop = accountStop(fault);
+  if (stop !== undefined) return { kind: 'stop', stop };
   if (fault.neverStarted) return { kind: 'never-started' };
   if (status === 404 || status === 410) return { kind: 'gone' };
-  if (status === 429) return { kind: 'repeat', afterMs: fault.retryAfterMs ?? SLOW_DOWN_MS };
+  if (status === 429 || NOT_OF_THE_REQUEST.has(status))
+    return { kind: 'repeat', afterMs: fault.retryAfterMs ?? SLOW_DOWN_MS };
   if (fault.call === 'status') return { kind: 'repeat', afterMs: fault.retryAfterMs };
   if (type !== undefined && (status >= 500 || status === 400) && FAILED_RUN.test(type)) {
     return { kind: 'rerun', failure: failureOf(fault) };
@@ -80,17 +98,22 @@ export function readVerdict(fault: FalFault): ReadVerdict {
   return { kind: 'repeat', afterMs: fault.retryAfterMs };
 }
 
-function accountStop(fault: FalFault): Stop {
+/** What fal says of the account or its key; undefined where it says nothing of them. */
+function accountStop(fault: FalFault): Stop | undefined {
+  const { status } = fault;
   const words = wordsOf(fault);
-  return /balance|locked|billing|payment/i.test(words)
-    ? {
-        code: 'balance',
-        reason: `balance: fal says "${words}"; top up the account, then run shotlist resume`,
-      }
-    : {
-        code: 'key',
-        reason: `key: fal refuses FAL_KEY (${fault.status}): "${words}"; correct it, then run shotlist resume`,
-      };
+  const isRefused = status === 401 || status === 403;
+  if (status === 402 || ((isRefused || status === 423) && ACCOUNT.test(words))) {
+    return {
+      code: 'balance',
+      reason: `balance: fal says "${words}"; top up the account, then run shotlist resume`,
+    };
+  }
+  if (!isRefused) return undefined;
+  return {
+    code: 'key',
+    reason: `key: fal refuses FAL_KEY (${status}): "${words}"; correct it, then run shotlist resume`,
+  };
 }
 
 function failureOf(fault: FalFault): RequestFailure {

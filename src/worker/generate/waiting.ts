@@ -43,7 +43,7 @@ export interface WaitDeps {
 
 /**
  * Waits until fal is done with a request. `done` with the best guess of when it was; `gone` when fal answers 404 or
- * 410; `late` when `deadlineMs` (ms since 1970) has passed; failing reads are repeated until then. Rejects with the
+ * 410; `refused` when it refuses the account or the key, which the read of the result tells everyone; `late` when `deadlineMs` (ms since 1970) has passed; failing reads are repeated until then. Rejects with the
  * signal's reason when it aborts: the request goes on at fal.
  */
 export async function waitUntilDone(
@@ -51,11 +51,14 @@ export async function waitUntilDone(
   pace: Pace,
   deadlineMs: number,
   signal: AbortSignal,
-): Promise<{ readonly kind: 'done'; readonly atMs: number } | { readonly kind: 'gone' | 'late' }> {
+): Promise<
+  { readonly kind: 'done'; readonly atMs: number } | { readonly kind: 'gone' | 'refused' | 'late' }
+> {
   let waitMs = pace.firstMs;
   let intervalMs = pace.intervalMs;
   let logged = 0;
   let gone = 0;
+  let refused = 0;
   let first = true;
   while (clock() < deadlineMs) {
     await sleep(waitMs, signal);
@@ -81,6 +84,11 @@ export async function waitUntilDone(
       if (verdict.kind === 'gone') {
         gone += 1;
         if (gone >= 3) return { kind: 'gone' };
+      }
+      // A slot is not kept for a wait that ends when somebody tops up.
+      if (verdict.kind === 'stop') {
+        refused += 1;
+        if (refused >= 3) return { kind: 'refused' };
       }
       waitMs = Math.max(waitMs, verdict.kind === 'repeat' ? (verdict.afterMs ?? 500) : 500);
     }

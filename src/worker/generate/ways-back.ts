@@ -7,8 +7,8 @@ import { backoffMs, type Clock } from '../../shared/time.ts';
 import { stateOf, type Variants } from '../../shared/variants.ts';
 import type { House, Work } from '../house.ts';
 import { rivalHash } from './input.ts';
-import { ATTEMPT_BACKOFF, AWAY_MS, MAX_ATTEMPTS } from './limits.ts';
-import type { RequestFailure, SubmitVerdict } from './verdicts.ts';
+import { ATTEMPT_BACKOFF, AWAY_MS, LOCKED_CAP_MS, MAX_ATTEMPTS, MAX_LOCKED } from './limits.ts';
+import { type RequestFailure, SLOW_DOWN_MS, type SubmitVerdict } from './verdicts.ts';
 
 /** One activation of a request. */
 export interface Run {
@@ -31,6 +31,11 @@ export interface WaysBackDeps {
     signal: AbortSignal,
   ) => Promise<RequestFailure | undefined>;
   readonly slowDown: (ms: number) => Promise<void>;
+  /**
+   * Counts what fal answered to a POST on that endpoint; resolves to how many 423 it has answered in a row, over all
+   * workers. An answer that accepts is counted by the step `accept`.
+   */
+  readonly countLocked: (endpoint: string, answer: 'locked' | 'other') => Promise<number>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Logger;
@@ -101,6 +106,9 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     verdict: Exclude<SubmitVerdict, { kind: 'unknown' }>,
   ): Promise<void> {
     const { attempts } = run;
+    // Of an answer that never came nothing is said.
+    const answer = verdict.kind === 'away' ? undefined : verdict.kind === 'locked' ? 'locked' : 'other';
+    const inARow = answer === undefined ? 0 : await deps.countLocked(model.endpoint, answer);
     switch (verdict.kind) {
       case 'stop':
         // Stopped before it is planned again, so that no worker tries it in between.
@@ -109,6 +117,11 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
         return;
       case 'endpoint':
         await house.stopEndpoint(model, verdict.words);
+        await release(run);
+        return;
+      case 'locked':
+        if (inARow >= MAX_LOCKED) await house.stopEndpoint(model, verdict.words);
+        else await deps.slowDown(verdict.retryAfterMs ?? lockedMs(inARow));
         await release(run);
         return;
       case 'slow':
@@ -185,4 +198,9 @@ export function createWaysBack(deps: WaysBackDeps): WaysBack {
     const adopted = await house.step('adopt', { request, epoch, round });
     if (adopted.code === 'ok') await house.give('render', request, adopted.round);
   }
+}
+
+/** How long everyone waits after so many 423 in a row. */
+export function lockedMs(inARow: number): number {
+  return Math.min(LOCKED_CAP_MS, SLOW_DOWN_MS * 2 ** (inARow - 1));
 }

@@ -30,7 +30,7 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
       // In the store first, where a rebuild sees by it that this round has come to its end.
       yield* repeated('result', () => createOnce(world.results, falId, { costMicroUsd: 0, unbilled: true }));
       yield* change(inHand, 'rerun');
-    } else yield* fail(inHand);
+    } else yield* fail(inHand, 'failed_run');
     return;
   }
 
@@ -60,7 +60,7 @@ export function* collect(inHand: InHand, record: Readonly<RequestRecord>): Run<v
   const booked = yield* change(inHand, 'book', { costMicroUsd: result.costMicroUsd });
   if (booked !== 'ok') return;
   if (seen.outcome === 'failed-billed') {
-    yield* fail(inHand);
+    yield* fail(inHand, 'policy');
     return;
   }
 

@@ -1,5 +1,6 @@
 import type { Input } from '../../../src/shared/compare-input.ts';
 import { type Shown, show } from './inputs.ts';
+import type { Mood } from './together.ts';
 import { imageKey, intentKey, priceMicroUsd, START_TIMEOUT_S, type Taken, type World } from './world.ts';
 
 /** What becomes of an accepted request, decided when it is accepted; its state is then a function of the clock. */
@@ -24,7 +25,9 @@ export type Answer =
   | { readonly kind: 'accepted'; readonly falId: string }
   | { readonly kind: 'no' }
   | { readonly kind: 'never' }
-  | { readonly kind: 'too-late' };
+  | { readonly kind: 'too-late' }
+  /** Of the account, or of the endpoint: whatever was asked for. */
+  | { readonly kind: Exclude<Mood, 'well'> };
 
 interface Fate {
   readonly startS: number;
@@ -72,7 +75,9 @@ export function post(
   if (world.nowS > args.notAfterS && world.mutation !== 'late-post') return { kind: 'too-late' };
   const intent = `${intentKey(args.request, args.round)}/${args.nonce}`;
   world.postsByIntent.set(intent, (world.postsByIntent.get(intent) ?? 0) + 1);
-  const fate = args.fate >= DEAR_FROM ? DEAR : FATES[args.fate % FATES.length];
+  world.judge.answers.set(args.request, world.mood === 'well' ? 'row' : world.mood);
+  if (world.mood !== 'well') return { kind: world.mood };
+  const fate = fateOf(world, args.fate);
   if (fate === undefined || fate === 'no') return { kind: 'no' };
   if (fate === 'never') return { kind: 'never' };
   const falId = `fal${world.submissions.size + 1}`;
@@ -97,6 +102,12 @@ export function post(
     costMicroUsd: billed ? price + (fate.riseMicroUsd ?? -(args.fate % 2) * 1_234) : 0,
   });
   return { kind: 'accepted', falId };
+}
+
+/** Where requests fail together, fal refuses half of the inputs. */
+function fateOf({ isTogether }: World, fate: number): (typeof FATES)[number] | undefined {
+  if (isTogether && fate % 2 === 1) return 'never';
+  return fate >= DEAR_FROM ? DEAR : FATES[fate % FATES.length];
 }
 
 /** fal's list in full, all pages: what has ended, after a lag. */

@@ -2,6 +2,7 @@ import type { TransitionName } from '../../../src/shared/records/states.ts';
 import { note } from './memory.ts';
 import { type Outcome, transition } from './redis-world.ts';
 import { type Run, repeated, step } from './steps.ts';
+import { afterTheStep, isApart, noteHold } from './together.ts';
 import { createOnce, type Intent, type RequestPlan, type World } from './world.ts';
 
 /** One run of a job by one worker. */
@@ -22,6 +23,7 @@ export function* change(
     readonly falId?: string;
     readonly costMicroUsd?: number;
     readonly intent?: Pick<Intent, 'atS' | 'posted'>;
+    readonly code?: string;
   } = {},
 ): Run<Outcome> {
   return (yield* changed(inHand, name, more)).outcome;
@@ -53,12 +55,20 @@ export function* changed(
 }
 
 /** Final: the store learns of it first. */
-export function* fail(inHand: InHand): Run<void> {
+export function* fail(inHand: InHand, code: string): Run<void> {
   const { world, plan, round } = inHand;
   yield* repeated('failure', () => {
     world.failures.set(plan.id, Math.max(round, world.failures.get(plan.id) ?? 0));
   });
-  yield* change(inHand, 'fail');
+  const failed = yield* change(inHand, 'fail', { code });
+  if (!world.isTogether || failed !== 'ok') return;
+  if (isApart(world.mutation)) {
+    yield* step('afterwards', () => {
+      const record = world.records.get(plan.id);
+      if (record !== undefined) afterTheStep(world, record, code);
+    });
+  }
+  yield* step('hold event', () => noteHold(world, plan, code));
 }
 
 /** Takes fal's id for this round of this request; `taken` when anybody has it, an earlier round of ours included. */

@@ -3,6 +3,7 @@ import { chargedImages, exposureMicroUsd, hasTwoCharges } from './fal-world.ts';
 import { isSamePicture } from './inputs.ts';
 import { originalOf, stateOf } from './pictures.ts';
 import { capOf, couldFit } from './redis-world.ts';
+import { blamedRow } from './together.ts';
 import { imageKey, intentKey, type World } from './world.ts';
 
 /** A promise that a schedule broke, with the schedule's last steps. */
@@ -16,6 +17,8 @@ export class Broken extends Error {
  */
 export function checkAlways(world: World): void {
   checkMoney(world);
+  const [together] = world.judge.broken;
+  if (together !== undefined) broken(world, together);
   for (const [intent, posts] of world.postsByIntent) {
     if (posts > 1) broken(world, `intent ${intent} was submitted ${posts} times`);
   }
@@ -86,6 +89,8 @@ export function checkEnd(world: World): void {
   for (const [scope, { reserved }] of world.counters) {
     if (reserved !== 0) broken(world, `${scope}: ${reserved} is still reserved at the end`);
   }
+  const blamed = blamedRow(world);
+  if (blamed !== undefined) broken(world, blamed);
   checkLedger(world);
   checkPictures(world);
 }

@@ -1,9 +1,10 @@
+import { copyTogether, newTogether } from './together.ts';
 import type { World } from './world.ts';
 
 /** What Redis held at some moment, for a failover or a backup to bring back. */
 export type Snapshot = Pick<
   World,
-  'records' | 'batches' | 'counters' | 'claims' | 'waiting' | 'ids' | 'memory'
+  'records' | 'batches' | 'counters' | 'claims' | 'waiting' | 'ids' | 'memory' | 'together'
 >;
 
 /** One process: what it knows of Redis (`src/shared/redis-memory.ts`). */
@@ -17,7 +18,7 @@ export interface WorkerMemory {
 
 /** A copy of its own: plans, reservations and owners of ids never change, and are shared. */
 export function takeSnapshot(now: Snapshot): Snapshot {
-  const { records, batches, counters, claims, waiting, ids, memory } = now;
+  const { records, batches, counters, claims, waiting, ids, memory, together } = now;
   const recordsThen: Snapshot['records'] = new Map();
   for (const [id, record] of records) recordsThen.set(id, { ...record, bookings: [...record.bookings] });
   const countersThen: Snapshot['counters'] = new Map();
@@ -30,6 +31,7 @@ export function takeSnapshot(now: Snapshot): Snapshot {
     waiting: new Map(waiting),
     ids: new Map(ids),
     memory: { ...memory, counts: [...memory.counts] },
+    together: copyTogether(together),
   };
 }
 
@@ -42,6 +44,7 @@ export const EMPTY: Snapshot = {
   waiting: new Map(),
   ids: new Map(),
   memory: { life: undefined, counts: [], tick: 0, stop: undefined, rebuilder: undefined },
+  together: newTogether(),
 };
 
 /** Redis holds what it held then, and nothing else. */
@@ -54,6 +57,7 @@ export function goBack(world: World, snapshot: Snapshot): void {
   refill(world.waiting, then.waiting);
   refill(world.ids, then.ids);
   world.memory = then.memory;
+  world.together = then.together;
 }
 
 /** Asked in the very step that allows a submit: whether Redis is known to have forgotten something. */

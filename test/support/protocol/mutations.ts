@@ -63,12 +63,20 @@ export const MUTATIONS = {
   'margin-below-longest-run': 'the margin covers neither the longest run nor the lag of fal’s list',
   'rebuild-trusts-the-last-intent':
     'a rebuild takes the last intent for the one under way, whoever wrote it, and leaves the rounds before it open',
+  'count-outside-the-step': 'a failure is counted in a step of its own, after the record’s',
+  'hold-not-in-the-step': 'the batch is held in a step of its own, after the failure that comes to the limit',
+  'resume-keeps-the-count': 'a resume of the batch keeps its count of failures',
+  'lift-lets-all-go': 'once the stop of an endpoint is lifted all go at once',
+  'broke-fails-the-row': 'fal’s word that the account is empty fails the row',
+  'gone-endpoint-fails-the-row': 'fal’s word that an endpoint is not there fails the row',
 } as const;
 
 export type Mutation = keyof typeof MUTATIONS;
 
 /** Some show after a loss of Redis alone, among requests of equal input or of one picture: the explorer looks there. */
-export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 'one picture' | 'parts' {
+export function whereToLook(
+  mutation: Mutation,
+): 'everywhere' | 'equal input' | 'one picture' | 'parts' | 'failing together' {
   switch (mutation) {
     case 'rivals-by-whole-input':
     case 'absent-without-faithful':
@@ -92,6 +100,13 @@ export function whereToLook(mutation: Mutation): 'everywhere' | 'equal input' | 
     case 'rebuild-trusts-the-last-intent':
     case 'witness-at-submits-only':
       return 'equal input';
+    case 'count-outside-the-step':
+    case 'hold-not-in-the-step':
+    case 'resume-keeps-the-count':
+    case 'gone-endpoint-fails-the-row':
+    case 'broke-fails-the-row':
+    case 'lift-lets-all-go':
+      return 'failing together';
     default:
       return 'everywhere';
   }

@@ -3,6 +3,7 @@ import { isSamePicture } from './inputs.ts';
 import { imagesIn, ownPaid } from './pictures.ts';
 import { memberOf } from './rebuild.ts';
 import { transition } from './redis-world.ts';
+import { liftEndpoint, resumed } from './together.ts';
 import { provenFrom } from './unknown.ts';
 import { intentKey, type RequestPlan, type World } from './world.ts';
 
@@ -12,12 +13,15 @@ export function say(world: World, batch: string, word: 'paused' | 'running' | 'c
   world.events.get(batch)?.push({ kind: kinds[word], at: world.nowS * 1_000 });
   // One that Redis has forgotten hears of it from the store.
   if (world.batches.has(batch)) world.batches.set(batch, word);
+  world.together.heldBy.delete(batch);
+  if (word === 'running') resumed(world, batch);
   world.trace?.push(`${world.nowS} ${batch} is ${word}`);
 }
 
-/** A person has looked at the price that rose. */
+/** A person has looked at the price that rose, topped up, or tries a model again. */
 export function resumeAll(world: World): void {
-  if (world.memory.stop !== 'price_changed') return;
+  liftEndpoint(world);
+  if (world.memory.stop !== 'price_changed' && world.memory.stop !== 'balance') return;
   world.memory.stop = undefined;
   world.trace?.push(`${world.nowS} a person resumes all submits`);
 }
@@ -44,6 +48,7 @@ export function retry(world: World, plan: RequestPlan, how: 'whole' | 'breaksOff
     `${world.nowS} a person wants ${plan.id} tried again${how === 'whole' ? '' : ', and stops'}`,
   );
   if (how === 'breaksOff') return;
+  if (world.together.heldBy.has(plan.batch)) say(world, plan.batch, 'running');
   const isMade = imagesIn(world, plan, plan.indices, 'made').length === plan.indices.length;
   const own = ownId(world, plan);
   if (isMade) transition(world, { name: 'rerender', request: plan.id, epoch: 'person' });

@@ -74,9 +74,9 @@ export function* fetchOwn(inHand: InHand, indices: readonly number[], falId: str
   });
   if (waitedS === undefined || waitedS < MEDIA_PATIENCE_S) return false;
   const isEarly = world.mutation === 'fail-before-paid-note';
-  if (isEarly) yield* fail(inHand);
+  if (isEarly) yield* fail(inHand, 'media');
   for (const index of missing) yield* notePaid(world, imageKey(plan, index), falId);
-  if (!isEarly) yield* fail(inHand);
+  if (!isEarly) yield* fail(inHand, 'media');
   return false;
 }
 
@@ -126,7 +126,7 @@ export function* goBack(inHand: InHand): Run<void> {
   const own = yield* lookRepeatedly('whose is it', () =>
     ownPaid(world, plan, world.records.get(plan.id)?.falId),
   );
-  if (own === undefined) yield* fail(inHand);
+  if (own === undefined) yield* fail(inHand, 'media');
   else yield* change(inHand, 'refetch', { falId: own });
 }
 

@@ -69,7 +69,7 @@ export function* rebuild(world: World): Run<void> {
     world.rebuilds += 1;
   });
   yield* mine('go', () => {
-    world.memory.stop = before === 'price_changed' ? before : undefined;
+    world.memory.stop = before === 'price_changed' || before === 'balance' ? before : undefined;
     world.memory.rebuilder = undefined;
     world.goneBack = false;
   });
@@ -100,9 +100,12 @@ function* restoreBatch(
     plans.map((plan) => ({ plan, ...tracesOf(world, plan) })),
   );
   const events = yield* look(`events of ${batch}`, () => [...(world.events.get(batch) ?? [])]);
-  const { word } = wordAndCap(events, undefined);
+  const { word, hold } = wordAndCap(events, undefined);
   const retried = retriedRounds(events);
-  yield* mine(`restore ${batch}`, () => world.batches.set(batch, word === 'held' ? 'running' : word));
+  yield* mine(`restore ${batch}`, () => {
+    world.batches.set(batch, word);
+    if (hold !== undefined) world.together.heldBy.set(batch, 'made');
+  });
   const inDoubt: RequestRecord[] = [];
   for (const { plan, delivered, failedRound, sentRound, rounds } of traces) {
     const names = { kind: 'pay', delivered, failedRound, sentRound } as const;

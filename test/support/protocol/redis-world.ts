@@ -8,6 +8,7 @@ import {
 } from '../../../src/shared/records/states.ts';
 import { rivalKey } from './inputs.ts';
 import { hasForgotten } from './memory.ts';
+import { alsoInTheStep, refusedByEndpoint } from './together.ts';
 import { waitFor, wake } from './waiting.ts';
 import {
   type Intent,
@@ -30,6 +31,7 @@ export type Outcome =
   | 'claimed'
   | 'taken'
   | 'wait'
+  | 'gone'
   | 'no-room';
 
 interface Change {
@@ -43,6 +45,8 @@ interface Change {
   readonly falId?: string;
   readonly costMicroUsd?: number;
   readonly intent?: Pick<Intent, 'atS' | 'posted'>;
+  /** Of a failure. */
+  readonly code?: string;
 }
 
 /** A run takes the record in hand: every older run's changes are refused from here on. */
@@ -70,6 +74,8 @@ export function transition(world: World, change: Change): Outcome {
   if (!allows(name, record.state) || !moneyAllows(world, record, name)) return 'not-allowed';
   if (row.needs === 'running' && world.memory.stop !== undefined) return 'stopped';
   if (row.needs === 'running' && world.batches.get(record.plan.batch) !== 'running') return 'stopped';
+  const byEndpoint = refusedByEndpoint(world, record, name);
+  if (byEndpoint !== undefined) return byEndpoint;
   if (change.falId !== undefined && !takeId(world, record, change.falId)) return 'taken';
   if (takesClaims(name) && isClaimed(world, record)) return 'claimed';
   if (row.money === 'take') {
@@ -108,6 +114,7 @@ export function transition(world: World, change: Change): Outcome {
   record.state = row.to;
   moveClaims(world, record);
   wakeOthers(world, record, { before, reservation });
+  alsoInTheStep(world, record, { name, before, code: change.code ?? '' });
   world.memory.tick += 1;
   if (worker !== undefined) world.memory.counts[worker] = (world.memory.counts[worker] ?? 0) + 1;
   return 'ok';

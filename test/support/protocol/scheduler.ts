@@ -6,6 +6,7 @@ import type { Mutation } from './mutations.ts';
 import { decideByDashboard, resumeAll, retry, STRANGER, say } from './person.ts';
 import { rebuild } from './rebuild.ts';
 import { CALL_FAILED, CallFailed, type Run, type Step } from './steps.ts';
+import { MOODS } from './together.ts';
 import { work } from './worker.ts';
 import { intentKey, openWorld, type Scenario, type Tracing, type World } from './world.ts';
 
@@ -105,7 +106,8 @@ function decide(stage: Stage, choice: Choice): void {
     const media = MEDIA[much % MEDIA.length] ?? 'up';
     world.media = media;
     world.trace?.push(`fal's media host is ${media}`);
-  } else if (what < 244) {
+  } else if (what < 244 && scenario.together === true && much < 192) changeMood(world, much);
+  else if (what < 244) {
     world.listUp = !world.listUp;
     world.trace?.push(`fal's list is ${world.listUp ? 'up' : 'down'}`);
   } else if (what < 249) person(world, scenario, whom, much);
@@ -225,7 +227,8 @@ function another(world: World, much: number): void {
 
 /** Pauses, resumes or cancels a batch. */
 function person(world: World, scenario: Scenario, whom: number, much: number): void {
-  if (world.memory.stop === 'price_changed') {
+  const { stop } = world.memory;
+  if (stop === 'price_changed' || stop === 'balance' || world.together.stopped) {
     resumeAll(world);
     return;
   }
@@ -234,10 +237,17 @@ function person(world: World, scenario: Scenario, whom: number, much: number): v
   say(world, batch, much < 100 ? 'paused' : much < 235 ? 'running' : 'cancelled');
 }
 
+/** fal refuses all from here on, or none. */
+function changeMood(world: World, much: number): void {
+  world.mood = world.mood === 'well' ? (MOODS[much % MOODS.length] ?? 'well') : 'well';
+  world.trace?.push(`${world.nowS} fal is ${world.mood}`);
+}
+
 function settle(world: World, scenario: Scenario, alive: Alive[]): void {
   world.listUp = true;
   world.media = 'up';
   world.listFrozenAtS = undefined;
+  world.mood = 'well';
   world.trace?.push(`${world.nowS} faults end`);
   // Once more where one that another had replaced wrote its life to the store all the same.
   do {
@@ -250,18 +260,25 @@ function settle(world: World, scenario: Scenario, alive: Alive[]): void {
     }
   } while (isToBeRebuilt(world));
   resumeAll(world);
-  for (const [batch, word] of world.batches) if (word === 'paused') say(world, batch, 'running');
+  goOn(world);
   for (let round = 0; round < LAST_ROUNDS; round += 1) {
     while (alive[0] !== undefined) advance(world, alive, alive[0], 'well');
     const open = scenario.requests.filter(({ id }) => !isAtRest(world.records.get(id)?.state ?? 'failed'));
     if (open.length === 0) return;
     resumeAll(world);
+    goOn(world);
     for (const { id } of open) start(world, alive, id, { worker: round, fate: 0 });
     // What is made later shows that the list is up to date, and shows what was POSTed if it does so at all.
     if (open.some(({ id }) => world.records.get(id)?.state === 'unknown')) another(world, round);
     if (round % USER_LOOKS === USER_LOOKS - 1) for (const { id } of open) decideByDashboard(world, id);
     tick(world, 200);
   }
+}
+
+/** A person has looked at why a batch is paused or held. */
+function goOn(world: World): void {
+  for (const [batch, word] of world.batches)
+    if (word === 'paused' || word === 'held') say(world, batch, 'running');
 }
 
 /** What `shotlist worker` refuses to begin on. */

@@ -54,6 +54,12 @@ const SHOWS: readonly (readonly Shown[])[] = [
   ['hidden', 'shortened', 'filled', 'filled-wrongly', 'retyped', 'posted'],
 ];
 
+/** More than wait where a batch is held, in two batches, of which one wants a picture of the other. */
+const TOGETHER: readonly RequestPlan[] = [
+  ...['a', 'b', 'c', 'd', 'e', 'f'].map((id) => plan(id, 'b1', `cup ${id}`, `s${id}`, [0])),
+  plan('g', 'b2', 'cup a', 'sa', [0]),
+];
+
 const CAPS = ['wide', 'wide', 'month', 'batch', 'day', 'none'] as const;
 const MOST_CHOICES = 160;
 
@@ -68,7 +74,15 @@ export function scheduleOf(seed: number, nth: number, mutation: Mutation | undef
   const scenario = scenarioOf(below, one, mutation);
   const choices: Choice[] = [];
   for (let left = below(MOST_CHOICES + 1); left > 0; left -= 1) choices.push(random() >>> 8);
-  return { scenario, choices };
+  // Drawn last, so that the schedules of all other lists stay what they were.
+  if (!isTogether(mutation, below)) return { scenario, choices };
+  return { scenario: { ...scenario, requests: TOGETHER, caps: WIDE, together: true }, choices };
+}
+
+/** Whether fal refuses all now and then, and half of the inputs for good. */
+function isTogether(mutation: Mutation | undefined, below: (limit: number) => number): boolean {
+  if (mutation === undefined) return below(4) === 0;
+  return whereToLook(mutation) === 'failing together';
 }
 
 function scenarioOf(
@@ -115,6 +129,7 @@ function listsOf(
   if (mutation === undefined) return below(2) === 0 ? undefined : equalInput;
   switch (whereToLook(mutation)) {
     case 'everywhere':
+    case 'failing together':
       return undefined;
     case 'equal input':
       return equalInput;

@@ -50,4 +50,10 @@ export const SHOWN_BY = {
   'rivals-by-whole-input': 4_136,
   'lag-above-margin': 10,
   'margin-below-longest-run': 371,
+  'count-outside-the-step': 59,
+  'hold-not-in-the-step': 59,
+  'resume-keeps-the-count': 14,
+  'lift-lets-all-go': 66,
+  'broke-fails-the-row': 4,
+  'gone-endpoint-fails-the-row': 55,
 } as const satisfies Partial<Record<Mutation, number>>;

@@ -6,6 +6,7 @@ import { postedOf } from './inputs.ts';
 import { fetchPaid, goBack, imagesIn, markDamaged, originalsOf } from './pictures.ts';
 import { activate, couldFit, type Outcome, transition } from './redis-world.ts';
 import { CallFailed, look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
+import { countLocked, stopEndpoint, UNCOUNTED } from './together.ts';
 import { resolveUnknown } from './unknown.ts';
 import {
   createOnce,
@@ -48,6 +49,9 @@ export function* work(world: World, plan: RequestPlan, worker: number, fate: () 
   }
 }
 
+/** What `reserve` may answer where the pictures may yet exist. */
+const GOES_ON: readonly Outcome[] = ['ok', 'wait', 'no-room', 'claimed', 'gone'];
+
 function* submit(inHand: InHand, fate: () => number): Run<void> {
   const { world, plan, round } = inHand;
   const word = yield* look('word', () => world.batches.get(plan.batch));
@@ -58,13 +62,13 @@ function* submit(inHand: InHand, fate: () => number): Run<void> {
   const reserved = yield* change(inHand, 'reserve');
   if (reserved === 'stopped') {
     if (!(yield* look('stop', () => world.memory.stop !== undefined))) return;
-  } else if (!isRefusal(reserved) && reserved !== 'ok') return;
+  } else if (!GOES_ON.includes(reserved)) return;
   if (reserved === 'no-room') yield* change(inHand, 'hold');
   const missing = yield* missingImages(inHand);
   if (reserved !== 'ok' && missing.length > 0) return;
   // Whoever has the claim fetches what is paid, with more patience.
   if (reserved !== 'claimed' && !(yield* fetchPaid(inHand))) {
-    if (reserved !== 'no-room') yield* unfetched(inHand);
+    if (reserved !== 'no-room' && reserved !== 'gone') yield* unfetched(inHand);
     return;
   }
   if (missing.length === 0) {
@@ -116,7 +120,31 @@ function* send(inHand: InHand, intent: Intent, fate: number): Run<void> {
       yield* change(inHand, 'release');
       return;
     case 'never':
-      if (yield* refuse(inHand)) yield* fail(inHand);
+      if (yield* refuse(inHand)) yield* fail(inHand, 'refused');
+      return;
+    case 'broke':
+      if (world.mutation === 'broke-fails-the-row') {
+        if (yield* refuse(inHand)) yield* fail(inHand, 'broke');
+        return;
+      }
+      // Stopped before it is planned again, so that no worker tries it in between.
+      yield* step('stop', () => {
+        world.memory.stop ??= 'balance';
+      });
+      yield* change(inHand, 'release');
+      return;
+    case 'gone':
+      if (world.mutation === 'gone-endpoint-fails-the-row') {
+        if (yield* refuse(inHand)) yield* fail(inHand, 'gone');
+        return;
+      }
+      yield* step('stop the endpoint', () => stopEndpoint(world));
+      yield* change(inHand, 'release');
+      return;
+    case 'locked':
+      if (yield* step('count 423', () => countLocked(world)))
+        yield* step('stop the endpoint', () => stopEndpoint(world));
+      yield* change(inHand, 'release');
       return;
     case 'accepted': {
       const accepted = yield* accept(inHand, answer.falId);
@@ -141,10 +169,6 @@ function* afterCrash(inHand: InHand, fate: () => number): Run<void> {
   if (released.outcome === 'ok') yield* submit({ ...inHand, round: released.round }, fate);
 }
 
-function isRefusal(outcome: Outcome): boolean {
-  return outcome === 'wait' || outcome === 'no-room' || outcome === 'claimed';
-}
-
 /** Of which nothing is stored, and nothing was paid. */
 function* missingImages({ world, plan }: InHand): Run<readonly number[]> {
   return yield* lookRepeatedly('look for originals', () => imagesIn(world, plan, plan.indices, 'nothing'));
@@ -162,7 +186,7 @@ function* unfetched(inHand: InHand): Run<void> {
   const { world, plan, round } = inHand;
   const begun = yield* lookRepeatedly('read intent', () => world.intents.get(intentKey(plan.id, round)));
   if (begun !== undefined) yield* change(inHand, 'lose', { intent: begun });
-  else if (yield* refuse(inHand)) yield* fail(inHand);
+  else if (yield* refuse(inHand)) yield* fail(inHand, UNCOUNTED);
 }
 
 /** A worker looks by itself for what a failed request was paid for. */
@@ -186,17 +210,23 @@ function* wake(inHand: InHand): Run<void> {
     return;
   }
   const missing = yield* missingImages(inHand);
-  const fits = yield* look('caps', () => couldFit(world, plan.id));
+  const fits = yield* look('caps', () => isFree(world, plan.id));
   // As in `submit`: what is paid for already needs no room.
   if (missing.length === 0) {
     if ((yield* fetchPaid(inHand)) && (yield* isAllMade(inHand))) yield* change(inHand, 'adopt');
   } else if (fits) yield* change(inHand, 'unhold');
 }
 
+/** Its endpoint is not stopped, and the caps leave room. */
+function isFree(world: World, request: string): boolean {
+  const byEndpoint = world.records.get(request)?.heldByEndpoint === true;
+  return couldFit(world, request) && !(byEndpoint && world.together.stopped);
+}
+
 function* render(inHand: InHand, starts: number): Run<void> {
   const { world, plan } = inHand;
   if (starts >= MAX_RENDER_STARTS) {
-    yield* fail(inHand);
+    yield* fail(inHand, 'crashed');
     return;
   }
   const originals = yield* lookRepeatedly('look for originals', () => originalsOf(world, plan));

@@ -7,6 +7,7 @@ import type { Shown } from './inputs.ts';
 import type { WorkerMemory } from './memory.ts';
 import type { Mutation } from './mutations.ts';
 import type { Media } from './pictures.ts';
+import { type Judge, type Mood, newJudge, newTogether, type Together } from './together.ts';
 
 /** All times in seconds. */
 export const POST_WINDOW_S = 30;
@@ -64,6 +65,10 @@ export interface RequestRecord {
   missingSinceS: number | undefined;
   /** What it POSTs, by that intent. */
   posted: Input | undefined;
+  /** While held: its endpoint was stopped, and no cap holds it. */
+  heldByEndpoint: boolean;
+  /** The others wait for its answer, since the stop of its endpoint was lifted. */
+  goesFirst: boolean;
 }
 
 export interface Intent {
@@ -81,11 +86,13 @@ export interface Taken {
   readonly how: 'answered' | 'found' | 'decided';
 }
 
-export type BatchWord = 'running' | 'paused' | 'cancelled';
+export type BatchWord = 'running' | 'paused' | 'held' | 'cancelled';
 
 /** Everything that outlives a worker: Redis, the object store, fal, and the clock. */
 export interface World {
   readonly mutation: Mutation | undefined;
+  /** Requests may fail together, and fal may refuse all. */
+  readonly isTogether: boolean;
   nowS: number;
   nonces: number;
   listUp: boolean;
@@ -115,15 +122,17 @@ export interface World {
     readonly counts: number[];
     /** The steps of all. */
     tick: number;
-    stop: 'rebuild' | 'redis_lost' | 'price_changed' | undefined;
+    stop: 'rebuild' | 'redis_lost' | 'price_changed' | 'balance' | undefined;
     /** The rebuild that may write; another one, or a loss, takes its place. */
     rebuilder: number | undefined;
   };
+  together: Together;
   /** Redis has forgotten something, and was not rebuilt since. */
   goneBack: boolean;
   rebuilds: number;
   /** Charges above their reservations for which all submits were stopped. */
   readonly stoppedFor: Set<string>;
+  readonly judge: Judge;
   readonly used: Set<`${TransitionName} ${State}`>;
   /** What each process of workers knows of Redis. */
   readonly workers: WorkerMemory[];
@@ -151,6 +160,7 @@ export interface World {
   /** By image: the ids that were paid for it, and whose picture could not be had, or was damaged. */
   readonly paid: Map<string, Set<string>>;
   // fal
+  mood: Mood;
   readonly submissions: Map<string, Submission>;
   readonly postsByIntent: Map<string, number>;
 }
@@ -175,6 +185,8 @@ export interface Scenario {
   /** A Redis that may be emptied or go back in time, and is rebuilt then. */
   readonly forgetful: boolean;
   readonly shows: readonly Shown[];
+  /** fal refuses all for a while, or half of the inputs for good. */
+  readonly together?: boolean;
 }
 
 export type Tracing = 'traced' | 'untraced';
@@ -183,6 +195,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
   const records = scenario.requests.map((plan): [string, RequestRecord] => [plan.id, newRecord(plan)]);
   return {
     mutation,
+    isTogether: scenario.together === true,
     // Ten minutes before midnight, so that schedules cross the end of a day.
     nowS: DAY_S - 600,
     nonces: 0,
@@ -199,9 +212,11 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     claims: new Map(),
     waiting: new Map(),
     memory: { life: 1, counts: [], tick: 0, stop: undefined, rebuilder: undefined },
+    together: newTogether(),
     goneBack: false,
     rebuilds: 0,
     stoppedFor: new Set(),
+    judge: newJudge(),
     used: new Set(),
     workers: Array.from({ length: scenario.processes }, () => ({ life: 1, seen: 0, tick: 0 })),
     plans: new Map(scenario.requests.map((plan) => [plan.id, plan])),
@@ -219,6 +234,7 @@ export function openWorld(scenario: Scenario, mutation: Mutation | undefined, tr
     originals: new Map(),
     damaged: new Set(),
     paid: new Map(),
+    mood: 'well',
     submissions: new Map(),
     postsByIntent: new Map(),
   };
@@ -240,6 +256,8 @@ export function newRecord(plan: RequestPlan): RequestRecord {
     intentAtS: undefined,
     missingSinceS: undefined,
     posted: undefined,
+    heldByEndpoint: false,
+    goesFirst: false,
   };
 }
 

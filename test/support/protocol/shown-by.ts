@@ -36,7 +36,7 @@ export const SHOWN_BY = {
   'keep-lost-id': 91_251,
   'refused-in-silence': 85_321,
   'witness-at-submits-only': 1_979,
-  'taken-is-absent': 346_559,
+  'taken-is-absent': 508_002,
   'fail-before-paid-note': 701,
   'damaged-before-paid-note': 2_136,
   'paid-is-nothing': 346,

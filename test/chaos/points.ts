@@ -86,7 +86,7 @@ const RECORDS = new Set([
   'noteLook',
 ]);
 const DUE = new Set(['add', 'postpone', 'remove', 'hurry']);
-const MISSING = new Set(['note', 'forget', 'liftStop']);
+const MISSING = new Set(['note', 'forget', 'found']);
 const RESTORE = new Set([
   'claim',
   'wipe',

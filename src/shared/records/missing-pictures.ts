@@ -28,10 +28,10 @@ export class MissingPictures {
     await redis.hdel(`${prefix}:missing`, request);
   }
 
-  /** Lifts the stop that missing pictures made, and no other. Resolves to whether it stood. */
-  async liftStop(): Promise<boolean> {
+  /** A picture of it was fetched: lifts the stop that missing pictures made, and no other. Resolves to whether it stood. */
+  async found(request: string): Promise<boolean> {
     const { redis, prefix } = this.#deps;
-    return (await redis.eval(LIFT, 0, prefix)) === 1;
+    return (await redis.eval(FOUND, 0, prefix, request)) === 1;
   }
 
   /** Of one batch: how many pictures, and one example of why; undefined where none is missing. */
@@ -54,7 +54,8 @@ for _, value in ipairs(redis.call('HVALS', key)) do sum = sum + tonumber(string.
 return sum
 `;
 
-const LIFT = `
+const FOUND = `
+redis.call('HDEL', ARGV[1] .. ':missing', ARGV[2])
 local stop = ARGV[1] .. ':stop'
 if redis.call('HGET', stop, 'code') ~= 'media' then return 0 end
 redis.call('DEL', stop)

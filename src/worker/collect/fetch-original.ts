@@ -28,6 +28,8 @@ export interface PaidPicture {
 export interface FetchOriginalOptions {
   /** How the variant stands by the last listing; undefined where nothing of it is stored. */
   readonly variant: Variant | undefined;
+  /** fal's answer as it is stored, where the caller has read it. */
+  readonly result?: Result;
   /** fal's answer, where it was read just now. */
   readonly output?: FalOutput | undefined;
   /** `every`: all addresses that fal knows are tried. `needed`: fal is asked only where the stored one does not serve. */
@@ -76,9 +78,9 @@ const DAY_MS = 86_400_000;
 export function createFetchOriginal(deps: FetchOriginalDeps): FetchOriginal {
   const { store, journal, queue, platform, fetchMedia, clock } = deps;
 
-  return async (picture, { variant, output, addresses }, signal) => {
+  return async (picture, { variant, result: read, output, addresses }, signal) => {
     const limits = pictureLimitsOf(picture.model);
-    const result = await journal.readResult(picture.requestId, signal);
+    const result = read ?? (await journal.readResult(picture.requestId, signal));
     const known = new Set<string>();
     let refusal: MediaError | undefined;
     let allGone = true;

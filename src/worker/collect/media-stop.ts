@@ -37,8 +37,7 @@ export function createMediaStop({ house, missing, resumeSubmits }: MediaStopDeps
     },
 
     async fetched(request) {
-      await missing.forget(request);
-      if (await missing.liftStop()) await resumeSubmits();
+      if (await missing.found(request)) await resumeSubmits();
     },
 
     async gaveUp(request) {

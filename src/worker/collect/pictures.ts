@@ -75,7 +75,7 @@ export function createFetchPictures(deps: FetchPicturesDeps): FetchPictures {
     const missing: Missing[] = [];
     for (const picture of paid) {
       if (stateOf(variants, picture.index) === 'made') continue;
-      const one = await tryOne(record, picture, variants, output, signal);
+      const one = await tryOne(record, picture, variants, { result, output }, signal);
       if (one !== undefined) missing.push(one);
     }
     if (missing.length === 0) return isExpired ? undefined : result.failure;
@@ -91,12 +91,12 @@ export function createFetchPictures(deps: FetchPicturesDeps): FetchPictures {
     { request }: RequestRecord,
     picture: PaidPicture,
     variants: Variants,
-    output: FalOutput | undefined,
+    answered: Answered,
     signal: AbortSignal,
   ): Promise<Missing | undefined> {
     const variant = variants.get(picture.index);
     try {
-      await fetchOriginal(picture, { variant, output, addresses: 'needed' }, signal);
+      await fetchOriginal(picture, { variant, ...answered, addresses: 'needed' }, signal);
       await mediaStop.fetched(request);
       return undefined;
     } catch (error) {

@@ -4,12 +4,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { objectKeys } from '../../src/shared/keys.ts';
 import { isUnfinished } from '../../src/shared/rebuild/traces.ts';
 import { type BatchStatus, batchStatus } from '../../src/shared/status.ts';
-import { decideByDashboard } from './dashboard.ts';
+import { askInVain, decideByDashboard, undecidedOf } from './dashboard.ts';
 import type { Stage } from './stage.ts';
 
 const REST_LIMIT_MS = 60_000;
-/** How often a user decides what fal's list does not. */
-const DASHBOARD_EVERY_MS = 1_000;
+/** How often a user looks for what fal's list does not decide. */
+const LOOK_EVERY_MS = 1_000;
 
 /** Whether nothing more happens to these batches by itself. */
 export async function isAtRest(stage: Stage, ids: readonly string[]): Promise<boolean> {
@@ -38,12 +38,16 @@ export async function untilAtRest(
   limitMs = REST_LIMIT_MS,
 ): Promise<boolean> {
   const untilMs = performance.now() + limitMs;
-  let nextLookMs = performance.now() + DASHBOARD_EVERY_MS;
+  let nextLookMs = performance.now() + LOOK_EVERY_MS;
   while (performance.now() < untilMs) {
     if (await isAtRest(stage, ids)) return true;
     if (performance.now() >= nextLookMs) {
-      await decideByDashboard(stage, ids);
-      nextLookMs = performance.now() + DASHBOARD_EVERY_MS;
+      const undecided = await undecidedOf(stage, ids);
+      if (undecided.length > 0) {
+        await askInVain(stage);
+        await decideByDashboard(stage, undecided);
+      }
+      nextLookMs = performance.now() + LOOK_EVERY_MS;
     }
     await delay(25);
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../shared/time.ts';
 import type { FalPlatform, Reading } from './fal-platform.ts';
@@ -37,6 +38,8 @@ const KEPT_MS = 60_000;
 export function createReadings({ platform, clock }: ReadingsDeps): Readings {
   const last = new LRUCache<string, Kept>({ max: 20, ttl: KEPT_MS });
   const closing = new AbortController();
+  // One listener for each that waits; Node warns of more than ten as of a leak.
+  setMaxListeners(0, closing.signal);
 
   function begin(endpoint: string, fromMs: number): Kept {
     const begunAtMs = clock();

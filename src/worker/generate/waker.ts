@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { messageOf } from '../../shared/errors.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { Queues } from '../../shared/queues.ts';
@@ -27,6 +28,8 @@ export interface Waker {
 
 export function createWaker({ undecided, queues, batches, sleep, log }: WakerDeps): Waker {
   const closing = new AbortController();
+  // One listener for each that waits; Node warns of more than ten as of a leak.
+  setMaxListeners(0, closing.signal);
   /** `again`: another answer came before the first look that is due. */
   const due = new Map<string, 'once' | 'again'>();
 

@@ -5,7 +5,7 @@ import type { Mutation } from './mutations.ts';
  * `npm run protocol -- --seed 7 --runs 1000000 --mutation NAME` finds the new one.
  */
 export const SHOWN_BY = {
-  'taken-is-absent': 346_559,
+  'taken-is-absent': 206_010,
   'fail-before-paid-note': 3_311,
   'damaged-before-paid-note': 4_360,
   'paid-is-nothing': 217,
@@ -37,14 +37,14 @@ export const SHOWN_BY = {
   'rebuild-claims-for-one': 1_112,
   'retry-in-the-same-round': 137,
   'pay-for-existing': 9,
-  'keep-lost-id': 5_433,
-  'refused-in-silence': 10_234,
-  'witness-at-submits-only': 4_136,
+  'keep-lost-id': 85_633,
+  'refused-in-silence': 123_752,
+  'witness-at-submits-only': 40_376,
   'adopt-superset': 60,
   'unclear-is-other': 171,
   'absent-without-fresh': 895,
   'adopt-past-unclear': 3_754,
-  'adopt-without-fresh': 7_752,
+  'adopt-without-fresh': 205_597,
   'absent-without-faithful': 52,
   'rivals-by-whole-input': 16_122,
   'lag-above-margin': 10,

@@ -44,6 +44,7 @@ const IN_SCRIPTS: readonly (readonly [string, ...(string | number)[]])[] = [
   ['HGET', 'h', 'f'],
   ['HMGET', 'h', 'f', 'g'],
   ['HGETALL', 'h'],
+  ['HVALS', 'h'],
   ['HEXISTS', 'h', 'f'],
   ['HLEN', 'h'],
   ['HINCRBY', 'h', 'n', 1],

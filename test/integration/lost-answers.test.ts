@@ -4,6 +4,7 @@ import { statusCommand } from '../../src/cli/status-command.ts';
 import { unknownAdoptCommand, unknownListCommand } from '../../src/cli/unknown-command.ts';
 import { SHOWN_INPUTS, type ShownInput } from '../../src/local/fal/history-view.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, ledgerOf } from '../support/accounts.ts';
+import { makeAnother } from '../support/another-picture.ts';
 import { submit } from '../support/fal.ts';
 import { openWorkshop, type Workshop, type WorkshopOptions } from '../support/workshop.ts';
 import { workshopCli } from '../support/workshop-cli.ts';
@@ -35,14 +36,6 @@ function loseHalf({ fal }: Workshop): void {
 
 const lostIn = (workshop: Workshop, batch: string) =>
   workshop.untilStatus(batch, ({ state, counts }) => state === 'held' && counts.unknown > 0);
-
-/** A picture that is made later, as the next one of the day. */
-async function makeAnother(workshop: Workshop, id = 'later'): Promise<string> {
-  const prompt = `a vase, ${'and another one, '.repeat(12)}from above`;
-  const batch = await workshop.enqueueRows([{ id, prompt }], { batch: id });
-  await workshop.untilEnded(batch);
-  return batch;
-}
 
 /** As the user does who looks at fal's dashboard, which shows each request with its prompt. */
 async function adoptByDashboard(workshop: Workshop): Promise<void> {

@@ -3,6 +3,7 @@ import { pauseAll, pauseBatch, resumeBatch } from '../../src/producer/batches.ts
 import { jobIdOf, requestKeyOf } from '../../src/shared/keys.ts';
 import type { Rebuilt } from '../../src/shared/rebuild/rebuild.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, failuresOf } from '../support/accounts.ts';
+import { untilEndedOrDecided } from '../support/another-picture.ts';
 import { until } from '../support/fal.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
 import { openWorkshop } from '../support/workshop.ts';
@@ -43,11 +44,12 @@ describe('a rebuild of Redis from the store alone', () => {
     const rebuilt = await rebuild(workshop);
 
     expect(rebuilt.counts.delivered).toBeGreaterThanOrEqual(8);
-    const status = await workshop.untilEnded(batch, 40_000);
+    // What was stopped between its intent and its POST may be decided only by the next picture that is made.
+    const { status, others } = await untilEndedOrDecided(workshop, batch, 40_000);
     expect(status).toMatchObject({ state: 'done', counts: { delivered: 30, failed: 0, unknown: 0 } });
-    await expectPaidOnce(workshop, batch);
+    await expectPaidOnce(workshop, batch, ...others);
     await expectLedgerIsBook(workshop);
-    await expectMoneyAtRest(workshop, batch);
+    await expectMoneyAtRest(workshop, batch, ...others);
   }, 90_000);
 
   it('may be repeated, and comes to the same', async () => {

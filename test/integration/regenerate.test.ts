@@ -314,7 +314,8 @@ describe('--regenerate', () => {
 
   it('leaves other failures alone, and batches that did not ask for it', async () => {
     await using workshop = await openWorkshop();
-    workshop.fal.faults.add({ on: 'media', kind: 'corrupt', ...of('a tee') });
+    // Whole, and above our limits: what is spoiled would be asked for again for ten minutes.
+    workshop.fal.faults.add({ on: 'media', kind: 'huge', ...of('a tee') });
     workshop.fal.faults.add({ on: 'media', kind: 'other-size', ...of('a hat') });
     await workshop.enqueueRows(LIST, { batch: 'spring', regenerate: 1 });
     await workshop.enqueueRows([{ id: 'hat', prompt: 'a hat' }], { batch: 'summer' });

@@ -79,17 +79,19 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   try {
     const folder = await mkdtemp(join(tmpdir(), 'shotlist-chaos-'));
     closers.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }));
+    const posts: string[] = [];
+    const strange: string[] = [];
     const fal = closers.use(
       await startFalSimulator({
         slots: 8,
         latencyMs: 40,
         pictures: 'plain',
         ...(options.dailyCapMicroUsd === undefined ? {} : { cap: options.dailyCapMicroUsd }),
+        // What somebody else spends is on no cap of ours.
+        capCounts: (input) => !strange.includes(String(input['prompt'])),
         ...options.fal,
       }),
     );
-    const posts: string[] = [];
-    const strange: string[] = [];
     fal.faults.add({
       on: 'submit',
       kind: 'reset',

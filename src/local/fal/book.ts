@@ -31,6 +31,7 @@ export class Book {
   readonly #runs: () => readonly Run[];
   readonly #imagesOf: (run: Run) => number;
   readonly #capMicroUsd: MicroUsd | undefined;
+  readonly #capCounts: (input: Input) => boolean;
   readonly #committed = new Map<string, MicroUsd>();
   #committedMicroUsd: MicroUsd = 0;
 
@@ -38,10 +39,13 @@ export class Book {
     readonly runs: () => readonly Run[];
     readonly imagesOf: (run: Run) => number;
     readonly capMicroUsd: MicroUsd | undefined;
+    /** Which requests count on the cap. */
+    readonly capCounts: (input: Input) => boolean;
   }) {
     this.#runs = deps.runs;
     this.#imagesOf = deps.imagesOf;
     this.#capMicroUsd = deps.capMicroUsd;
+    this.#capCounts = deps.capCounts;
   }
 
   /** All, in the order of acceptance. */
@@ -75,6 +79,7 @@ export class Book {
 
   /** Called at each acceptance and each end, so that a breach is seen when it happens and not in the final sum. */
   note(run: Run, atMs: number): void {
+    if (!this.#capCounts(run.input)) return;
     const before = this.#committed.get(run.id) ?? 0;
     const now = run.phase === 'ended' ? run.chargedMicroUsd : run.priceMicroUsd;
     this.#committed.set(run.id, now);

@@ -46,6 +46,8 @@ export interface FalSimulatorOptions {
   readonly clock?: Clock;
   /** Writes down a violation the moment accepted charges exceed it. */
   readonly cap?: MicroUsd;
+  /** Which requests count on it, by their input: not what somebody else asks for with the same key. Default: all. */
+  readonly capCounts?: (input: Input) => boolean;
   /** Everything costs this many times its price, rounded up to a whole unit. Default 1. */
   readonly priceRise?: number;
   /** Further endpoints, each with one price an image. */
@@ -99,6 +101,7 @@ export async function startFalSimulator(options: FalSimulatorOptions = {}): Prom
     runs: () => runs.all(),
     imagesOf: (run) => imageCountOf({ endpoints }, run),
     capMicroUsd: options.cap,
+    capCounts: options.capCounts ?? (() => true),
   });
   const runs: Runs = new Runs(
     {

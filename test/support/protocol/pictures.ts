@@ -31,16 +31,20 @@ export const imagesIn = (
   state: VariantState,
 ): readonly number[] => indices.filter((index) => stateOf(world, imageKey(plan, index)) === state);
 
+/** What is to be fetched: `nth` is the next one by the listing, as which a run that is late finds it stored. */
+interface Next {
+  readonly index: number;
+  readonly falId: string;
+  readonly nth: number;
+}
+
 /** Whether the picture that this id was paid for is stored then. */
-export function* fetchPicture({ world, plan }: InHand, index: number, falId: string): Run<boolean> {
+export function* fetchPicture({ world, plan }: InHand, { index, falId, nth }: Next): Run<boolean> {
   const image = imageKey(plan, index);
-  const answer = yield* look(`fetch ${index}`, () => ({
-    media: world.media,
-    nth: highest(world, image) + 1,
-  }));
-  if (answer.media === 'down') return false;
-  const original = { falId, isDecodable: answer.media === 'up' };
-  yield* repeated(`original ${index}`, () => createOnce(world.originals, `${image}#${answer.nth}`, original));
+  const media = yield* look(`fetch ${index}`, () => world.media);
+  if (media === 'down') return false;
+  const original = { falId, isDecodable: media === 'up' };
+  yield* repeated(`original ${index}`, () => createOnce(world.originals, `${image}#${nth}`, original));
   return true;
 }
 
@@ -59,11 +63,12 @@ export function* fetchOwn(inHand: InHand, indices: readonly number[], falId: str
   const { world, plan, epoch } = inHand;
   const missing: number[] = [];
   for (const index of indices) {
-    const isMade = yield* lookRepeatedly(
-      'look for originals',
-      () => stateOf(world, imageKey(plan, index)) === 'made',
-    );
-    if (!isMade && !(yield* fetchPicture(inHand, index, falId))) missing.push(index);
+    const image = imageKey(plan, index);
+    const { isMade, nth } = yield* lookRepeatedly('look for originals', () => ({
+      isMade: stateOf(world, image) === 'made',
+      nth: highest(world, image) + 1,
+    }));
+    if (!isMade && !(yield* fetchPicture(inHand, { index, falId, nth }))) missing.push(index);
   }
   if (missing.length === 0) return true;
   const waitedS = yield* step('note look', () => {
@@ -85,11 +90,12 @@ export function* fetchPaid(inHand: InHand): Run<boolean> {
   const { world, plan } = inHand;
   let isWhole = true;
   for (const index of plan.indices) {
-    const falId = yield* lookRepeatedly('read paid notes', () => {
+    const next = yield* lookRepeatedly('read paid notes', () => {
       const image = imageKey(plan, index);
-      return stateOf(world, image) === 'paid' ? [...(world.paid.get(image) ?? [])][0] : undefined;
+      const falId = stateOf(world, image) === 'paid' ? [...(world.paid.get(image) ?? [])][0] : undefined;
+      return falId === undefined ? undefined : { index, falId, nth: highest(world, image) + 1 };
     });
-    if (falId !== undefined && !(yield* fetchPicture(inHand, index, falId))) isWhole = false;
+    if (next !== undefined && !(yield* fetchPicture(inHand, next))) isWhole = false;
   }
   return isWhole;
 }

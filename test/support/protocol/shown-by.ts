@@ -5,7 +5,6 @@ import type { Mutation } from './mutations.ts';
  * `npm run protocol -- --seed 7 --runs 1000000 --mutation NAME` finds the new one.
  */
 export const SHOWN_BY = {
-  'taken-is-absent': 206_010,
   'fail-before-paid-note': 3_311,
   'damaged-before-paid-note': 4_360,
   'paid-is-nothing': 217,
@@ -44,7 +43,6 @@ export const SHOWN_BY = {
   'unclear-is-other': 171,
   'absent-without-fresh': 895,
   'adopt-past-unclear': 3_754,
-  'adopt-without-fresh': 205_597,
   'absent-without-faithful': 52,
   'rivals-by-whole-input': 16_122,
   'lag-above-margin': 10,

@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { bentS3 } from '../support/bent-s3.ts';
 import { testFal } from '../support/fal.ts';
+import { freePort } from '../support/free-port.ts';
 import { type OwnRedis, ownRedis, userOfDocs } from '../support/own-redis.ts';
 import { program, startProgram, when } from '../support/program.ts';
 import { realEnv } from '../support/program-fal.ts';
@@ -18,15 +18,6 @@ function envOf(own: OwnRedis, s3: { readonly endpoint: string }) {
     AWS_ACCESS_KEY_ID: 'key',
     AWS_SECRET_ACCESS_KEY: 'secret-of-the-store',
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 describe('a worker that lacks what the work needs', () => {

@@ -1,15 +1,6 @@
-import { createServer } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { type HealthDeps, startHealth } from '../../src/worker/health.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
+import { freePort } from '../support/free-port.ts';
 
 async function healthy(changes: Partial<HealthDeps> = {}) {
   const port = await freePort();

@@ -56,6 +56,19 @@ async function unreachable(workshop: Workshop, rows: readonly Readonly<Record<st
   return { batch, work };
 }
 
+/** The first answer is read, and none after it. */
+function forgetResultOnceRead({ faults }: Workshop['fal']): void {
+  let read = 0;
+  faults.add({
+    on: 'result',
+    kind: 'gone',
+    when: () => {
+      read += 1;
+      return read > 1;
+    },
+  });
+}
+
 describe('a media host that our settings do not know', () => {
   it('stops all submits at the first picture; once the setting is mended, retry fetches all and pays nothing', async () => {
     await using workshop = await openWorkshop({
@@ -296,16 +309,7 @@ describe('a signed address', () => {
     const { fal } = workshop;
     fal.faults.add({ on: 'address', kind: 'signed', ttlMs: 60_000 });
     const batch = await workshop.enqueueRows(shots(1));
-    // The first answer is read, and none after it.
-    let read = 0;
-    fal.faults.add({
-      on: 'result',
-      kind: 'gone',
-      when: () => {
-        read += 1;
-        return read > 1;
-      },
-    });
+    forgetResultOnceRead(fal);
     fal.faults.add({ ...CLOSED, times: 1 });
     await workshop.startWorker();
     expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
@@ -317,15 +321,7 @@ describe('a signed address', () => {
     await using cli = await workshopCli(workshop);
     const { fal } = workshop;
     fal.faults.add({ on: 'address', kind: 'signed', ttlMs: 60_000 });
-    let read = 0;
-    fal.faults.add({
-      on: 'result',
-      kind: 'gone',
-      when: () => {
-        read += 1;
-        return read > 1;
-      },
-    });
+    forgetResultOnceRead(fal);
     fal.faults.add({ on: 'list', kind: 'not-found' });
     fal.faults.add(CLOSED);
     const batch = await workshop.enqueueRows(shots(1));

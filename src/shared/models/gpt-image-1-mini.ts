@@ -1,4 +1,5 @@
 import type { Model } from './model.ts';
+import { BACKGROUND, NO_TRANSPARENT_JPEG, OUTPUT_FORMAT } from './openai-inputs.ts';
 
 /** Facts and their sources: fal's model card, OpenAI's documentation, public reports by users. */
 export const model: Model = {
@@ -34,30 +35,8 @@ export const model: Model = {
       flag: 'size',
       description: 'width and height in pixels',
     },
-    {
-      name: 'background',
-      type: 'enum',
-      options: ['auto', 'transparent', 'opaque'],
-      default: 'auto',
-      falDefault: 'auto',
-      required: false,
-      changesPicture: true,
-      sentAtDefault: true,
-      flag: 'background',
-      description: 'transparent needs png or webp',
-    },
-    {
-      name: 'output_format',
-      type: 'enum',
-      options: ['png', 'jpeg', 'webp'],
-      default: 'png',
-      falDefault: 'png',
-      required: false,
-      changesPicture: true,
-      sentAtDefault: true,
-      flag: 'format',
-      description: "the original's format; renditions have their own",
-    },
+    BACKGROUND,
+    OUTPUT_FORMAT,
     {
       name: 'sync_mode',
       type: 'boolean',
@@ -73,12 +52,7 @@ export const model: Model = {
         'found. After a crash or a lost answer its request waits for a person, and its picture may be lost though paid for.',
     },
   ],
-  refusals: [
-    {
-      when: { background: 'transparent', output_format: 'jpeg' },
-      sentence: 'a jpeg cannot be transparent; use png or webp, or another background',
-    },
-  ],
+  refusals: [NO_TRANSPARENT_JPEG],
   price: {
     kind: 'image-tokens',
     tiers: [

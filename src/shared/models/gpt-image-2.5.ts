@@ -1,4 +1,5 @@
 import type { Model } from './model.ts';
+import { BACKGROUND, NO_TRANSPARENT_JPEG, OUTPUT_FORMAT } from './openai-inputs.ts';
 
 /**
  * What the endpoints of OpenAI's gpt-image-2.5 at fal have in common, text to image. As of 2026-11-30; read, not tried
@@ -58,37 +59,10 @@ export const gptImage25 = {
       description: 'width and height in pixels',
       wire: 'width-and-height',
     },
-    {
-      name: 'background',
-      type: 'enum',
-      options: ['auto', 'transparent', 'opaque'],
-      default: 'auto',
-      falDefault: 'auto',
-      required: false,
-      changesPicture: true,
-      sentAtDefault: true,
-      flag: 'background',
-      description: 'transparent needs png or webp',
-    },
-    {
-      name: 'output_format',
-      type: 'enum',
-      options: ['png', 'jpeg', 'webp'],
-      default: 'png',
-      falDefault: 'png',
-      required: false,
-      changesPicture: true,
-      sentAtDefault: true,
-      flag: 'format',
-      description: "the original's format; renditions have their own",
-    },
+    BACKGROUND,
+    OUTPUT_FORMAT,
   ],
-  refusals: [
-    {
-      when: { background: 'transparent', output_format: 'jpeg' },
-      sentence: 'a jpeg cannot be transparent; use png or webp, or another background',
-    },
-  ],
+  refusals: [NO_TRANSPARENT_JPEG],
   price: {
     kind: 'image-tokens',
     tiers: Object.entries(PRICES).flatMap(([image_size, prices]) =>

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRequestKey } from '../keys.ts';
 import type { Redis } from '../redis.ts';
 
 /** A paid picture of a failed request, which workers fetch by themselves later. */
@@ -85,7 +86,7 @@ export class DuePictures {
       // Members and scores take turns.
       const members = found.filter((_, at) => at % 2 === 0);
       const own = members.filter(
-        (member) => batch === undefined || pictureOf(member).request.replace(/\.\d+\.\d+$/, '') === batch,
+        (member) => batch === undefined || parseRequestKey(pictureOf(member).request)?.batch === batch,
       );
       for (const member of own) await redis.zadd(this.#due, 'XX', 0, member);
       hurried += own.length;

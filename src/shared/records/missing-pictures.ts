@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseRequestKey } from '../keys.ts';
 import type { Redis } from '../redis.ts';
 
 export interface MissingPicturesDeps {
@@ -38,7 +39,7 @@ export class MissingPictures {
   async ofBatch(batch: string): Promise<{ readonly pictures: number; readonly why: string } | undefined> {
     const { redis, prefix } = this.#deps;
     const all = Object.entries(await redis.hgetall(`${prefix}:missing`));
-    const own = all.filter(([request]) => request.replace(/\.\d+\.\d+$/, '') === batch);
+    const own = all.filter(([request]) => parseRequestKey(request)?.batch === batch);
     const [first] = own;
     if (first === undefined) return undefined;
     const pictures = own.reduce((sum, [, value]) => sum + Number.parseInt(value, 10), 0);

@@ -10,7 +10,7 @@ import type { Woken } from '../../shared/records/outcome.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import { type Clock, dayOf, delayedAbort, type Sleep } from '../../shared/time.ts';
-import { stateOf, type Variants } from '../../shared/variants.ts';
+import { stateOf } from '../../shared/variants.ts';
 import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
 import type { Patience } from '../patience.ts';
@@ -20,7 +20,7 @@ import { FalError } from './fal-error.ts';
 import { inputOf, latencyKind, rivalHash } from './input.ts';
 import { AWAY_MS, LONGEST_RUN_MS } from './limits.ts';
 import { createSubmitWaits } from './submit-waits.ts';
-import { type RequestFailure, submitVerdict } from './verdicts.ts';
+import { submitVerdict } from './verdicts.ts';
 import { paceFor, waitUntilDone } from './waiting.ts';
 import { createWaysBack, type Run, type SentIntent, type WaysBackDeps } from './ways-back.ts';
 
@@ -31,13 +31,9 @@ export interface GenerateDeps {
   readonly queue: FalQueue;
   readonly latencies: Latencies;
   /** How the variants of a shot stand. */
-  readonly variants: (shotKey: string, signal?: AbortSignal) => Promise<Variants>;
+  readonly variants: WaysBackDeps['variants'];
   /** Fetches those of these variants that are paid; resolves to why one of them cannot be had. */
-  readonly fetchPaid: (
-    work: Work,
-    variants: Variants,
-    signal: AbortSignal,
-  ) => Promise<RequestFailure | undefined>;
+  readonly fetchPaid: WaysBackDeps['fetchPaid'];
   /** Every worker starts no submit for that long. */
   readonly slowDown: (ms: number) => Promise<void>;
   readonly countLocked: WaysBackDeps['countLocked'];

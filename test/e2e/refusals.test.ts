@@ -100,6 +100,7 @@ describe('what needs nothing', () => {
       images: 69,
       requests: 25,
       reusedImages: 0,
+      fetchedImages: 0,
       estimate: { minUsd: 1.01, maxUsd: 1.07 },
       naiveUsd: 1.36,
       // Nothing was learned here: 25 requests at the model's own 18 s, two at once.

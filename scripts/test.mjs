@@ -60,7 +60,7 @@ function jest(report, env) {
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     join(root, 'node_modules/jest/bin/jest.js'),
-    '--maxWorkers=2',
+    '--maxWorkers=3',
     '--json',
     `--outputFile=${report}`,
     ...paths,

@@ -113,6 +113,17 @@ describe('the money protocol', () => {
       ],
     },
     {
+      // The list stands still past T and shows the rival's entry alone, whose window does not reach back to ours; by hand.
+      rule: 'waits for a list that is up to date before it takes an entry among rivals',
+      without: 'adopt-without-fresh',
+      breaks: 'the ledger',
+      processes: 1,
+      list: 3,
+      choices: [
+        196_608, 393_289, 393_289, 256, 262_356, 393_289, 393_289, 0, 196_820, 230, 393_428, 393_290, 393_290,
+      ],
+    },
+    {
       // A run of before a rebuild wrote the id down between the look at the round and the one at the entries; seed 901.
       rule: 'takes the id that another run of its round has just written down',
       without: 'own-id-is-explained',

@@ -40,7 +40,6 @@ export const MUTATIONS = {
   'no-round-check': 'a run may change a record that is in another round than the one it took in hand',
   'keep-lost-id': 'a request that has to give an id up keeps it in Redis',
   'refused-in-silence': 'fal’s final no is not written down as the round’s, before the failure is',
-  'taken-is-absent': 'an id that is taken in Redis alone counts as another request’s for good',
   'witness-at-submits-only':
     'it is asked before a submit, and not when an unknown takes an id or is proven absent',
   'doubt-in-the-next-round': 'a request that a rebuild left in doubt is planned again in the very next round',
@@ -95,7 +94,6 @@ export function whereToLook(
     case 'adopt-past-unclear':
     case 'own-id-is-explained':
     case 'refused-in-silence':
-    case 'taken-is-absent':
     case 'doubt-in-the-next-round':
     case 'rebuild-trusts-the-last-intent':
     case 'witness-at-submits-only':

@@ -56,13 +56,10 @@ export function* resolveUnknown(inHand: InHand): Run<void> {
   if (free.length > 0 && !isSettled && isCareful) {
     if (yield* look('rivals', () => hasLaterRivals(world, plan.id, intent.posted, intent.atS))) return;
   }
-  let undecided = false;
+  // One that is taken in Redis alone is no absence either: the store does not say that another found it.
   for (const { entry } of free) {
-    const accepted = yield* accept(inHand, entry.id);
-    if (accepted !== 'taken') return;
-    undecided ||= world.mutation !== 'taken-is-absent';
+    if ((yield* accept(inHand, entry.id)) !== 'taken') return;
   }
-  if (undecided) return;
   const isProof =
     isTime && nowS >= provenS && isProven(world, { intent, listed, sightings, provenS, controls });
   if (isProof || world.mutation === 'absent-before-time') yield* change(inHand, 'absent');

@@ -30,10 +30,25 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
       sockets.delete(from);
       to.destroy();
     });
+    // In the order that they came in, as TCP promises: what is slow is not overtaken by what comes after a heal.
+    const waiting: { readonly bytes: Buffer; readonly dueMs: number }[] = [];
+    let timer: NodeJS.Timeout | undefined;
+    const forward = () => {
+      timer = undefined;
+      for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
+        const restMs = first.dueMs - performance.now();
+        if (restMs > 0) {
+          timer = setTimeout(forward, restMs);
+          return;
+        }
+        waiting.shift();
+        if (!to.destroyed) to.write(first.bytes);
+      }
+    };
     from.on('data', (bytes) => {
       if (mode === 'swallow' || (mode === 'deaf' && direction === 'back')) return;
-      if (delayMs === 0) to.write(bytes);
-      else setTimeout(() => to.destroyed || to.write(bytes), delayMs);
+      waiting.push({ bytes, dueMs: performance.now() + delayMs });
+      if (timer === undefined) forward();
     });
   };
   const server = createServer((client) => {

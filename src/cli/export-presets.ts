@@ -9,7 +9,7 @@ export type PresetName = (typeof PRESET_NAMES)[number];
 const made = z.enum(['shot', 'handle', 'image', 'position', 'more-images']);
 
 const column = z.strictObject({
-  /** As the importer wants it, letter by letter. A column of the list that is called the same comes first. */
+  /** As the importer wants it, letter by letter. A column of the list that is called the same comes first, but for pictures. */
   title: z.string().min(1),
   /** Other names that the list may have for it; case, spaces and punctuation do not count. */
   from: z.array(z.string()),

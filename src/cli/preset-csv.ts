@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../shared/errors.ts';
-import { csvLine } from '../shared/manifest/csv-line.ts';
+import { importerLine } from '../shared/manifest/csv-line.ts';
 import { jsonLine } from '../shared/manifest/json-line.ts';
 import type { ManifestLine } from '../shared/manifest/manifest.ts';
 import type { Preset } from './export-presets.ts';
@@ -39,13 +39,13 @@ export async function* presetCsv(
     const { sourced, missing } = sourceColumns(preset, seen.own);
     if (missing.length > 0) throw lacking(missing, options);
     if (seen.clash !== undefined && makesHandles(sourced)) throw clashing(seen.clash);
-    yield csvLine(sourced.map(({ column }) => column.title));
+    yield importerLine(sourced.map(({ column }) => column.title));
     let leftOut = 0;
     for await (const text of createInterface({ input: createReadStream(file) })) {
       // Written by `seen` a moment ago.
       const rows = presetRows(JSON.parse(text) as ManifestLine, sourced, preset, urlOf);
       if (rows.length === 0) leftOut += 1;
-      for (const row of rows) yield csvLine(row);
+      for (const row of rows) yield importerLine(row);
     }
     options.onLeftOut(leftOut);
   } finally {
@@ -87,7 +87,7 @@ function lacking(
 }
 
 function makesHandles(sourced: readonly SourcedColumn[]): boolean {
-  return sourced.some(({ column, own }) => column.else === 'handle' && own === undefined);
+  return sourced.some(({ column, own }) => column.else === 'handle' && own.length === 0);
 }
 
 /** The importer would make one product of two. */

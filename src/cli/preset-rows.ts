@@ -8,8 +8,8 @@ type Image = ManifestLine['images'][number];
 /** A column of the preset with where its value comes from, for one list. */
 export interface SourcedColumn {
   readonly column: PresetColumn;
-  /** The list's own column; undefined where Shotlist makes the value. */
-  readonly own: string | undefined;
+  /** The list's own columns, the best first: a row that leaves one empty takes the next. None: Shotlist makes the value. */
+  readonly own: readonly string[];
 }
 
 /** The preset's columns that have a source, in its order, and the titles of required ones that have none. */
@@ -19,13 +19,15 @@ export function sourceColumns(
 ): { readonly sourced: readonly SourcedColumn[]; readonly missing: readonly string[] } {
   const byName = new Map<string, string>();
   for (const name of own) if (!byName.has(plain(name))) byName.set(plain(name), name);
-  const ownOf = ({ title, from }: PresetColumn) =>
-    [title, ...from].map((name) => byName.get(plain(name))).find((name) => name !== undefined);
-  const has = (title: string) => columns.some((one) => one.title === title && ownOf(one) !== undefined);
+  const ownOf = (column: PresetColumn): readonly string[] =>
+    isOfPictures(column)
+      ? []
+      : [column.title, ...column.from].flatMap((name) => byName.get(plain(name)) ?? []);
+  const has = (title: string) => columns.some((one) => one.title === title && ownOf(one).length > 0);
   const sourced = columns.flatMap((column) => {
     const found = ownOf(column);
     const isMade = column.else !== undefined || (column.fixed !== undefined && (column.with ?? []).some(has));
-    return found === undefined && !isMade ? [] : [{ column, own: found }];
+    return found.length === 0 && !isMade ? [] : [{ column, own: found }];
   });
   const there = new Set(sourced.map(({ column }) => column.title));
   const missing = columns
@@ -48,14 +50,19 @@ export function presetRows(
     const made = { line, address, at, more: addresses.slice(1, 1 + (preset.maxMoreImages ?? Infinity)) };
     return sourced.map(({ column, own }) => {
       if (at > 0 && column.everyRow !== true) return undefined;
-      const cell = own === undefined ? '' : (line.row[own] ?? '');
       // An empty cell of the list is no value, so what can be made is made.
-      const value = cell.trim() === '' ? madeCell(column, made) : cell;
+      const cell = own.map((name) => line.row[name] ?? '').find((text) => text.trim() !== '');
+      const value = cell ?? madeCell(column, made);
       return typeof value === 'string' && column.maxLength !== undefined
         ? [...value].slice(0, column.maxLength).join('')
         : value;
     });
   });
+}
+
+/** The list's own pictures are what the new ones replace. */
+function isOfPictures({ else: kind }: PresetColumn): boolean {
+  return kind === 'image' || kind === 'more-images' || kind === 'position';
 }
 
 interface Made {

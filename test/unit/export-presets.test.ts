@@ -68,7 +68,7 @@ describe('export --preset shopify', () => {
       'Title,URL handle,Vendor,SKU,Option1 name,Option1 value,Price,Product image URL,Image position,Image alt text',
       'Red mug,mug-1,Kiln,MUG-1,Title,Default Title,9.50,https://pictures.example.com/b/MUG-1/0-full.webp,1,Red mug',
       ',mug-1,,,,,,https://pictures.example.com/b/MUG-1/1-full.webp,2,Red mug',
-      `"'=Blue, mug",${handleOf('mug/2')},,mug/2,Title,Default Title,8,https://pictures.example.com/b/mug/2/0-full.webp,1,"'=Blue, mug"`,
+      `"=Blue, mug",${handleOf('mug/2')},,mug/2,Title,Default Title,8,https://pictures.example.com/b/mug/2/0-full.webp,1,"=Blue, mug"`,
     ]);
     expect(leftOut).toBe(1);
   });
@@ -135,7 +135,7 @@ describe('export --preset google', () => {
     );
   });
 
-  it('cuts what is longer than the importer takes, and takes the largest picture or the original where there is no full one', async () => {
+  it('writes texts as long as the list has them, and takes the largest picture or the original where there is no full one', async () => {
     const long = line('mug', { ...row, name: 'x'.repeat(200) }, 1);
     const images = (renditions: ManifestLine['images'][number]['renditions']) =>
       long.images.map((image) => ({ ...image, renditions }));
@@ -144,8 +144,53 @@ describe('export --preset google', () => {
     const none = { ...long, images: images([]) };
     const { rows } = await csvOf('google', [largest, none]);
     const cells = rows.slice(1).map((text) => text.split(','));
-    expect(cells.map(([, title]) => title?.length)).toEqual([150, 150]);
+    expect(cells.map(([, title]) => title?.length)).toEqual([200, 200]);
     expect(cells.map((each) => each[4])).toEqual([urlOf('l'), urlOf('originals/mug/0.png')]);
+  });
+});
+
+describe('pictures', () => {
+  /** A list that came from this importer has each of its columns. */
+  const whole = async (name: PresetName): Promise<Record<string, string>> =>
+    Object.fromEntries((await loadPreset(name)).columns.map(({ title }) => [title, `old ${title}`]));
+
+  it.each([
+    ['shopify', ['Product image URL', 'Image position'], [urlOf('b/mug/0-full.webp'), '1']],
+    [
+      'google',
+      ['image_link', 'additional_image_link'],
+      [urlOf('b/mug/0-full.webp'), urlOf('b/mug/1-full.webp')],
+    ],
+  ] as const)(
+    'of a list from %s are the new ones, and all else is what the list said',
+    async (name, titles, made) => {
+      const row = await whole(name);
+      const { rows } = await csvOf(name, [line('mug', row, 2)]);
+      const [head = [], first = []] = rows.map((text) => text.split(','));
+      const cells = Object.fromEntries(head.map((title, at) => [title, first[at]]));
+      const ours = Object.fromEntries(titles.map((title, at) => [title, made[at]]));
+      expect(cells).toEqual({ ...row, ...ours });
+      expect(rows.join()).not.toMatch(
+        /old (image_link|additional_image_link|Product image URL|Image position)/,
+      );
+    },
+  );
+
+  it('have no second picture of old where there is one new one', async () => {
+    const { rows } = await csvOf('google', [line('mug', await whole('google'), 1)]);
+    const [head = [], first = []] = rows.map((text) => text.split(','));
+    expect(first[head.indexOf('additional_image_link')]).toBe('');
+  });
+
+  it("are described by the row's alt, else its title, never by the prompt, in 512 characters", async () => {
+    const list = [
+      line('a', { title: 'Mug', alt: 'A mug on oak', prompt: 'studio photo' }, 1),
+      line('b', { title: 'Bowl', alt: ' ', prompt: 'studio photo' }, 1),
+      line('c', { title: 'x'.repeat(600), alt: '', prompt: 'studio photo' }, 1),
+    ];
+    const { rows } = await csvOf('shopify', list);
+    const alts = rows.slice(1).map((text) => text.split(',').at(-1));
+    expect(alts).toEqual(['A mug on oak', 'Bowl', 'x'.repeat(512)]);
   });
 });
 

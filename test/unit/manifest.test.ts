@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { csvLine, harmless } from '../../src/shared/manifest/csv-line.ts';
+import { csvLine, harmless, importerLine } from '../../src/shared/manifest/csv-line.ts';
 import {
   manifestLine,
   type RequestEnd,
@@ -62,8 +62,35 @@ describe('a line of the manifest', () => {
 });
 
 describe('the manifest as CSV', () => {
-  it.each(['=1+1', '+1', '-1', '@a', '\tx', '\rx', '＝1'])('keeps a spreadsheet from running %j', (text) => {
+  it.each(
+    [
+      ['=1+1', '+A1', '-A1', '@a', '\tx', '\rx', '＝1'],
+      [' =1+1', '\u00a0=1+1', '\u200b=1+1', '\ufeff=1+1', '\u202e=1+1', '\u0000=1+1', '-1+1', '+1-A1', '- 1'],
+    ].flat(),
+  )('keeps a spreadsheet from running %j', (text) => {
     expect(harmless(text)).toBe(`'${text}`);
+  });
+
+  it.each([
+    ['x;=1+1', "x;'=1+1"],
+    ['a\t=1+1', "a\t'=1+1"],
+    ['a|b; @c', "a|b;' @c"],
+    ['two\n=lines', "two\n'=lines"],
+    ['=a;=b', "'=a;'=b"],
+  ])('keeps one that splits at other separators from running %j', (text, safe) => {
+    expect(harmless(text)).toBe(safe);
+    expect(csvLine([text])).toBe(`"${safe}"`);
+  });
+
+  it.each(['-1', '+1', '-5,50', '+1.5e-3', ' -2 %', 'x; -5', 'a-b', 'MUG=1', ''])(
+    'leaves %j as it is',
+    (text) => {
+      expect(harmless(text)).toBe(text);
+    },
+  );
+
+  it('writes for an importer what the list said', () => {
+    expect(importerLine(['=1+1', '-A', 'x;=1', 0.5, undefined])).toBe('=1+1,-A,"x;=1",0.5,');
   });
 
   it('leaves other text and numbers as they are, and quotes what needs quotes', () => {

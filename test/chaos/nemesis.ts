@@ -67,9 +67,10 @@ export async function runNemesis({
       redisUrl: `redis://:${redis.server.password}@127.0.0.1:${proxy.port}`,
       directRedisUrl: redis.server.url,
       dailyCapMicroUsd: lists * DAILY_CAP_MICRO_USD_PER_LIST,
-      // Faults that come together must not outlast it: a sturdy row is delivered.
+      // Faults that come together must not outlast it: a sturdy row is delivered. Between two looks a worker may be stopped
+      // and Redis away, some 15 s in all (seed n4).
       // Lists are short: so that some of them are held since their rows fail together.
-      settings: { MEDIA_PATIENCE_S: '8', STOP_AFTER_FAILURES: '2' },
+      settings: { MEDIA_PATIENCE_S: '30', STOP_AFTER_FAILURES: '2' },
       fal: {
         slots: 4,
         seed,

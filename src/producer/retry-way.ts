@@ -1,5 +1,5 @@
 import type { Journal } from '../shared/journal.ts';
-import { type Failure, RESULT_EXPIRED } from '../shared/journal-objects.ts';
+import { type Failure, isSilentOnPictures } from '../shared/journal-objects.ts';
 import { isSameRound } from '../shared/keys.ts';
 import { priceOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
@@ -97,16 +97,16 @@ async function noteWhatWasPaid(
 ): Promise<number> {
   const bare = request.indices.filter((index) => !before.has(index));
   if (bare.length === 0) return 0;
-  const isExpired = failure.code === RESULT_EXPIRED;
+  const isSilent = isSilentOnPictures(failure.code);
   const outcome = await journal.outcomeOfRound(failure, failure.round, signal);
-  if (outcome?.kind !== 'id' && !isExpired) return 0;
+  if (outcome?.kind !== 'id' && !isSilent) return 0;
   const requestId = outcome?.kind === 'id' ? outcome.requestId : 'unknown';
   const result = await journal.readResult(requestId, signal);
   const intent = await journal.readIntent(failure, failure.round, signal);
   let noted = 0;
   for (const index of bare) {
     const image = (intent ?? request).indices.indexOf(index);
-    if (image < 0 || (result?.images[image] === undefined && !isExpired)) continue;
+    if (image < 0 || (result?.images[image] === undefined && !isSilent)) continue;
     const note = { requestId, image, since: failure.at, why: failure.code };
     await writePaid(store, { shotKey: row.shotKey, index }, note, signal);
     noted += 1;

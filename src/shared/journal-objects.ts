@@ -107,6 +107,13 @@ export const UNBILLED = 'unbilled';
 /** That of a result whose pictures fal no longer shows. They may have been made, and paid for. */
 export const RESULT_EXPIRED = 'result_expired';
 
+/** That of a result that is longer than is read. Its pictures may have been made, and paid for. */
+export const ANSWER_TOO_LARGE = 'answer_too_large';
+
+/** Whether a result with this failure says nothing of its pictures, though they may have been paid for. */
+export const isSilentOnPictures = (code: string | undefined): boolean =>
+  code === RESULT_EXPIRED || code === ANSWER_TOO_LARGE;
+
 /** What one request cost. */
 export const ledgerEntry = z.object({
   ...name,

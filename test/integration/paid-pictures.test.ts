@@ -5,6 +5,7 @@ import { createLook } from '../../src/cli/picture.ts';
 import { resumeCommand } from '../../src/cli/resume-command.ts';
 import { type RetryArguments, retryCommand } from '../../src/cli/retry-command.ts';
 import type { Fault } from '../../src/local/fal/faults.ts';
+import { ANSWER_BYTES } from '../../src/shared/answer-size.ts';
 import { objectKeys } from '../../src/shared/keys.ts';
 import { listVariants, originalsOf } from '../../src/shared/originals.ts';
 import { indicesIn } from '../../src/shared/variants.ts';
@@ -339,6 +340,45 @@ describe('a signed address', () => {
     expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
     expect(chargesOf(workshop)).toBe(2);
     await expectLedgerIsBook(workshop);
+  });
+});
+
+describe('an answer that is longer than is read', () => {
+  const OVERSIZED = { kind: 'oversized', bytes: ANSWER_BYTES.result } as const;
+
+  it('of a result is made good by the history', async () => {
+    await using workshop = await openWorkshop();
+    workshop.fal.faults.add({ on: 'result', ...OVERSIZED });
+    const batch = await workshop.enqueueRows(shots(1));
+    await workshop.startWorker();
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    expect(chargesOf(workshop)).toBe(1);
+  });
+
+  it('of both ends the request for good, booked and noted as paid, and retry reads it again at no cost', async () => {
+    await using workshop = await openWorkshop();
+    await using cli = await workshopCli(workshop);
+    for (const on of ['result', 'list'] as const) workshop.fal.faults.add({ on, ...OVERSIZED });
+    const batch = await workshop.enqueueRows(shots(1));
+    await workshop.startWorker();
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { failed: 1 } });
+    expect((await failuresOf(workshop, batch))['mug-0']?.code).toBe('answer_too_large');
+    await expectLedgerIsBook(workshop);
+    workshop.fal.faults.clear();
+    expect((await retry(cli, batch)).err).toContain('1 to fetch, $0.00');
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    expect(chargesOf(workshop)).toBe(1);
+    await expectPictures(workshop, batch, 1);
+  });
+
+  it('of another call only makes it asked again', async () => {
+    await using workshop = await openWorkshop();
+    for (const on of ['status', 'list', 'pricing'] as const)
+      workshop.fal.faults.add({ on, ...OVERSIZED, times: 1 });
+    const batch = await workshop.enqueueRows(shots(1));
+    await workshop.startWorker();
+    expect(await workshop.untilEnded(batch)).toMatchObject({ counts: { delivered: 1 } });
+    expect(chargesOf(workshop)).toBe(1);
   });
 });
 

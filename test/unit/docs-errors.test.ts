@@ -76,7 +76,7 @@ describe('docs/errors.md', () => {
     const found = [
       /new PictureError\(\s*'(\w+)'/g,
       /readonly code: '(media_\w+)' \| '(media_\w+)'/g,
-      /RESULT_EXPIRED = '(\w+)'/g,
+      /(?:RESULT_EXPIRED|ANSWER_TOO_LARGE) = '(\w+)'/g,
       /code: '(\w+)',\s*message\b/g,
       /\? '(rejected_input)' : [^']*'(bad_request)' : '(failed_run)'/g,
     ].flatMap((pattern) => [...sources.matchAll(pattern)].flatMap(([, ...codes]) => codes));

@@ -21,6 +21,7 @@ describe('the guard of picture addresses', () => {
     ['https://fal.media:8443/x', 'host'],
     ['https://fal.media@evil.example/x', 'user name'],
     ['https://user@fal.media/x', 'user name'],
+    ['https://:pw@fal.media/x', 'user name or password'],
     ['https://169.254.169.254/latest/meta-data', 'host'],
     ['https://[::ffff:169.254.169.254]/', 'host'],
     ['https://127.0.0.1/x', 'host'],

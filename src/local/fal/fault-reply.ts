@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import type { ReplyFault, SubmitFault } from './faults.ts';
 import { jsonReply, type Reply } from './wire.ts';
 
@@ -37,6 +38,8 @@ export async function replaceReply(fault: ReplyFault, answer: () => Promise<Repl
       return { ...(await answer()), delayMs: fault.delayMs };
     case 'truncated':
       return { ...(await answer()), delivery: 'truncated' };
+    case 'oversized':
+      return oversized(await answer(), fault.bytes);
     case 'empty':
       return { ...(await answer()), body: '' };
     case 'null':
@@ -80,6 +83,15 @@ export async function replaceReply(fault: ReplyFault, answer: () => Promise<Repl
     case 'unavailable':
       return refusal(503, 'Service unavailable', { 'x-fal-retryable': 'true' });
   }
+}
+
+function oversized(answer: Reply, bytes: number): Reply {
+  const padded = Buffer.concat([Buffer.from(answer.body), Buffer.alloc(bytes, ' ')]);
+  return {
+    ...answer,
+    headers: { ...answer.headers, 'content-encoding': 'gzip' },
+    body: gzipSync(padded, { level: 1 }),
+  };
 }
 
 /** How the answer to an accepted POST gets lost. */

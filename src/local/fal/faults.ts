@@ -7,6 +7,8 @@ import type { Random } from './random.ts';
 export type ReplyFault =
   | { readonly kind: 'reset' | 'hang' | 'truncated' | 'empty' | 'null' }
   | { readonly kind: 'slow'; readonly delayMs: number }
+  /** Packed small; so many bytes as it is unpacked. */
+  | { readonly kind: 'oversized'; readonly bytes: number }
   | {
       readonly kind: 'status';
       readonly status: number;

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import type { Journal } from '../journal.ts';
-import { type Failure, failure as failureSchema, RESULT_EXPIRED } from '../journal-objects.ts';
+import { type Failure, failure as failureSchema, isSilentOnPictures } from '../journal-objects.ts';
 import { readListedJson } from '../json-objects.ts';
 import { requestKeyOf } from '../keys.ts';
 import type { ObjectStore } from '../object-store.ts';
@@ -43,7 +43,7 @@ export async function restoreDue(deps: RestoreDueDeps, nowMs: number, signal: Ab
 
 /** Whether a request that failed with it may have paid pictures that can still come. */
 function isForWantOfPictures({ code }: Failure): boolean {
-  return code.startsWith('media_') || code === RESULT_EXPIRED;
+  return code.startsWith('media_') || isSilentOnPictures(code);
 }
 
 async function restoreOne(

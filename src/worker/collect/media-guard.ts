@@ -1,8 +1,8 @@
 /** Why an address is not fetched, or undefined where it is: only over https, only from the named hosts. */
 export function mediaUrlFault(address: string, mediaHosts: readonly string[]): string | undefined {
   if (!URL.canParse(address)) return 'it is no address';
-  const { protocol, hostname, port, username } = new URL(address);
-  if (username !== '') return 'it carries a user name';
+  const { protocol, hostname, port, username, password } = new URL(address);
+  if (username !== '' || password !== '') return 'it carries a user name or password';
   const named = mediaHosts.find((pattern) => matches(pattern, hostname, port));
   if (named === undefined) return `its host ${hostname} is none of FAL_MEDIA_HOSTS`;
   if (protocol === 'https:') return undefined;

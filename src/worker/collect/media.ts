@@ -1,4 +1,5 @@
 import { type Agent, fetch } from 'undici';
+import { readAtMost } from '../../shared/answer-size.ts';
 import { errorCodes, messageOf } from '../../shared/errors.ts';
 import { decodeDataUri, PictureError, type PictureLimits, tooManyBytes } from '../../shared/media.ts';
 import { withTimeout } from '../../shared/time.ts';
@@ -59,6 +60,8 @@ export function createFetchMedia({ agent, mediaHosts, timeoutMs }: FetchMediaDep
       if (fault !== undefined) throw new MediaError('none', `The picture's address is refused: ${fault}.`);
       const answer = await get(at, limits, signal);
       if (Buffer.isBuffer(answer)) return answer;
+      if (!URL.canParse(answer.location, at))
+        throw new MediaError('away', "The picture's address leads to what is no address.");
       at = new URL(answer.location, at).href;
     }
     throw new MediaError('away', "The picture's address leads from one to the next without end.");
@@ -103,14 +106,8 @@ export function createFetchMedia({ agent, mediaHosts, timeoutMs }: FetchMediaDep
     maxBytes: number,
   ): Promise<Buffer> {
     if (promisedBytes > maxBytes) throw tooManyBytes(promisedBytes, maxBytes);
-    const chunks: Uint8Array[] = [];
-    let sizeBytes = 0;
-    for await (const chunk of body) {
-      sizeBytes += chunk.byteLength;
-      if (sizeBytes > maxBytes) throw tooManyBytes(sizeBytes, maxBytes);
-      chunks.push(chunk);
-    }
-    if (promisedBytes > sizeBytes) throw new Error('shorter than its content-length');
-    return Buffer.concat(chunks);
+    const bytes = await readAtMost(body, maxBytes, (sizeBytes) => tooManyBytes(sizeBytes, maxBytes));
+    if (promisedBytes > bytes.length) throw new Error('shorter than its content-length');
+    return bytes;
   }
 }

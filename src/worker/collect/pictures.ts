@@ -1,5 +1,5 @@
 import type { Journal } from '../../shared/journal.ts';
-import { RESULT_EXPIRED, type Result } from '../../shared/journal-objects.ts';
+import { isSilentOnPictures, type Result } from '../../shared/journal-objects.ts';
 import type { Logger } from '../../shared/log.ts';
 import { PictureError } from '../../shared/media.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
@@ -66,11 +66,11 @@ export function createFetchPictures(deps: FetchPicturesDeps): FetchPictures {
     const { row, planned } = work;
     const indices = (await journal.readIntent(record.name, record.round, signal))?.indices ?? planned.indices;
     const variants = await listVariants(store, row.shotKey, signal);
-    const isExpired = result.failure?.code === RESULT_EXPIRED;
+    const isSilent = isSilentOnPictures(result.failure?.code);
     const paid = indices
       .map((index, image) => ({ index, image }))
-      // Of what has expired it is not known which pictures there were.
-      .filter(({ image }) => isExpired || image < result.images.length)
+      // Of what has expired, or is too large, it is not known which pictures there were.
+      .filter(({ image }) => isSilent || image < result.images.length)
       .map(({ index, image }) => pictureOf(index, image, work, result));
     const missing: Missing[] = [];
     for (const picture of paid) {
@@ -78,8 +78,8 @@ export function createFetchPictures(deps: FetchPicturesDeps): FetchPictures {
       const one = await tryOne(record, picture, variants, { result, output }, signal);
       if (one !== undefined) missing.push(one);
     }
-    if (missing.length === 0) return isExpired ? undefined : result.failure;
-    if (isExpired) {
+    if (missing.length === 0) return isSilent ? undefined : result.failure;
+    if (isSilent) {
       await giveUp(record, missing, signal);
       return result.failure;
     }
@@ -152,7 +152,7 @@ export function createFetchPictures(deps: FetchPicturesDeps): FetchPictures {
       const { shotKey, index, requestId, image } = picture;
       const note = { requestId, image, since: now, why: failure.code };
       await writePaid(store, { shotKey, index }, note, signal);
-      const isLooked = failure.code.startsWith('media_') || failure.code === RESULT_EXPIRED;
+      const isLooked = failure.code.startsWith('media_') || isSilentOnPictures(failure.code);
       const atMs = isLooked ? laterLookAtMs(0, now, now) : undefined;
       if (atMs !== undefined) await deps.due.add({ shotKey, index, request }, atMs, now);
     }

@@ -149,7 +149,12 @@ function garbled({ message }: { readonly message: string }, apiUrl: string): Omi
   };
 }
 
-const NO_ANSWER = { 'never-sent': 'no connection', 'no-answer': 'no answer', garbled: 'no JSON' } as const;
+const NO_ANSWER = {
+  'never-sent': 'no connection',
+  'no-answer': 'no answer',
+  garbled: 'no JSON',
+  'too-large': 'too long an answer',
+} as const;
 
 export function falClock(ms: number): Finding {
   if (Math.abs(ms) < FAL_SKEW_MS / 3) return ok("This machine's clock and fal's agree.");

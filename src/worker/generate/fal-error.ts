@@ -3,9 +3,10 @@ export interface FalFault {
   readonly call: FalCall;
   /**
    * `never-sent`: no connection, so fal has seen nothing. `no-answer`: reset, timeout or abort after it may have been
-   * sent. `garbled`: an answer that cannot be read. `http`: an answer other than 2xx.
+   * sent. `garbled`: an answer that cannot be read. `too-large`: one longer than
+   * is read. `http`: an answer other than 2xx.
    */
-  readonly kind: 'never-sent' | 'no-answer' | 'garbled' | 'http';
+  readonly kind: 'never-sent' | 'no-answer' | 'garbled' | 'too-large' | 'http';
   /** 0 where there was no answer. */
   readonly status: number;
   /** fal's error type (`content_policy_violation`, …), from the header or the body. */

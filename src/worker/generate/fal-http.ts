@@ -1,5 +1,6 @@
 import { Agent, DecoratorHandler, type Dispatcher, fetch } from 'undici';
 import { z } from 'zod';
+import { ANSWER_BYTES, readAtMost } from '../../shared/answer-size.ts';
 import { errorCodes } from '../../shared/errors.ts';
 import { type Clock, withTimeout } from '../../shared/time.ts';
 import { type FalCall, FalError, type FalFault } from './fal-error.ts';
@@ -54,9 +55,10 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
         },
         cause === undefined ? {} : { cause },
       );
-    let status: number;
-    let text: string;
-    let got: Headers;
+    const maxBytes = call === 'result' || call === 'list' ? ANSWER_BYTES[call] : ANSWER_BYTES.other;
+    let status = 0;
+    let text: string | undefined;
+    let got = new Headers();
     try {
       const response = await fetch(url, {
         method,
@@ -70,18 +72,24 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
       status = response.status;
       // undici's own Headers differ from the global type in name only.
       got = response.headers as unknown as Headers;
-      text = await response.text();
+      text = (await readAtMost(response.body, maxBytes, () => new TooLarge())).toString('utf8');
     } catch (error) {
-      const codes = errorCodes(error);
-      const kind = codes.some((code) => NEVER_SENT.has(code)) ? 'never-sent' : 'no-answer';
-      throw fault({ kind, detail: codes.find((code) => code !== 'TypeError') ?? 'no answer' }, error);
+      if (!(error instanceof TooLarge)) {
+        const codes = errorCodes(error);
+        const kind = codes.some((code) => NEVER_SENT.has(code)) ? 'never-sent' : 'no-answer';
+        throw fault({ kind, detail: codes.find((code) => code !== 'TypeError') ?? 'no answer' }, error);
+      }
     }
     const billableUnits = units(got.get('x-fal-billable-units'));
     if (status >= 200 && status < 300) {
+      if (text === undefined) {
+        const detail = `the answer is longer than ${maxBytes} bytes`;
+        throw fault({ kind: 'too-large', status, detail, billableUnits });
+      }
       if (isJsonObject(text)) return { status, text, billableUnits, dateMs: dateMs(got.get('date')) };
       throw fault({ kind: 'garbled', status, detail: 'the answer is no JSON object', billableUnits });
     }
-    const { type, detail } = reasonOf(text);
+    const { type, detail } = reasonOf(text ?? '');
     throw fault({
       kind: 'http',
       status,
@@ -93,6 +101,9 @@ export function createFalHttp({ agent, clock }: { agent: Agent; clock: Clock }):
     });
   };
 }
+
+/** The answer is longer than is read. */
+class TooLarge extends Error {}
 
 const TOO_LATE = 'ERR_TOO_LATE_TO_SEND';
 

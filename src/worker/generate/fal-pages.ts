@@ -3,6 +3,9 @@ import { MalformedError } from '../../shared/errors.ts';
 
 const page = z.looseObject({ next_cursor: z.string().nullish(), has_more: z.boolean().nullish() });
 
+/** An id becomes a part of paths and of names in the store, so it holds nothing else. */
+export const falRequestId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, "it is no request id of fal's");
+
 /** A time of fal's, as ISO 8601. */
 export const falTime = z.string().refine((text) => !Number.isNaN(Date.parse(text)), 'no time');
 

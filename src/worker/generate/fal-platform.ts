@@ -4,7 +4,7 @@ import { MalformedError } from '../../shared/errors.ts';
 import { type Clock, optional } from '../../shared/time.ts';
 import { type FalOutput, falOutput } from './fal.ts';
 import type { FalAnswer, FalHttp } from './fal-http.ts';
-import { createPages, falTime } from './fal-pages.ts';
+import { createPages, falRequestId, falTime } from './fal-pages.ts';
 import { FAL_SKEW_MS } from './limits.ts';
 
 /** fal's platform API: what it knows of a request afterwards, and its prices. */
@@ -70,7 +70,7 @@ export interface HistoryEntry {
 }
 
 const row = z.object({
-  request_id: z.string(),
+  request_id: falRequestId,
   sent_at: falTime,
   started_at: falTime.nullish(),
   ended_at: falTime.nullish(),

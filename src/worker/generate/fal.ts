@@ -5,6 +5,7 @@ import type { WireValue } from '../../shared/models/wire.ts';
 import { optional } from '../../shared/time.ts';
 import { type FalCall, FalError, type FalFault } from './fal-error.ts';
 import type { FalAnswer, FalHttp } from './fal-http.ts';
+import { falRequestId } from './fal-pages.ts';
 
 /**
  * The queue of fal, through the real client. The client has no option for a base address, repeats a POST up to three
@@ -71,7 +72,7 @@ const image = z.object({
 export const falOutput = z.object({ images: z.array(image) });
 export type FalOutput = z.infer<typeof falOutput>;
 
-const submitted = z.object({ request_id: z.string().min(1).max(200) });
+const submitted = z.object({ request_id: falRequestId });
 const status = z.object({
   status: z.enum(['IN_QUEUE', 'IN_PROGRESS', 'COMPLETED']),
   queue_position: z.number().nullish(),

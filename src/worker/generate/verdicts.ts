@@ -1,3 +1,4 @@
+import { ANSWER_TOO_LARGE } from '../../shared/journal-objects.ts';
 import type { Stop } from '../../shared/records/batches.ts';
 import type { FalFault } from './fal-error.ts';
 
@@ -81,6 +82,11 @@ export function submitVerdict(fault: FalFault): SubmitVerdict {
 }
 
 export function readVerdict(fault: FalFault): ReadVerdict {
+  if (fault.kind === 'too-large' && fault.call === 'result') {
+    // The same would come again; what was paid is noted, and asked for again later.
+    const message = "fal's answer is too large to be read; it may have been paid for.";
+    return { kind: 'fail', failure: { code: ANSWER_TOO_LARGE, message } };
+  }
   if (fault.kind !== 'http') return { kind: 'repeat', afterMs: undefined };
   const { status, type } = fault;
   const stop = accountStop(fault);

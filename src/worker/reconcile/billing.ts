@@ -4,7 +4,7 @@ import { fromUsd, type MicroUsd } from '../../shared/money.ts';
 import { optional } from '../../shared/time.ts';
 import { FalError } from '../generate/fal-error.ts';
 import type { FalHttp } from '../generate/fal-http.ts';
-import { createPages, falTime } from '../generate/fal-pages.ts';
+import { createPages, falRequestId, falTime } from '../generate/fal-pages.ts';
 import type { Window } from '../generate/fal-platform.ts';
 
 /** What fal charged for one request. */
@@ -39,7 +39,7 @@ const MAX_IDS = 50;
 
 const row = z
   .object({
-    request_id: z.string(),
+    request_id: falRequestId,
     endpoint_id: z.string(),
     timestamp: falTime,
     cost_total: z.number().nullish(),

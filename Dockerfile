@@ -9,6 +9,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev
 COPY tsconfig.json ./
 COPY scripts/build.mjs scripts/
+COPY scripts/setup/child-env.mjs scripts/setup/
 COPY src src
 RUN node scripts/build.mjs
 

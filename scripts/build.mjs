@@ -4,6 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environmentFor } from './setup/child-env.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -20,7 +21,7 @@ function build() {
     const { status, error } = spawnSync(
       process.execPath,
       [tsc, '-p', join(root, 'tsconfig.json'), '--outDir', fresh],
-      { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+      { cwd: root, env: environmentFor('program'), stdio: ['ignore', 'inherit', 'inherit'] },
     );
     if (error !== undefined || status !== 0) {
       console.error(

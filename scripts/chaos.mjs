@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, rmSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environmentFor } from './setup/child-env.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // A run starts hundreds of processes: compiled before, each takes half the time to start. A folder for each call, so
@@ -22,7 +23,7 @@ for (const name of ['recipes', 'presets', 'docs', '.shotlist'])
 const child = spawn(process.execPath, [join(built, 'test/chaos/main.js'), ...process.argv.slice(2)], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+  env: { ...environmentFor('tests'), AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
 child.on('exit', (code) => {
@@ -34,7 +35,7 @@ function compile() {
   const { status } = spawnSync(
     process.execPath,
     [tsc, '-p', join(root, 'tsconfig.chaos.json'), '--outDir', built],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+    { cwd: root, env: environmentFor('program'), stdio: ['ignore', 'inherit', 'inherit'] },
   );
   return status === 0;
 }

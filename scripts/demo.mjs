@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environmentFor } from './setup/child-env.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 /** `run`'s exit code for "some shots failed". */
@@ -11,7 +12,7 @@ process.exitCode = await demo();
 
 async function demo() {
   for (const script of ['setup.mjs', 'build.mjs']) {
-    const code = await node([join(root, 'scripts', script)], process.env);
+    const code = await node([join(root, 'scripts', script)], environmentFor('fetch'));
     if (code !== 0) return code;
   }
   const simulate = (process.env.FAL_KEY ?? '').trim() === '';

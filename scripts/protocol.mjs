@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { environmentFor } from './setup/child-env.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const { values } = parseArgs({
@@ -35,7 +36,7 @@ const { status } = spawnSync(
     ...['--noCheck', '--target', 'es2023', '--module', 'nodenext', '--rewriteRelativeImportExtensions'],
     ...['--types', 'node', '--rootDir', root, '--outDir', built],
   ],
-  { cwd: root, stdio: 'inherit' },
+  { cwd: root, env: environmentFor('program'), stdio: 'inherit' },
 );
 if (status === 0) {
   const { processes, seed, ...rest } = values;
@@ -44,6 +45,7 @@ if (status === 0) {
       value === undefined ? [] : [`--${name}`, String(value)],
     );
     const child = spawn(process.execPath, [join(built, 'test/support/protocol-run.js'), ...args], {
+      env: environmentFor('tests'),
       stdio: 'inherit',
     });
     children.push(child);

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { environmentFor } from './setup/child-env.mjs';
 import { withLock } from './setup/lock.mjs';
 import { isInstalled, lockDigest, nodeComplaint } from './setup/packages.mjs';
 import { findRedis, helpCommand, hostTools, unpackRedis } from './setup/redis-server.mjs';
@@ -57,7 +58,11 @@ function installPackages(root) {
   say('Installing the packages of package-lock.json (npm ci) …');
   // Development packages too, whatever NODE_ENV says: the build needs the compiler.
   const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
-  const { status, error } = spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2] });
+  const { status, error } = spawnSync('npm', args, {
+    cwd: root,
+    env: environmentFor('fetch'),
+    stdio: ['ignore', 2, 2],
+  });
   if (error !== undefined)
     throw new SetupError(`npm did not start (${error.message}); it comes with Node, see nodejs.org.`);
   if (status !== 0)

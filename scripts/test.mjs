@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environmentFor } from './setup/child-env.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const cephScript = join(root, 'scripts/real-s3.sh');
@@ -69,7 +70,7 @@ function jest(report, env) {
     cwd: root,
     // --json alone would print the whole report on stdout; its readable form is on stderr.
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { ...process.env, ...env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+    env: { ...environmentFor('tests'), ...env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
   });
   return new Promise((resolve, reject) => {
     running.on('error', reject);
@@ -107,7 +108,7 @@ async function startCeph() {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     timeout: 240_000,
-    env: { ...process.env, MON_PORT: String(monitorPort) },
+    env: { ...environmentFor('program'), MON_PORT: String(monitorPort) },
   });
   if (status !== 0) throw new Error('The Ceph gateway did not start, see above.');
   const told = Object.fromEntries(
@@ -129,6 +130,7 @@ async function startCeph() {
 function stopCeph() {
   if (!existsSync(cephFolder())) return;
   spawnSync('bash', [cephScript, 'stop', cephFolder()], {
+    env: environmentFor('program'),
     stdio: ['ignore', 'ignore', 'inherit'],
     timeout: 60_000,
   });

@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
+import { environmentFor } from './child-env.mjs';
 
 /** `src/local/redis-binary.ts` looks in the same places, in the same order, for the same versions. */
 export const NAMES = ['redis-server', 'valkey-server'];
@@ -48,6 +49,7 @@ function isExecutable(file) {
 function versionOf(file) {
   const { stdout } = spawnSync(file, ['--version'], {
     encoding: 'utf8',
+    env: environmentFor('program'),
     timeout: 10_000,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -216,7 +218,7 @@ function run(command, args, { cwd, mayFail } = {}) {
     timeout: TIMEOUT_MS,
     maxBuffer: 64 * 1024 * 1024,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
+    env: { ...environmentFor('fetch'), LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' },
   });
   if (result.error !== undefined) throw new Error(`${command} did not run: ${result.error.message}.`);
   if (result.status !== 0 && mayFail !== true)
@@ -225,7 +227,11 @@ function run(command, args, { cwd, mayFail } = {}) {
 }
 
 function tryOut(file) {
-  const { stderr, error } = spawnSync(file, ['--version'], { encoding: 'utf8', timeout: 10_000 });
+  const { stderr, error } = spawnSync(file, ['--version'], {
+    encoding: 'utf8',
+    env: environmentFor('program'),
+    timeout: 10_000,
+  });
   return error?.message ?? lastLines(stderr ?? '');
 }
 

@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { environmentFor } from '../shared/child-env.ts';
 import { Closers } from '../shared/closers.ts';
 import { type Config, type Environment, secretsOf } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
@@ -259,7 +260,7 @@ export async function startWork({
       ? {
           file: renderChild(),
           environment: {
-            ...definedOnly(environment),
+            ...environmentFor(stack.store.kind === 's3' ? 'node-with-s3' : 'node', environment),
             [RENDER_STACK]: renderStackOf(stack, config, log.level),
           },
           execArgv: extname(import.meta.url) === '.ts' ? ['--import', import.meta.resolve('tsx')] : [],
@@ -320,10 +321,4 @@ export async function startWork({
 /** The built file runs beside this one; from source it is TypeScript, which a child loads through tsx. */
 function renderChild(): URL {
   return new URL(`./render-child-main${extname(import.meta.url)}`, import.meta.url);
-}
-
-function definedOnly(environment: Environment): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(environment).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { environmentFor } from '../shared/child-env.ts';
 
 const NAMES = ['redis-server', 'valkey-server'] as const;
 /** Homebrew's folders: a shell that was not set up for it, or an editor, has them not on the PATH. */
@@ -24,6 +25,7 @@ function versionText(command: string): string {
   try {
     return execFileSync(command, ['--version'], {
       encoding: 'utf8',
+      env: environmentFor('program'),
       timeout: 10_000,
       stdio: ['ignore', 'pipe', 'ignore'],
     });

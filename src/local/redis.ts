@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { environmentFor } from '../shared/child-env.ts';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/log.ts';
 import { sleep } from '../shared/time.ts';
@@ -100,6 +101,7 @@ async function launch({
   // The folder is the working directory, so that its path needs no quoting in the configuration.
   const child = spawn(command, ['redis.conf'], {
     cwd: folder,
+    env: environmentFor('program'),
     stdio: ['ignore', logFile.fd, logFile.fd],
   });
   const ended = endOf(child);

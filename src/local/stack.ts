@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { environmentFor } from '../shared/child-env.ts';
 import { UserError } from '../shared/errors.ts';
 import { sleep } from '../shared/time.ts';
 import { readGeneration } from './generation-file.ts';
@@ -164,6 +165,7 @@ async function startSupervisor(
     {
       cwd: folder,
       detached: true,
+      env: environmentFor('node'),
       stdio: ['ignore', logFile.fd, logFile.fd],
     },
   );

@@ -1,10 +1,7 @@
 import type { ForkOptions } from 'node:child_process';
 import type { Environment } from '../../shared/config.ts';
 
-/**
- * BullMQ's `workerForkOptions` for the render children. `environment` is the worker's own, settings and secrets
- * included: a child opens its own Redis and store from it.
- */
+/** BullMQ's `workerForkOptions` for the render children, which get this environment and nothing else. */
 export function renderForkOptions(environment: Environment): ForkOptions {
   return {
     env: {

@@ -1,0 +1,4 @@
+export function environmentFor(
+  kind: 'program' | 'fetch' | 'tests',
+  environment?: Readonly<Record<string, string | undefined>>,
+): Record<string, string>;

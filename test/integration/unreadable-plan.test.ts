@@ -1,6 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, jest } from '@jest/globals';
+import { Queue } from 'bullmq';
 import { objectKeys } from '../../src/shared/keys.ts';
+import { connectionOf } from '../../src/shared/queues.ts';
 import { openWorkshop } from '../support/workshop.ts';
 
 // Waits are for conditions; on a machine that is busy with other work they come to pass late.
@@ -35,6 +37,27 @@ describe('a plan chunk that can never be read', () => {
     expect([...failures.values()].map(({ code }) => code)).toEqual(['plan_unreadable', 'plan_unreadable']);
     expect([...failures.values()][0]?.message).toMatch(/^The plan in .* cannot be read: not a plan chunk: /);
     expect(posts).toBe(0);
+  });
+
+  it('fails a picture that only waits to be rendered, and keeps its original', async () => {
+    await using workshop = await openWorkshop();
+    const { shop, redis } = workshop;
+    const rows = [{ id: 'a', prompt: 'a mug' }];
+    await workshop.startWorker();
+    const { money } = await workshop.untilEnded(await workshop.enqueueRows(rows, { batch: 'made' }));
+    expect(money.spentUsd).toBeGreaterThan(0);
+    const render = new Queue('render', { connection: connectionOf(redis.url), prefix: redis.prefix });
+    await render.pause();
+    const batch = await workshop.enqueueRows(rows, { batch: 'again' });
+    expect((await workshop.status(batch)).counts.generated).toBe(1);
+    await shop.store.put(objectKeys.planChunk(batch, 0), gzipSync('no row'), PACKED);
+    await render.resume();
+    await render.close();
+    const status = await workshop.untilStatus(batch, ({ counts }) => counts.failed === 1);
+    expect(status).toMatchObject({ state: 'done', money: { spentUsd: 0, reservedUsd: 0 } });
+    const originals: string[] = [];
+    for await (const { key } of shop.store.list('originals/')) originals.push(key);
+    expect(originals).toHaveLength(1);
   });
 
   it('rows in chunks that end by their bytes are made', async () => {

@@ -171,7 +171,7 @@ async function planWith(
           say(context, `warning: ${text}`),
         );
   const plan = await planList({
-    rows: readList(source, { signal }),
+    rows: readList(source, { maxBytes: config.listMaxBytes, signal }),
     listName: name,
     options,
     registry,

@@ -75,13 +75,17 @@ function assertFires(rule: Extract<Rule, { kind: 'cron' }>, nowMs: number): void
 }
 
 /** The zone by the name that the time zone database has for it. */
+/** More than there are. */
+const ZONES = 1_000;
+
 function zoneOf(text: string): string {
   try {
     return new Intl.DateTimeFormat('en', { timeZone: text }).resolvedOptions().timeZone;
   } catch (error) {
     const zones = Intl.supportedValuesOf('timeZone');
     const cities = new Map(zones.map((zone) => [zone.slice(zone.lastIndexOf('/') + 1), zone]));
-    const near = nearest(text, [...zones, 'UTC']) ?? cities.get(nearest(text, cities.keys()) ?? '');
+    const near =
+      nearest(text, [...zones, 'UTC'], ZONES) ?? cities.get(nearest(text, cities.keys(), ZONES) ?? '');
     throw new UserError(
       'bad_schedule',
       `There is no time zone ${JSON.stringify(text)}: ${near === undefined ? 'write one such as Europe/Berlin or UTC' : `did you mean ${near}?`}`,

@@ -1,5 +1,5 @@
 import type { Registry } from '../shared/models/registry.ts';
-import { shown } from './fault.ts';
+import { shown } from '../shared/shown.ts';
 import type { RawRow } from './list.ts';
 
 const COLUMNS = ['id', 'sku', 'prompt', 'variants', 'model', 'recipe'] as const;

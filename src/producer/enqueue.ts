@@ -156,6 +156,7 @@ function headOf(plan: Plan, batch: string, options: EnqueueOptions, nowMs: numbe
     createdAt: new Date(nowMs).toISOString(),
     simulated: options.simulated,
     chunks: plan.chunkCount,
+    ...(plan.chunkStarts === undefined ? {} : { chunkStarts: plan.chunkStarts }),
     priority: options.priority,
     ...(options.cap === undefined ? {} : { cap: options.cap }),
     ...(options.onDone === undefined ? {} : { onDone: options.onDone }),

@@ -1,4 +1,6 @@
 import { UserError } from '../shared/errors.ts';
+import { LIST_LIMITS } from '../shared/list-limits.ts';
+import { MESSAGE_CHARACTERS, SENTENCE_CHARACTERS, shortened, shown } from '../shared/shown.ts';
 
 /** What is wrong with one row, and where. */
 export interface RowFault {
@@ -22,32 +24,44 @@ export class FaultReport {
     return this.#count;
   }
 
+  /** There are so many that the rest of the list need not be read. */
+  get isFull(): boolean {
+    return this.#count >= LIST_LIMITS.faults;
+  }
+
   add(fault: RowFault): void {
     this.#count += 1;
     if (this.#shown.length < SHOWN) this.#shown.push(fault);
   }
 
-  /** One `UserError` (`bad_list`) for all of them. */
-  toError(listName: string): UserError {
-    const faults = this.#count === 1 ? 'a fault' : `${this.#count.toLocaleString('en-US')} faults`;
-    const lines = this.#shown.map((fault) => `  ${faultText(fault)}`);
-    const more = this.#count - this.#shown.length;
-    if (more > 0) lines.push(`  and ${more.toLocaleString('en-US')} more.`);
-    return new UserError(
-      'bad_list',
-      `${listName} has ${faults}; nothing was queued and nothing was spent.\n${lines.join('\n')}`,
-    );
+  /** One `UserError` (`bad_list`) for all of them. `read`: whether the list was read to its end. */
+  toError(listName: string, read: 'whole' | 'in part' = 'whole'): UserError {
+    const count = this.#count.toLocaleString('en-US');
+    const faults =
+      read === 'in part' ? `${count} faults or more` : this.#count === 1 ? 'a fault' : `${count} faults`;
+    const begin = `${listName} has ${faults}; nothing was queued and nothing was spent.`;
+    const lines: string[] = [];
+    let characters = begin.length;
+    for (const fault of this.#shown) {
+      const line = `\n  ${faultText(fault)}`;
+      if (characters + line.length > MESSAGE_CHARACTERS - 100) break;
+      lines.push(line);
+      characters += line.length;
+    }
+    const more = this.#count - lines.length;
+    if (read === 'in part')
+      lines.push(`\n  and ${more.toLocaleString('en-US')} more; the list was read no further.`);
+    else if (more > 0) lines.push(`\n  and ${more.toLocaleString('en-US')} more.`);
+    return new UserError('bad_list', `${begin}${lines.join('')}`);
   }
 }
 
 export function faultText({ line, column, sentence }: RowFault): string {
   const where =
-    column === undefined ? '' : column.startsWith('--') ? `, option ${column}` : `, column ${column}`;
-  return `line ${line}${where}: ${sentence}`;
-}
-
-/** A value as an error message shows it: quoted, and never more of it than a person can take in. */
-export function shown(value: string): string {
-  const characters = [...value.slice(0, 100)];
-  return JSON.stringify(characters.length <= 40 ? value : `${characters.slice(0, 40).join('')}…`);
+    column === undefined
+      ? ''
+      : column.startsWith('--')
+        ? `, option ${column}`
+        : `, column ${shown(column).slice(1, -1)}`;
+  return `line ${line}${where}: ${shortened(sentence, SENTENCE_CHARACTERS)}`;
 }

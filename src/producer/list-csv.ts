@@ -1,8 +1,10 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { UserError } from '../shared/errors.ts';
-import { type RowFault, shown } from './fault.ts';
+import { assertColumnsFit, BlankRows } from '../shared/list-limits.ts';
+import { shown } from '../shared/shown.ts';
+import type { RowFault } from './fault.ts';
 import type { RawRow } from './list.ts';
-import { type RecordBlock, singleRecords } from './record-blocks.ts';
+import { countLines, type RecordBlock, singleRecords } from './record-blocks.ts';
 
 interface CsvRecord {
   readonly line: number;
@@ -16,18 +18,30 @@ interface CsvRecord {
 export async function* csvRows(blocks: AsyncIterable<RecordBlock>): AsyncGenerator<RawRow | RowFault> {
   let names: readonly string[] | undefined;
   let delimiter: string | undefined;
+  const blank = new BlankRows();
   for await (const block of blocks) {
-    delimiter ??= delimiterOf(block);
-    if (delimiter === undefined) continue;
+    delimiter ??= isBlank(block.bytes) ? undefined : delimiterOf(block);
+    // Parsed line by line, blank ones cost as much as rows.
+    if (delimiter === undefined || isBlank(block.bytes)) {
+      blank.add(block.line, countLines(block.bytes));
+      continue;
+    }
     for (const record of recordsOf(block, delimiter)) {
       if (!('cells' in record)) yield record;
-      else if (record.cells.every((cell) => cell.trim() === '')) continue;
+      else if (record.cells.every((cell) => cell.trim() === '')) blank.add(record.line);
       else if (names === undefined) names = headerOf(record);
       else if (record.cells.length === names.length) yield rowOf(record, names);
       else yield raggedFault(record, names);
     }
   }
 }
+
+function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === NEWLINE || byte === RETURN);
+}
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 
 /** Blocks are parsed whole; a block with a broken record once more, record by record, to tell which. */
 function* recordsOf(block: RecordBlock, delimiter: string): Generator<CsvRecord | RowFault> {
@@ -85,6 +99,7 @@ function behindLine({ bytes, line }: RecordBlock, last: number): RecordBlock {
 
 function headerOf({ cells, line }: CsvRecord): readonly string[] {
   const names = cells.map((cell) => cell.trim());
+  assertColumnsFit(names, line);
   const seen = new Set<string>();
   for (const [index, name] of names.entries()) {
     if (name === '') throw badHeader(line, `column ${index + 1} has no name`);

@@ -1,13 +1,17 @@
-import { type RowFault, shown } from './fault.ts';
+import { BlankRows } from '../shared/list-limits.ts';
+import { shown } from '../shared/shown.ts';
+import type { RowFault } from './fault.ts';
 import type { RawRow } from './list.ts';
 import type { RecordBlock } from './record-blocks.ts';
 
 /** The rows of a JSONL list: one object of plain values a line. Blank lines are skipped, broken lines are faults. */
 export async function* jsonlRows(blocks: AsyncIterable<RecordBlock>): AsyncGenerator<RawRow | RowFault> {
+  const blank = new BlankRows();
   for await (const block of blocks) {
     let line = block.line;
     for (const text of block.bytes.toString().split('\n')) {
       if (text.trim() !== '') yield rowOf(text, line);
+      else blank.add(line);
       line += 1;
     }
   }

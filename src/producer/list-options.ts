@@ -3,8 +3,8 @@ import { UserError } from '../shared/errors.ts';
 import type { Model } from '../shared/models/model.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { compileNames } from '../shared/rendition-names.ts';
+import { shown } from '../shared/shown.ts';
 import { compileTemplate } from '../shared/template.ts';
-import { shown } from './fault.ts';
 import { fieldSchemas } from './shot-fields.ts';
 
 /** What the command line says for all rows that do not say otherwise, as text, the way a row would write it. */

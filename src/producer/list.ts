@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import { errorCodes, UserError } from '../shared/errors.ts';
+import { assertRowFits, assertSizeFits, LIST_LIMITS } from '../shared/list-limits.ts';
 import type { RowFault } from './fault.ts';
 import { csvRows } from './list-csv.ts';
 import { jsonlRows } from './list-jsonl.ts';
@@ -29,6 +30,12 @@ export type ListSource =
 
 const CHUNK_BYTES = 131_072;
 
+export interface ReadOptions {
+  /** Of the list, unpacked. */
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
 /** What the list is called in messages: its file name, `stdin` or `--prompt`. */
 export function listName(source: ListSource): string {
   switch (source.kind) {
@@ -46,19 +53,22 @@ export function listName(source: ListSource): string {
 /**
  * Streams a list: CSV or JSONL from a file or an S3 object (`.gz` too) or stdin, or the one row of a prompt. A broken row comes as a
  * fault in its place. Throws a `UserError` where the list as a whole cannot be read: no such file, not UTF-8, an
- * unusable header, no row at all. Aborting ends it with the signal's reason and closes the file.
+ * unusable header, no row at all, more than `LIST_LIMITS`. `maxBytes`: of the whole list, unpacked. Aborting ends it with the signal's reason and closes the file.
  */
 export async function* readList(
   source: ListSource,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { maxBytes = LIST_LIMITS.unpackedBytes, signal }: ReadOptions = {},
 ): AsyncGenerator<RawRow | RowFault> {
   if (source.kind === 'prompt') {
-    yield { line: 1, columns: { id: 'prompt', prompt: source.prompt } };
+    const row = { line: 1, columns: { id: 'prompt', prompt: source.prompt } };
+    assertRowFits(row);
+    yield row;
     return;
   }
   let empty = true;
-  for await (const row of rowsOf(source, signal)) {
+  for await (const row of rowsOf(source, maxBytes, signal)) {
     empty = false;
+    if ('columns' in row) assertRowFits(row);
     yield row;
   }
   if (empty) {
@@ -71,10 +81,11 @@ export async function* readList(
 
 async function* rowsOf(
   source: Exclude<ListSource, { kind: 'prompt' }>,
+  maxBytes: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<RawRow | RowFault> {
   const named = source.kind === 'stdin' ? undefined : formatByName(listName(source));
-  const { first, chunks } = await opened(bytesOf(source, signal));
+  const { first, chunks } = await opened(bytesOf(source, maxBytes, signal));
   const format = named ?? (first === '{' ? 'jsonl' : 'csv');
   if (format === 'jsonl') yield* jsonlRows(recordBlocks(chunks, { quotes: false }));
   else yield* csvRows(recordBlocks(chunks, { quotes: true }));
@@ -92,14 +103,19 @@ function formatByName(path: string): 'csv' | 'jsonl' {
 
 async function* bytesOf(
   source: Exclude<ListSource, { kind: 'prompt' }>,
+  maxBytes: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   try {
     const stream = streamOf(source, signal);
     // Otherwise an abort would wait for a terminal's next line.
     if (signal !== undefined && stream instanceof Readable) addAbortSignal(signal, stream);
+    let unpackedBytes = 0;
     for await (const chunk of stream) {
       signal?.throwIfAborted();
+      unpackedBytes += chunk.byteLength;
+      const packedBytes = 'bytesWritten' in stream ? stream.bytesWritten : undefined;
+      assertSizeFits(listName(source), { unpackedBytes, packedBytes, maxBytes });
       yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     }
   } catch (thrown) {
@@ -111,7 +127,7 @@ async function* bytesOf(
 function streamOf(
   source: Exclude<ListSource, { kind: 'prompt' }>,
   signal: AbortSignal | undefined,
-): AsyncIterable<Uint8Array> {
+): AsyncIterable<Uint8Array> | Gunzip {
   if (source.kind === 'stdin') return source.stream;
   const stream =
     source.kind === 'file'
@@ -145,7 +161,8 @@ async function opened(
 ): Promise<{ readonly first: string; readonly chunks: AsyncGenerator<Buffer> }> {
   let head = Buffer.alloc(0);
   let first = '';
-  while (first === '') {
+  // Behind so many blank lines nothing is looked for: all of them would be looked through once a chunk.
+  while (first === '' && head.length <= LIST_LIMITS.recordBytes) {
     const next = await source.next();
     if (next.done === true) break;
     head = Buffer.concat([head, next.value]);

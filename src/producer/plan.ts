@@ -36,6 +36,8 @@ export interface Plan extends AsyncDisposable {
   readonly totals: PlanTotals;
   readonly warnings: readonly string[];
   readonly chunkCount: number;
+  /** The first row of each chunk, where not all but the last have `PLAN_CHUNK_ROWS` rows. */
+  readonly chunkStarts: readonly number[] | undefined;
   /** The bytes of a chunk (`readPlanChunk` reads them), from 0. */
   chunk(index: number): Promise<Buffer>;
   /** What the same chunk holds, by its requests alone. */
@@ -60,6 +62,7 @@ export async function planList(deps: PlanDeps): Promise<ListPlan> {
   const fallback = { model: defaultModel, rows: 0 };
   const validate = createValidator({ registry, fallback, options, recipes, ids: new IdSet(), warnings });
   const faults = new FaultReport();
+  let read: 'whole' | 'in part' = 'whole';
   const spool = await Spool.create(deps.spoolFolder);
   const writer = new PlanWriter(spool, deps, warnings);
   try {
@@ -69,8 +72,12 @@ export async function planList(deps: PlanDeps): Promise<ListPlan> {
       const judged = validated.ok ? named(validated.shot, deps.judgeNames) : validated;
       if (judged.ok && faults.count === 0) await writer.add(judged.shot);
       if (!judged.ok) for (const fault of judged.faults) faults.add(fault);
+      if (faults.isFull) {
+        read = 'in part';
+        break;
+      }
     }
-    if (faults.count > 0) throw faults.toError(listName);
+    if (faults.count > 0) throw faults.toError(listName, read);
     const { digest, totals } = await writer.finish();
     return {
       digest,
@@ -79,6 +86,7 @@ export async function planList(deps: PlanDeps): Promise<ListPlan> {
       warnings: [...warnings],
       defaultRows: fallback.rows,
       chunkCount: spool.chunkCount,
+      chunkStarts: spool.chunkStarts,
       chunk: (index) => spool.read(index),
       requests: (index) => spool.requests(index),
       [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),

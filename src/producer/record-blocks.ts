@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { UserError } from '../shared/errors.ts';
+import { LIST_LIMITS } from '../shared/list-limits.ts';
 
 /** Bytes of a list that hold whole records only, and so whole characters and whole lines. */
 export interface RecordBlock {
@@ -12,9 +13,6 @@ export interface BlockOptions {
   /** Whether a line break inside double quotes belongs to the record (CSV) or ends it (JSONL). */
   readonly quotes: boolean;
 }
-
-/** A quote that is never closed would otherwise swallow a list of any length into memory. */
-const MAX_RECORD_BYTES = 1_048_576;
 
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
@@ -41,7 +39,8 @@ export async function* recordBlocks(
     if (end === 0) {
       pending.push(chunk);
       pendingBytes += chunk.length;
-      if (pendingBytes > MAX_RECORD_BYTES) {
+      // A quote that is never closed would otherwise swallow a list of any length into memory.
+      if (pendingBytes > LIST_LIMITS.recordBytes) {
         throw new UserError(
           'bad_list',
           `line ${line}: the row that begins here is longer than 1 MiB; most likely a quote in it is never closed. Nothing was queued.`,
@@ -77,7 +76,7 @@ export function* singleRecords({ bytes, line }: RecordBlock): Generator<RecordBl
   if (begin < bytes.length) yield { bytes: bytes.subarray(begin), line: recordLine };
 }
 
-function countLines(bytes: Buffer): number {
+export function countLines(bytes: Buffer): number {
   let lines = 0;
   for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
   return lines;

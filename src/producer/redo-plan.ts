@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
+import { charactersOf } from '../shared/characters.ts';
 import { UserError } from '../shared/errors.ts';
 import { derivedBatchId } from '../shared/keys.ts';
 import type { InputValue, Model, ModelValues } from '../shared/models/model.ts';
 import { endWarning } from '../shared/models/model-end.ts';
 import { pricerOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
-import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../shared/plan-row.ts';
+import { PlanCutter } from '../shared/plan-chunks.ts';
+import { encodePlanChunk, type PlanRow } from '../shared/plan-row.ts';
 import { compileTemplate } from '../shared/template.ts';
 import type { Clock } from '../shared/time.ts';
 import type { Plan } from './plan.ts';
@@ -52,6 +54,8 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
   const warnings = new Set<string>();
   const hash = createHash('sha256');
   const rows: PlanRow[] = [];
+  const cutter = new PlanCutter();
+  const chunks: PlanRow[][] = [];
   for (const [at, { row: of, indices, why }] of ask.shots.entries()) {
     const model = registry.get(of.model);
     const warning = endWarning(model, registry, clock());
@@ -82,16 +86,20 @@ export async function planRedo(ask: RedoAsk, take: number, deps: RedoPlanDeps): 
     };
     hash.update(JSON.stringify([row, indices]));
     totals.add({ model, values, variants: indices.length, requests, singleMicroUsd: price(1).maxMicroUsd });
-    rows.push({ ...row, requests });
+    const written = { ...row, requests };
+    if (cutter.begins(JSON.stringify(written))) chunks.push([]);
+    chunks.at(-1)?.push(written);
+    rows.push(written);
   }
-  const chunkOf = (index: number) => rows.slice(index * PLAN_CHUNK_ROWS, (index + 1) * PLAN_CHUNK_ROWS);
+  const chunkOf = (index: number) => chunks[index] ?? [];
   return {
     rows,
     digest: hash.digest('hex'),
     batchId: redoBatchId(ask, take),
     totals: totals.totals(),
     warnings: [...warnings],
-    chunkCount: Math.ceil(rows.length / PLAN_CHUNK_ROWS),
+    chunkCount: chunks.length,
+    chunkStarts: cutter.starts,
     chunk: (index) => encodePlanChunk(chunkOf(index)),
     requests: async (index) => chunkOf(index),
     [Symbol.asyncDispose]: async () => {},
@@ -110,11 +118,11 @@ function valuesOf(model: Model, input: ModelValues): ModelValues {
 
 function promptOf(text: string, { shot, columns }: PlanRow, { alias, prompt }: Model): string {
   const template = compileTemplate(text);
-  const rendered = 'fault' in template ? template : template.render(columns);
+  const rendered = 'fault' in template ? template : template.render(columns, prompt.maxCharacters);
   if ('fault' in rendered) throw new UserError('bad_option', `--prompt, for ${shot}: ${rendered.fault}.`);
   const words = rendered.text.trim();
   if (words === '') throw new UserError('bad_option', '--prompt is empty; leave it out to keep the prompt.');
-  const length = [...words].length;
+  const length = charactersOf(words);
   if (length <= prompt.maxCharacters) return words;
   throw new UserError(
     'bad_option',

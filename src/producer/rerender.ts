@@ -84,6 +84,7 @@ export async function planRerender(head: Head, recipe: string, deps: RerenderDep
       totals: { ...NOTHING_TO_PAY, shots, images, reuseRequests: shots, reusedImages: images },
       warnings: [],
       chunkCount: spool.chunkCount,
+      chunkStarts: spool.chunkStarts,
       chunk: (index) => spool.read(index),
       requests: (index) => spool.requests(index),
       [Symbol.asyncDispose]: () => spool[Symbol.asyncDispose](),

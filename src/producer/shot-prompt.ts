@@ -1,6 +1,7 @@
+import { charactersOf } from '../shared/characters.ts';
 import type { Model } from '../shared/models/model.ts';
+import { shown } from '../shared/shown.ts';
 import { compileTemplate, type Template } from '../shared/template.ts';
-import { shown } from './fault.ts';
 import type { ShotRow } from './shot-row.ts';
 
 /**
@@ -18,7 +19,7 @@ export function readPrompt(
   const uses = template?.names.includes('prompt') === true;
   let prompt: string | undefined;
   if (cell !== undefined) {
-    const own = filledIn(row, cell);
+    const own = filledIn(row, cell, model.prompt.maxCharacters);
     if (own === undefined) return undefined;
     prompt = own;
     if (template !== undefined && !uses) {
@@ -29,7 +30,7 @@ export function readPrompt(
   }
   if (template !== undefined && (cell === undefined || uses)) {
     const columns = prompt === undefined ? row.raw.columns : { ...row.raw.columns, prompt };
-    const rendered = template.render(columns);
+    const rendered = template.render(columns, model.prompt.maxCharacters);
     if (!rendered.ok) return row.fault('--template', rendered.fault);
     prompt = rendered.text.trim();
   }
@@ -40,8 +41,7 @@ export function readPrompt(
     );
   }
   const { maxCharacters } = model.prompt;
-  // UTF-16 units are counted first: never fewer than characters, and a property of the string.
-  const length = prompt.length > maxCharacters ? [...prompt].length : prompt.length;
+  const length = charactersOf(prompt);
   if (length <= maxCharacters) return prompt;
   return row.fault(
     cell === undefined ? '--template' : 'prompt',
@@ -49,11 +49,11 @@ export function readPrompt(
   );
 }
 
-function filledIn(row: ShotRow, prompt: string): string | undefined {
+function filledIn(row: ShotRow, prompt: string, maxCharacters: number): string | undefined {
   if (!prompt.includes('{{')) return prompt;
   const own = compileTemplate(prompt);
   if ('fault' in own) return row.fault('prompt', own.fault);
   if (own.names.includes('prompt')) return row.fault('prompt', 'a prompt cannot name itself');
-  const rendered = own.render(row.raw.columns);
+  const rendered = own.render(row.raw.columns, maxCharacters);
   return rendered.ok ? rendered.text.trim() : row.fault('prompt', rendered.fault);
 }

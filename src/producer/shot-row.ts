@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod';
-import { type RowFault, shown } from './fault.ts';
+import { shown } from '../shared/shown.ts';
+import type { RowFault } from './fault.ts';
 import type { RawRow } from './list.ts';
 import type { ListOptions } from './list-options.ts';
 

@@ -1,9 +1,10 @@
 import type { InputValue, Model, ModelInput, ModelValues } from '../shared/models/model.ts';
 import { matches } from '../shared/models/model.ts';
 import { modelHint, type Registry } from '../shared/models/registry.ts';
+import { shown, shownNames } from '../shared/shown.ts';
 import { compileTemplate } from '../shared/template.ts';
 import { createColumnHints } from './column-hints.ts';
-import { type RowFault, shown } from './fault.ts';
+import type { RowFault } from './fault.ts';
 import type { IdSet } from './id-set.ts';
 import type { RawRow } from './list.ts';
 import { DEFAULT_RECIPE, DEFAULT_VARIANTS, type ListOptions } from './list-options.ts';
@@ -131,7 +132,7 @@ function readId(row: ShotRow, fields: FieldSchemas, ids: IdSet): string | undefi
 function noIdSentence(row: ShotRow): string {
   const names = Object.keys(row.raw.columns);
   if (names.includes('id') || names.includes('sku')) return 'the row has no id; fill in "id" (or "sku")';
-  return `the row has no id; name one column "id" or "sku" (the columns are ${names.slice(0, 20).join(', ')})`;
+  return `the row has no id; name one column "id" or "sku" (the columns are ${shownNames(names)})`;
 }
 
 function readValues(

@@ -1,6 +1,8 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PLAN_CHUNK_ROWS, type PlannedRow, packPlanLines } from '../shared/plan-row.ts';
+import { PlanCutter } from '../shared/plan-chunks.ts';
+import { type PlannedRow, packPlanLines } from '../shared/plan-row.ts';
+import { spoolPrefix, sweepSpools } from './spool-sweep.ts';
 
 /** So many chunks are packed and written at once: packing runs beside the reading of the list. */
 const WRITES_IN_FLIGHT = 2;
@@ -14,15 +16,17 @@ export class Spool implements AsyncDisposable {
   #lines: string[] = [];
   #planned: PlannedRow[] = [];
   #chunkCount = 0;
+  readonly #cutter = new PlanCutter();
   readonly #writes: Promise<void>[] = [];
 
   private constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** `parent` must exist. */
+  /** `parent` must exist. What dead processes left there is removed. */
   static async create(parent: string): Promise<Spool> {
-    return new Spool(await mkdtemp(join(parent, 'shotlist-plan-')));
+    await sweepSpools(parent);
+    return new Spool(await mkdtemp(join(parent, spoolPrefix())));
   }
 
   /** Chunks begun so far; all of them are readable after `finish`. */
@@ -30,11 +34,16 @@ export class Spool implements AsyncDisposable {
     return this.#chunkCount;
   }
 
+  /** As a head has them. */
+  get chunkStarts(): readonly number[] | undefined {
+    return this.#cutter.starts;
+  }
+
   /** Takes a plan row as JSON, and its requests once more; resolves when there is room for more. */
   async add(line: string, planned: PlannedRow): Promise<void> {
+    if (this.#cutter.begins(line) && this.#lines.length > 0) await this.#flush();
     this.#lines.push(line);
     this.#planned.push(planned);
-    if (this.#lines.length >= PLAN_CHUNK_ROWS) await this.#flush();
   }
 
   async finish(): Promise<void> {

@@ -33,6 +33,8 @@ export interface Config {
   /** So many failures in a row with one code hold their batch; 0: never. */
   readonly stopAfterFailures: number;
   readonly confirmOver: MicroUsd;
+  /** Of a list, unpacked. */
+  readonly listMaxBytes: number;
   readonly renderConcurrency: number;
   readonly recordTtlH: number;
   /** Endpoint id or alias, as it is written. */
@@ -88,6 +90,7 @@ export const SETTINGS = {
       'failures in a row with one code that hold their batch, until its first good picture; then four times as many; 0: never',
   },
   CONFIRM_OVER_USD: { default: '5', meaning: 'ask before spending more than this' },
+  LIST_MAX_MB: { default: '2048', meaning: 'MiB that a list may have, unpacked' },
   RENDER_CONCURRENCY: {
     default: 'availableParallelism()',
     meaning: 'pictures rendered at once by one worker',
@@ -196,6 +199,7 @@ const schema = z.object({
   MONTHLY_CAP_USD: usd.optional(),
   STOP_AFTER_FAILURES: integer(0, 1_000_000).prefault(SETTINGS.STOP_AFTER_FAILURES.default),
   CONFIRM_OVER_USD: usd.prefault(SETTINGS.CONFIRM_OVER_USD.default),
+  LIST_MAX_MB: integer(1, 1_000_000).prefault(SETTINGS.LIST_MAX_MB.default),
   RENDER_CONCURRENCY: integer(1, 256).optional(),
   RECORD_TTL_H: integer(1, 8_760).prefault(SETTINGS.RECORD_TTL_H.default),
   DEFAULT_MODEL: z.string().optional(),
@@ -256,6 +260,7 @@ export function readConfig(environment: Environment): Config {
     caps: { daily: env.DAILY_CAP_USD, monthly: env.MONTHLY_CAP_USD },
     stopAfterFailures: env.STOP_AFTER_FAILURES,
     confirmOver: env.CONFIRM_OVER_USD,
+    listMaxBytes: env.LIST_MAX_MB * 1_048_576,
     renderConcurrency: env.RENDER_CONCURRENCY ?? availableParallelism(),
     recordTtlH: env.RECORD_TTL_H,
     defaultModel: env.DEFAULT_MODEL,

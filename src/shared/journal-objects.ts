@@ -16,6 +16,8 @@ export const head = z.object({
   createdAt: z.string(),
   simulated: z.boolean(),
   chunks: z.int().min(1),
+  /** The first row of each chunk, where not all but the last have `PLAN_CHUNK_ROWS` rows. */
+  chunkStarts: z.array(z.int().min(0)).readonly().optional(),
   priority: z.int(),
   cap: microUsd.optional(),
   /** Where the webhook of its end goes. */

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import { MalformedError } from './errors.ts';
+import { MalformedError, UnavailableError } from './errors.ts';
 import { closeRound, type IdObjects, outcomeOfRound, type RoundOutcome, takeId } from './journal-ids.ts';
 import {
   type BatchEvent,
@@ -31,7 +31,8 @@ import { contradicted, putJsonOnce, putOrReadJson, readJson, readListedJson } fr
 import { JOURNAL, objectKeys, type RequestName } from './keys.ts';
 import { ledgerKey, parseLedgerKey } from './ledger-key.ts';
 import type { ObjectStore } from './object-store.ts';
-import { PLAN_CHUNK_ROWS, type PlannedRequest, type PlanRow, readPlanChunk } from './plan-row.ts';
+import { chunkOfRow, UnreadablePlanError } from './plan-chunks.ts';
+import { type PlannedRequest, type PlanRow, readSizedChunk } from './plan-row.ts';
 import { optional } from './time.ts';
 
 /**
@@ -42,17 +43,22 @@ import { optional } from './time.ts';
 
 export interface JournalDeps {
   readonly store: ObjectStore;
-  /** Plan chunks kept in memory; one holds `PLAN_CHUNK_ROWS` rows. */
-  readonly cachedChunks?: number;
+  /** Bytes of plan chunks that are kept in memory, as JSON. */
+  readonly cachedBytes?: number;
 }
+
+/** As JSON; in memory they take about twice as much. Four of the largest chunks, or eight of 250 rows of 16 KB. */
+const CACHED_BYTES = 33_554_432;
 
 export class Journal {
   readonly #store: ObjectStore;
   readonly #chunks: LRUCache<string, PlanRow[]>;
+  /** By batch: fixed once its head is written. */
+  readonly #starts = new LRUCache<string, { readonly starts: Head['chunkStarts'] }>({ max: 100 });
 
-  constructor({ store, cachedChunks = 8 }: JournalDeps) {
+  constructor({ store, cachedBytes = CACHED_BYTES }: JournalDeps) {
     this.#store = store;
-    this.#chunks = new LRUCache({ max: cachedChunks });
+    this.#chunks = new LRUCache({ maxSize: cachedBytes });
   }
 
   /** `exists` with the head that stands there. */
@@ -89,7 +95,7 @@ export class Journal {
     return await this.readChunk(batch, chunk, signal);
   }
 
-  /** Throws a MalformedError when the chunk is missing or damaged. */
+  /** Throws a MalformedError when the chunk is missing, and an UnreadablePlanError when it stands there and is none. */
   async readChunk(batch: string, chunk: number, signal?: AbortSignal): Promise<PlanRow[]> {
     const key = objectKeys.planChunk(batch, chunk);
     const cached = this.#chunks.get(key);
@@ -97,9 +103,28 @@ export class Journal {
     const object = await this.#store.get(key, signal);
     if (object === undefined)
       throw new MalformedError(`The plan of batch ${batch} lacks ${key} in the store.`);
-    const rows = readPlanChunk(object.body);
-    this.#chunks.set(key, rows);
+    const { rows, sizeBytes } = await this.#unpacked(key, object.body, signal);
+    this.#chunks.set(key, rows, { size: Math.max(1, sizeBytes) });
     return rows;
+  }
+
+  async #unpacked(
+    key: string,
+    body: Uint8Array,
+    signal: AbortSignal | undefined,
+  ): Promise<ReturnType<typeof readSizedChunk>> {
+    try {
+      return readSizedChunk(body);
+    } catch (thrown) {
+      if (!(thrown instanceof UnreadablePlanError)) throw thrown;
+      // Requests fail by this: only bytes that come twice are those that stand there.
+      const again = (await this.#store.get(key, signal))?.body;
+      if (again === undefined || !again.equals(body))
+        throw new UnavailableError('s3', `The store did not answer the same bytes of ${key} twice.`);
+      throw new UnreadablePlanError(`The plan in ${key} cannot be read: ${thrown.message}.`, {
+        cause: thrown,
+      });
+    }
   }
 
   /** The plan's words on one request. */
@@ -107,13 +132,23 @@ export class Journal {
     { batch, row, part }: RequestName,
     signal?: AbortSignal,
   ): Promise<{ row: PlanRow; request: PlannedRequest }> {
-    const rows = await this.readChunk(batch, Math.floor(row / PLAN_CHUNK_ROWS), signal);
-    const planRow = rows[row % PLAN_CHUNK_ROWS];
+    const starts = await this.#startsOf(batch, signal);
+    const rows = await this.readChunk(batch, chunkOfRow(row, starts), signal);
+    const planRow = rows[row - (rows[0]?.row ?? 0)];
     const request = planRow?.requests.find((one) => one.part === part);
     if (planRow === undefined || planRow.row !== row || request === undefined) {
       throw new MalformedError(`The plan of batch ${batch} has no request ${row}.${part}.`);
     }
     return { row: planRow, request };
+  }
+
+  async #startsOf(batch: string, signal: AbortSignal | undefined): Promise<Head['chunkStarts']> {
+    const known = this.#starts.get(batch);
+    if (known !== undefined) return known.starts;
+    const found = await this.readHead(batch, signal);
+    // Without a head the rows are looked for where most plans have them; what is found says its own number.
+    if (found !== undefined) this.#starts.set(batch, { starts: found.chunkStarts });
+    return found?.chunkStarts;
   }
 
   /** `ours` also when the answer to our own write was lost and it stands there. */

@@ -1,11 +1,26 @@
+/** The work grows with the product of both lengths, and nobody types longer names. */
+const MAX_CHARACTERS = 64;
+/** Of names from outside. */
+const MAX_CANDIDATES = 200;
+
 /**
  * The candidate that a mistyped word most likely meant, or undefined where none is near: fewer than half of the
- * letters may differ. Case is ignored.
+ * letters may differ. Case is ignored. Words of more than 64 characters are near to none, and only the first
+ * `maxCandidates` are looked at.
  */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearest(
+  word: string,
+  candidates: Iterable<string>,
+  maxCandidates = MAX_CANDIDATES,
+): string | undefined {
+  if (word.length > MAX_CHARACTERS) return undefined;
+  let looked = 0;
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
+    looked += 1;
+    if (looked > maxCandidates) break;
+    if (candidate.length > MAX_CHARACTERS) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance && distance * 2 < Math.max(word.length, candidate.length)) {
       best = candidate;

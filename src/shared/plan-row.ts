@@ -1,14 +1,14 @@
 import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import { z } from 'zod';
-import { MalformedError, messageOf } from './errors.ts';
+import { messageOf } from './errors.ts';
+import { PLAN_CHUNK_BYTES, PLAN_CHUNK_ROWS, UnreadablePlanError } from './plan-chunks.ts';
+import { SENTENCE_CHARACTERS, shortened } from './shown.ts';
 
 /**
- * One row of a batch's plan, as it stands in the plan chunks in S3 (one JSON document a line, `PLAN_CHUNK_ROWS` rows a
- * chunk). The plan never changes once written; Redis holds none of this, so prompts cost it nothing.
+ * One row of a batch's plan, as it stands in the plan chunks in S3 (one JSON document a line; `PlanCutter` says
+ * where chunks end). The plan never changes once written; Redis holds none of this, so prompts cost it nothing.
  */
-export const PLAN_CHUNK_ROWS = 250;
-
 const microUsd = z.int().min(0);
 
 const plannedRequest = z.object({
@@ -68,8 +68,6 @@ export interface PlannedRow {
   readonly requests: readonly Pick<PlannedRequest, 'part' | 'kind'>[];
 }
 
-/** 250 rows with prompts and templates at their longest stay below this; a damaged chunk must not fill the memory. */
-const MAX_CHUNK_BYTES = 268_435_456;
 /** Prompts and columns shrink to a fifth even here; higher levels take twice the time for a tenth of the bytes. */
 const GZIP_LEVEL = 3;
 /** The header's byte that names the operating system; 255: unknown. */
@@ -89,17 +87,31 @@ export async function packPlanLines(lines: readonly string[]): Promise<Buffer> {
   return bytes;
 }
 
-/** Throws a `MalformedError` where the bytes are no plan chunk. */
+/** Throws an `UnreadablePlanError` where the bytes are no plan chunk, or a larger one than any writer makes. */
 export function readPlanChunk(bytes: Uint8Array): PlanRow[] {
+  return parsedLines(bytes, planRow).rows;
+}
+
+/** `readPlanChunk`, and how many bytes the rows are as JSON. */
+export function readSizedChunk(bytes: Uint8Array): { readonly rows: PlanRow[]; readonly sizeBytes: number } {
   return parsedLines(bytes, planRow);
 }
 
-function parsedLines<T>(bytes: Uint8Array, schema: z.ZodType<T>): T[] {
+function parsedLines<T>(
+  bytes: Uint8Array,
+  schema: z.ZodType<T>,
+): { readonly rows: T[]; readonly sizeBytes: number } {
   try {
-    const text = gunzipSync(bytes, { maxOutputLength: MAX_CHUNK_BYTES }).toString();
-    return text.split('\n').flatMap((line) => (line === '' ? [] : [schema.parse(JSON.parse(line))]));
+    const unpacked = gunzipSync(bytes, { maxOutputLength: PLAN_CHUNK_BYTES });
+    // One line more than rows: the last one is empty.
+    const lines = unpacked.toString().split('\n', PLAN_CHUNK_ROWS + 2);
+    if (lines.length > PLAN_CHUNK_ROWS + 1) throw new RangeError(`more than ${PLAN_CHUNK_ROWS} rows`);
+    const rows = lines.flatMap((line) => (line === '' ? [] : [schema.parse(JSON.parse(line))]));
+    return { rows, sizeBytes: unpacked.length };
   } catch (thrown) {
-    throw new MalformedError(`not a plan chunk: ${messageOf(thrown)}`, { cause: thrown });
+    throw new UnreadablePlanError(`not a plan chunk: ${shortened(messageOf(thrown), SENTENCE_CHARACTERS)}`, {
+      cause: thrown,
+    });
   }
 }
 
@@ -110,5 +122,5 @@ export type PlanShot = z.infer<typeof planShot>;
 
 /** The rows of a chunk by what they want alone, for who goes through a whole plan. Throws as `readPlanChunk` does. */
 export function readPlanShots(bytes: Uint8Array): PlanShot[] {
-  return parsedLines(bytes, planShot);
+  return parsedLines(bytes, planShot).rows;
 }

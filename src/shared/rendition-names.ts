@@ -68,7 +68,7 @@ export function compileNames(text: string): NameTemplate | { readonly fault: str
           height: String(rendition.height ?? ''),
           hash: (sha256 ?? '').slice(0, HASH_DIGITS).padEnd(HASH_DIGITS, '0'),
         } satisfies Record<Exclude<(typeof NAME_WORDS)[number], 'id'>, string>);
-        const filled = template.render(words);
+        const filled = template.render(words, MAX_FILLED);
         if (!filled.ok) return filled;
         const made = safeName(filled.text, `.${extension}`);
         return made.ok && isManifest(made.name)
@@ -78,6 +78,9 @@ export function compileNames(text: string): NameTemplate | { readonly fault: str
     },
   };
 }
+
+/** Of a name before it is made safe, which refuses far shorter ones. */
+const MAX_FILLED = 10_000;
 
 /** Case does not tell names apart: disks and CDNs differ in it. */
 export function comparable(name: string): string {

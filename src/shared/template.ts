@@ -1,12 +1,19 @@
 import { nearest } from './nearest.ts';
+import { shown, shownNames } from './shown.ts';
 
 /** `{{name}}` and `{{name|default}}` over a row's columns. */
 export interface Template {
   /** The columns that it names. */
   readonly names: readonly string[];
-  /** Fills it in; a `fault` says which column is missing or empty. Values are put in as they are, not read again. */
-  render(columns: Readonly<Record<string, string>>): Rendered;
+  /**
+   * Fills it in; a `fault` says which column is missing or empty, or that the text has more than `maxCharacters`. It is
+   * then not filled in further. Values are put in as they are, not read again.
+   */
+  render(columns: Readonly<Record<string, string>>, maxCharacters: number): Rendered;
 }
+
+/** Of one template. */
+export const MAX_PLACEHOLDERS = 1_000;
 
 export type Rendered =
   | { readonly ok: true; readonly text: string }
@@ -17,6 +24,7 @@ type Piece = string | { readonly name: string; readonly otherwise: string | unde
 /** Compiles a template; a `{{` without its `}}`, or without a name, is a fault. */
 export function compileTemplate(text: string): Template | { readonly fault: string } {
   const pieces: Piece[] = [];
+  let placeholders = 0;
   let from = 0;
   for (let open = text.indexOf('{{'); open !== -1; open = text.indexOf('{{', from)) {
     const close = text.indexOf('}}', open);
@@ -25,6 +33,10 @@ export function compileTemplate(text: string): Template | { readonly fault: stri
     const bar = inside.indexOf('|');
     const name = (bar === -1 ? inside : inside.slice(0, bar)).trim();
     if (name === '') return { fault: 'a "{{…}}" names no column; write {{column}} or {{column|default}}' };
+    placeholders += 1;
+    if (placeholders > MAX_PLACEHOLDERS) {
+      return { fault: `it has more than ${MAX_PLACEHOLDERS.toLocaleString('en-US')} "{{…}}"; use fewer` };
+    }
     pieces.push(text.slice(from, open), {
       name,
       otherwise: bar === -1 ? undefined : inside.slice(bar + 1).trim(),
@@ -33,12 +45,18 @@ export function compileTemplate(text: string): Template | { readonly fault: stri
   }
   pieces.push(text.slice(from));
   const names = pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.name]));
-  return { names, render: (columns) => renderPieces(pieces, columns) };
+  return { names, render: (columns, maxCharacters) => renderPieces(pieces, columns, maxCharacters) };
 }
 
-function renderPieces(pieces: readonly Piece[], columns: Readonly<Record<string, string>>): Rendered {
+function renderPieces(
+  pieces: readonly Piece[],
+  columns: Readonly<Record<string, string>>,
+  maxCharacters: number,
+): Rendered {
   let text = '';
   for (const piece of pieces) {
+    // A character has at most two UTF-16 units: whoever asked counts exactly below that.
+    if (text.length > 2 * maxCharacters) break;
     if (typeof piece === 'string') {
       text += piece;
       continue;
@@ -52,16 +70,23 @@ function renderPieces(pieces: readonly Piece[], columns: Readonly<Record<string,
     else
       return {
         ok: false,
-        fault: `{{${piece.name}}} is empty; fill it in, or write {{${piece.name}|default}}`,
+        fault: `{{${bare(piece.name)}}} is empty; fill it in, or write {{${bare(piece.name)}|default}}`,
       };
   }
-  return { ok: true, text };
+  if (text.length <= 2 * maxCharacters) return { ok: true, text };
+  return {
+    ok: false,
+    fault: `filled in, the text has more than ${maxCharacters.toLocaleString('en-US')} characters; use fewer or shorter columns in it`,
+  };
 }
 
 function unknownColumn(name: string, columns: Readonly<Record<string, string>>): string {
   const names = Object.keys(columns);
   const near = nearest(name, names);
-  const hint =
-    near === undefined ? `the columns are ${names.slice(0, 20).join(', ')}` : `the nearest is ${near}`;
-  return `{{${name}}} is no column of this row; ${hint}`;
+  const hint = near === undefined ? `the columns are ${shownNames(names)}` : `the nearest is ${bare(near)}`;
+  return `{{${bare(name)}}} is no column of this row; ${hint}`;
+}
+
+function bare(name: string): string {
+  return shown(name).slice(1, -1);
 }

@@ -8,6 +8,7 @@ import type { Model } from '../shared/models/model.ts';
 import { successorOf } from '../shared/models/model-end.ts';
 import { priceOf } from '../shared/models/price.ts';
 import type { Registry } from '../shared/models/registry.ts';
+import { UnreadablePlanError } from '../shared/plan-chunks.ts';
 import type { PlannedRequest, PlanRow } from '../shared/plan-row.ts';
 import type { Batches, Stop } from '../shared/records/batches.ts';
 import type { EndpointStops } from '../shared/records/endpoint-stops.ts';
@@ -27,6 +28,14 @@ export interface House {
   give(queue: QueueName, request: string, round: number, delayMs?: number): Promise<void>;
   /** The plan's words on a request. */
   work(request: string, signal?: AbortSignal): Promise<Work>;
+  /**
+   * The same, of a request for which nothing is at fal. undefined: its plan stands in the store and can never be read,
+   * and the request has failed by that. Nothing paid is lost: what is at fal, or may be, is never asked for here.
+   */
+  workOrFail(
+    run: { readonly request: string; readonly epoch: number; readonly round: number },
+    signal?: AbortSignal,
+  ): Promise<Work | undefined>;
   /** Stops all submits, everywhere, until a person resumes. */
   stop(stop: Stop): Promise<void>;
   /** Stops the submits of one endpoint, since fal says that it is not there. `words`: fal's. */
@@ -103,10 +112,19 @@ export function createHouse(deps: HouseDeps): House {
 
   /** How a failure counts towards the limit of failures in a row. */
   async function countedFailure(name: RequestName, failure: { code: string; message: string }) {
-    const { row } = await journal.planned(name);
+    const shot = await shotOf(name);
     const isExpected = CHECK_FAILURES.has(failure.code) && (await isMadeAgainIn(name.batch, failure.code));
     const on = countedOn(failure.code, isExpected ? 'made again' : 'final');
-    return { ...failure, shot: row.shot, on };
+    return { ...failure, shot, on };
+  }
+
+  async function shotOf(name: RequestName): Promise<string> {
+    try {
+      return (await journal.planned(name)).row.shot;
+    } catch (error) {
+      if (!(error instanceof UnreadablePlanError)) throw error;
+      return `row ${name.row + 1}`;
+    }
   }
 
   async function isMadeAgainIn(batch: string, code: string): Promise<boolean> {
@@ -160,6 +178,17 @@ export function createHouse(deps: HouseDeps): House {
     },
 
     work: createWork(journal, registry),
+
+    async workOrFail({ request, epoch, round }, signal) {
+      try {
+        return await this.work(request, signal);
+      } catch (error) {
+        if (!(error instanceof UnreadablePlanError)) throw error;
+        const message = `${error.message} Restore that object and run shotlist retry, or queue the list again under another --batch.`;
+        await this.fail(request, epoch, round, { code: 'plan_unreadable', message });
+        return undefined;
+      }
+    },
 
     async stop({ code, reason: said }) {
       const reason = deps.clean(said);

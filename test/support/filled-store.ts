@@ -3,7 +3,8 @@ import { Journal } from '../../src/shared/journal.ts';
 import type { Head, LedgerEntry } from '../../src/shared/journal-objects.ts';
 import type { DeliveredImage } from '../../src/shared/media.ts';
 import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { encodePlanChunk, PLAN_CHUNK_ROWS, type PlanRow } from '../../src/shared/plan-row.ts';
+import { PLAN_CHUNK_ROWS } from '../../src/shared/plan-chunks.ts';
+import { encodePlanChunk, type PlanRow } from '../../src/shared/plan-row.ts';
 
 /** A store on disk as a batch leaves it behind, written through the journal alone. */
 export interface FilledStore extends AsyncDisposable {

@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_RECIPE, DEFAULT_VARIANTS } from '../../src/producer/list-options.ts';
 import { MAX_VARIANTS } from '../../src/producer/shot-fields.ts';
+import { SETTINGS } from '../../src/shared/config.ts';
+import { LIST_LIMITS } from '../../src/shared/list-limits.ts';
 import { successorOf } from '../../src/shared/models/model-end.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { MAX_PLACEHOLDERS } from '../../src/shared/template.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/list.md');
@@ -25,6 +28,21 @@ describe('docs/list.md', () => {
         description,
       ]);
     expect(tableOf(page, heading)).toEqual(coded);
+  });
+
+  it('has the limits of a list as the code has them', () => {
+    const count = (value: number) => value.toLocaleString('en-US');
+    expect(tableOf(page, 'limit').map(([, value]) => value)).toEqual([
+      `${LIST_LIMITS.rowBytes / 1_024} KiB`,
+      count(LIST_LIMITS.columns),
+      count(LIST_LIMITS.columnNameCharacters),
+      `${count(LIST_LIMITS.unpackedBytes / 1_048_576)} MiB (LIST_MAX_MB)`,
+      `${LIST_LIMITS.gzipRatio} times its size, above ${LIST_LIMITS.ratioFreeBytes / 1_048_576} MiB`,
+      count(LIST_LIMITS.blankRows),
+      `${count(LIST_LIMITS.faults)}: the list is read no further`,
+      count(MAX_PLACEHOLDERS),
+    ]);
+    expect(SETTINGS.LIST_MAX_MB.default).toBe(String(LIST_LIMITS.unpackedBytes / 1_048_576));
   });
 
   it('has the defaults and limits of the other columns', () => {

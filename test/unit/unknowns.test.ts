@@ -365,6 +365,7 @@ function houseThat(steps: string[], taken: readonly string[], answered: typeof P
       steps.push(`give ${queue}`);
     },
     work: async () => workOf(false, answered),
+    workOrFail: () => Promise.reject(new Error('not asked')),
     stop: () => Promise.reject(new Error('not asked')),
     stopEndpoint: () => Promise.reject(new Error('not asked')),
     fail: () => Promise.reject(new Error('not asked')),

@@ -4,6 +4,7 @@ import type { Head } from '../../shared/journal-objects.ts';
 import { objectKeys } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { ObjectStore } from '../../shared/object-store.ts';
+import { UnreadablePlanError } from '../../shared/plan-chunks.ts';
 import type { Batches } from '../../shared/records/batches.ts';
 import { type EndpointStops, readStops } from '../../shared/records/endpoint-stops.ts';
 import type { Records } from '../../shared/records/records.ts';
@@ -74,7 +75,14 @@ export function createEnding(deps: EndingDeps): EndingStep {
   async function writeManifest(head: Head, signal: AbortSignal): Promise<void> {
     const { batch } = head;
     const live = async () => ({ view: await batches.read(batch), records });
-    await writeBucketManifest(head, { store, journal, live, clock, signal });
+    try {
+      await writeBucketManifest(head, { store, journal, live, clock, signal });
+    } catch (error) {
+      if (!(error instanceof UnreadablePlanError)) throw error;
+      // It would be the same at each try, and the end is still to be reported.
+      log.error({ batch, reason: error.message }, 'no manifest: the plan of the batch cannot be read');
+      return;
+    }
     log.info({ batch, key: objectKeys.manifest(batch, 'jsonl') }, 'manifest written');
   }
 

@@ -113,7 +113,8 @@ export function createGenerate(deps: GenerateDeps): (request: string, signal: Ab
 
   async function submit(run: Run, signal: AbortSignal): Promise<void> {
     const { request } = run;
-    const work = await house.work(request, signal);
+    const work = await house.workOrFail(run, signal);
+    if (work === undefined) return;
     const { model } = work;
     const entry = await deps.doors.enter(model.endpoint, request);
     if (entry.code === 'later')

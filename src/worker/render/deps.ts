@@ -90,7 +90,9 @@ export function createRenderDeps(deps: RecordedRenderDeps): RenderDeps {
       const record = await records.activate(request, 'render');
       if (record === undefined) return undefined;
       // Everything that can fail without the picture's fault comes before the start is counted.
-      const { name, row, planned, model } = await house.work(request);
+      const work = await house.workOrFail(record);
+      if (work === undefined) return undefined;
+      const { name, row, planned, model } = work;
       const recipe = await recipeOf(row.recipe);
       if (recipe === undefined) {
         throw new UserError(

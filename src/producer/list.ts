@@ -43,6 +43,25 @@ export function listName(source: ListSource): string {
   }
 }
 
+/** How the bytes of a list are to be read. */
+export interface ListForm {
+  /** For messages. */
+  readonly name: string;
+  /** undefined: the first character tells. */
+  readonly format: 'csv' | 'jsonl' | undefined;
+  readonly packed: boolean;
+}
+
+/** A list that is read from somewhere: all but the one row of a prompt. */
+export type StoredList = Exclude<ListSource, { kind: 'prompt' }>;
+
+/** Throws a `UserError` (`bad_list`) if the name of a file or an object is no name of a list. */
+export function formOf(source: StoredList): ListForm {
+  const name = listName(source);
+  if (source.kind === 'stdin') return { name, format: undefined, packed: false };
+  return { name, format: formatByName(name), packed: name.toLowerCase().endsWith('.gz') };
+}
+
 /**
  * Streams a list: CSV or JSONL from a file or an S3 object (`.gz` too) or stdin, or the one row of a prompt. A broken row comes as a
  * fault in its place. Throws a `UserError` where the list as a whole cannot be read: no such file, not UTF-8, an
@@ -52,31 +71,40 @@ export async function* readList(
   source: ListSource,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<RawRow | RowFault> {
-  if (source.kind === 'prompt') {
-    yield { line: 1, columns: { id: 'prompt', prompt: source.prompt } };
-    return;
-  }
+  if (source.kind === 'prompt') yield promptRow(source.prompt);
+  else yield* readRows(listBytes(source, signal), formOf(source));
+}
+
+/** The one row that a prompt of the command line is. */
+export function promptRow(prompt: string): RawRow {
+  return { line: 1, columns: { id: 'prompt', prompt } };
+}
+
+/** The rows of a list by its bytes, packed or not; what it throws and yields is what `readList` does. */
+export async function* readRows(
+  bytes: AsyncIterable<Uint8Array>,
+  form: ListForm,
+): AsyncGenerator<RawRow | RowFault> {
   let empty = true;
-  for await (const row of rowsOf(source, signal)) {
+  for await (const row of rowsOf(bytes, form)) {
     empty = false;
     yield row;
   }
   if (empty) {
     throw new UserError(
       'empty_list',
-      `${listName(source)} is empty: it holds no row. A list has a header line (id,prompt,…) and one row a shot.`,
+      `${form.name} is empty: it holds no row. A list has a header line (id,prompt,…) and one row a shot.`,
     );
   }
 }
 
 async function* rowsOf(
-  source: Exclude<ListSource, { kind: 'prompt' }>,
-  signal: AbortSignal | undefined,
+  bytes: AsyncIterable<Uint8Array>,
+  { name, format, packed }: ListForm,
 ): AsyncGenerator<RawRow | RowFault> {
-  const named = source.kind === 'stdin' ? undefined : formatByName(listName(source));
-  const { first, chunks } = await opened(bytesOf(source, signal));
-  const format = named ?? (first === '{' ? 'jsonl' : 'csv');
-  if (format === 'jsonl') yield* jsonlRows(recordBlocks(chunks, { quotes: false }));
+  const { first, chunks } = await opened(packed ? unpacked(bytes, name) : buffers(bytes));
+  if ((format ?? (first === '{' ? 'jsonl' : 'csv')) === 'jsonl')
+    yield* jsonlRows(recordBlocks(chunks, { quotes: false }));
   else yield* csvRows(recordBlocks(chunks, { quotes: true }));
 }
 
@@ -90,8 +118,12 @@ function formatByName(path: string): 'csv' | 'jsonl' {
   );
 }
 
-async function* bytesOf(
-  source: Exclude<ListSource, { kind: 'prompt' }>,
+/**
+ * The bytes of a list as they are stored. Throws a `UserError` (`bad_list`) if the file cannot be read; aborting ends it
+ * with the signal's reason.
+ */
+export async function* listBytes(
+  source: StoredList,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   try {
@@ -100,7 +132,7 @@ async function* bytesOf(
     if (signal !== undefined && stream instanceof Readable) addAbortSignal(signal, stream);
     for await (const chunk of stream) {
       signal?.throwIfAborted();
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      yield bufferOf(chunk);
     }
   } catch (thrown) {
     signal?.throwIfAborted();
@@ -108,35 +140,51 @@ async function* bytesOf(
   }
 }
 
-function streamOf(
-  source: Exclude<ListSource, { kind: 'prompt' }>,
-  signal: AbortSignal | undefined,
-): AsyncIterable<Uint8Array> {
+function streamOf(source: StoredList, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
   if (source.kind === 'stdin') return source.stream;
-  const stream =
-    source.kind === 'file'
-      ? createReadStream(source.path, { highWaterMark: CHUNK_BYTES })
-      : Readable.from(source.open(signal));
-  if (!listName(source).toLowerCase().endsWith('.gz')) return stream;
-  // The iteration reports the error: pipeline destroys the last stream with it, and the first when we stop early.
-  return pipeline(stream, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
+  if (source.kind === 'file') return createReadStream(source.path, { highWaterMark: CHUNK_BYTES });
+  return Readable.from(source.open(signal));
 }
 
-function readFault(source: Exclude<ListSource, { kind: 'prompt' }>, thrown: unknown): unknown {
+async function* unpacked(bytes: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Buffer> {
+  try {
+    // The iteration reports the error: pipeline destroys the last stream with it, and the first when we stop early.
+    yield* buffers(pipeline(Readable.from(bytes), createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined));
+  } catch (thrown) {
+    throw sentenceOf(thrown, [
+      ['Z_DATA_ERROR', `${name} cannot be unpacked: it is not gzip, or damaged.`],
+      ['Z_BUF_ERROR', `${name} cannot be unpacked: its end is missing.`],
+    ]);
+  }
+}
+
+async function* buffers(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) yield bufferOf(chunk);
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+function readFault(source: StoredList, thrown: unknown): unknown {
   const name = listName(source);
-  const codes = errorCodes(thrown);
-  const sentence = [
+  const named = sentenceOf(thrown, [
     ['ENOENT', `There is no list ${name}; check the path.`],
     ['EISDIR', `${name} is a folder; name the list in it.`],
     ['EACCES', `${name} cannot be read: permission denied.`],
-    ['Z_DATA_ERROR', `${name} cannot be unpacked: it is not gzip, or damaged.`],
-    ['Z_BUF_ERROR', `${name} cannot be unpacked: its end is missing.`],
-  ].find(([code]) => code !== undefined && codes.includes(code))?.[1];
-  if (sentence !== undefined) return new UserError('bad_list', sentence, { cause: thrown });
-  const code = codes.find((one) => /^E[A-Z]+$/.test(one));
+  ]);
+  if (named !== thrown) return named;
+  const code = errorCodes(thrown).find((one) => /^E[A-Z]+$/.test(one));
   // A bucket that is away is another matter: there the same read may be repeated.
   if (source.kind !== 'file' || code === undefined) return thrown;
   return new UserError('bad_list', `${name} cannot be read (${code}); check the path.`, { cause: thrown });
+}
+
+/** What was thrown, as a `UserError` if one of the sentences is of its code. */
+function sentenceOf(thrown: unknown, sentences: readonly (readonly [string, string])[]): unknown {
+  const codes = errorCodes(thrown);
+  const sentence = sentences.find(([code]) => codes.includes(code))?.[1];
+  return sentence === undefined ? thrown : new UserError('bad_list', sentence, { cause: thrown });
 }
 
 /** Takes the byte order mark off and looks at the first character that is not blank. */

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { hasPicturesOf, openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
+import type { ListProcess } from '../producer/check-in-child.ts';
 import { type Covered, RowCosts, tightest } from '../producer/coverage.ts';
 import { RequestKinds } from '../producer/finish.ts';
 import { Fit, type FitResult } from '../producer/fit.ts';
-import { listName, readList } from '../producer/list.ts';
+import { listName } from '../producer/list.ts';
 import { createMade } from '../producer/made.ts';
-import { createNameJudge } from '../producer/name-judge.ts';
 import { PaidAlready } from '../producer/paid-already.ts';
-import { type Plan, planList } from '../producer/plan.ts';
+import { type Plan, planChecked } from '../producer/plan.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import type { PlanWriterDeps } from '../producer/plan-writer.ts';
 import { type ChosenProof, ProofSample } from '../producer/proof-sample.ts';
@@ -33,6 +33,7 @@ import { chooseModel } from './default-model.ts';
 import { freeCharges } from './free-charges.ts';
 import { type ListArguments, listOptionsOf } from './list-arguments.ts';
 import type { ListCommand } from './list-command.ts';
+import { checkList, listProcess } from './list-process.ts';
 import { sourceOf, templateOf } from './list-source.ts';
 import { chooseRecipes } from './recipe-choice.ts';
 import { roomsLeft } from './room-left.ts';
@@ -45,6 +46,8 @@ export interface PlanListDeps {
   readonly config: Config;
   /** undefined where there is no store yet. */
   readonly store: ObjectStore | undefined;
+  /** The process that reads and checks the list; default: the one that ships. */
+  readonly lists?: ListProcess | undefined;
 }
 
 export interface PlannedList {
@@ -127,7 +130,7 @@ async function hasPictures(
 
 async function planWith(
   context: Context,
-  { list, args, config, store }: PlanListDeps,
+  { list, args, config, store, lists = listProcess(context.environment) }: PlanListDeps,
   defaultModel: DefaultModel,
 ): Promise<PlannedList> {
   const { signal, stdin, cwd, clock } = context;
@@ -170,14 +173,23 @@ async function planWith(
       : await openCatalogSync(catalogOf(name), { store, journal: new Journal({ store }), signal }, (text) =>
           say(context, `warning: ${text}`),
         );
-  const plan = await planList({
-    rows: readList(source, { maxBytes: config.listMaxBytes, signal }),
+  const { model } = defaultModel;
+  const plan = await planChecked({
+    checked: checkList({
+      source,
+      maxBytes: config.listMaxBytes,
+      options,
+      registry,
+      defaultModel: model,
+      recipes: recipes.recipes,
+      lists,
+      signal,
+    }),
     listName: name,
     options,
     registry,
-    defaultModel: defaultModel.model,
+    defaultModel: model,
     recipes: recipes.names,
-    judgeNames: createNameJudge({ names: options.names, recipes: recipes.recipes }),
     ...existing,
     hashOf: hashOfImage,
     ...(sample === undefined ? {} : { sample }),

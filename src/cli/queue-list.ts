@@ -1,4 +1,5 @@
 import { refuseTooLow } from '../producer/batches.ts';
+import type { ListProcess } from '../producer/check-in-child.ts';
 import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
 import type { PlanTotals } from '../producer/plan-totals.ts';
 import { enterCatalog } from '../shared/catalog.ts';
@@ -28,6 +29,10 @@ export interface QueueListOptions {
   readonly command: ListCommand;
   readonly list: string | undefined;
   readonly args: ListArguments;
+  /** The process that reads and checks the list; default: the one that ships. */
+  readonly lists?: ListProcess | undefined;
+  /** Is called when the list is planned, and before anything is queued. */
+  readonly onPlanned?: () => Promise<void>;
 }
 
 /** Before anything is opened. Throws a `UserError` on what only a dry run can do. */
@@ -39,7 +44,7 @@ export function refuseDryRunOptions({ fit }: Pick<ListArguments, 'fit'>): void {
 /** What `run` and `enqueue` have in common: plan the list, say what it comes to, ask, queue it. */
 export async function queueList(
   context: Context,
-  { stack, shop, config, command, list, args }: QueueListOptions,
+  { stack, shop, config, command, list, args, lists, onPlanned }: QueueListOptions,
 ): Promise<Enqueued & { readonly totals: PlanTotals; readonly facts: PlanFacts }> {
   assertSigned(args, config);
   const planned = await planFromArguments(context, {
@@ -48,9 +53,11 @@ export async function queueList(
     args,
     config,
     store: shop.store,
+    lists,
   });
   const { plan, name, proof, ownRecipe } = planned;
   await using _plan = plan;
+  await onPlanned?.();
   for (const note of stack.notes) say(context, `note: ${note}`);
   const batch = args.batch ?? plan.batchId;
   // Behind the plan: what the newest entry names is whole in the store. A single prompt is no catalog.

@@ -1,4 +1,5 @@
 import { Readable, Writable } from 'node:stream';
+import type { ListProcess } from '../producer/check-in-child.ts';
 import type { RunDeps } from '../producer/schedule-run.ts';
 import type { Schedules } from '../producer/schedules.ts';
 import { type Config, type Environment, secretsOf } from '../shared/config.ts';
@@ -6,6 +7,7 @@ import { UserError } from '../shared/errors.ts';
 import { type Logger, redactor } from '../shared/log.ts';
 import { readStatus } from '../shared/read-status.ts';
 import type { ScheduleQueue } from '../shared/schedule-queue.ts';
+import { ScheduleStarts } from '../shared/schedule-starts.ts';
 import { isOver } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
 import type { Context } from './context.ts';
@@ -23,6 +25,8 @@ export interface ScheduleRunOptions {
   readonly schedules: Schedules;
   readonly queue: ScheduleQueue;
   readonly log: Logger;
+  /** The process that reads and checks a list; default: the one that ships. */
+  readonly lists?: ListProcess | undefined;
 }
 
 /** A scheduled run is what `enqueue` does with the same list and options, for the worker and for `schedule run`. */
@@ -34,10 +38,12 @@ export function scheduleRunDepsOf({
   schedules,
   queue,
   log,
+  lists,
 }: ScheduleRunOptions): RunDeps {
   return {
     schedules,
-    async queue({ list, options, priority, cap }, batch, signal) {
+    starts: new ScheduleStarts({ redis: shop.redis, prefix: stack.prefix }),
+    async queue({ list, options, priority, cap }, batch, signal, onPlanned) {
       const args = {
         ...options,
         priority,
@@ -49,7 +55,8 @@ export function scheduleRunDepsOf({
         // What `schedule add` stored of the same arguments, as the same parser gave them.
       } as ListArguments;
       try {
-        await queueList({ ...context, signal }, { stack, shop, config, command: 'enqueue', list, args });
+        const given = { stack, shop, config, command: 'enqueue', list, args, lists, onPlanned } as const;
+        await queueList({ ...context, signal }, given);
       } catch (error) {
         if (!(error instanceof UserError) || error.code !== 'batch_taken') throw error;
         // It has rung for this time before, and the list is another one by now.

@@ -1,3 +1,4 @@
+import type { ListProcess } from '../producer/check-in-child.ts';
 import { runDue } from '../producer/schedule-run.ts';
 import { syncSchedules } from '../producer/schedule-sync.ts';
 import { Schedules } from '../producer/schedules.ts';
@@ -20,6 +21,8 @@ export interface SchedulingOptions {
   readonly log: Logger;
   /** How often it looks whether Redis has lost the schedules; default: a minute. */
   readonly lookMs?: number;
+  /** The process that reads and checks a list; default: the one that ships. */
+  readonly lists?: ListProcess | undefined;
 }
 
 /** The role `schedule` of a worker, but for the worker itself. */

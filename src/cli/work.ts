@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import type { ListProcess } from '../producer/check-in-child.ts';
 import { environmentFor } from '../shared/child-env.ts';
 import { Closers } from '../shared/closers.ts';
 import { type Config, type Environment, secretsOf } from '../shared/config.ts';
@@ -68,6 +69,8 @@ export interface WorkOptions {
   readonly http?: FalHttp;
   /** In [0, 1), for the jitter of every backoff; tests that wait for many of them answer 0. */
   readonly random?: () => number;
+  /** The process that reads and checks a scheduled list; default: the one that ships. */
+  readonly lists?: ListProcess;
 }
 
 /** Requests whose result, fetch or store is under way at once in one worker; each holds one picture in memory. */
@@ -216,6 +219,7 @@ export async function startWork({
           config,
           environment,
           log,
+          lists: given.lists,
           ...(lookMs === undefined ? {} : { lookMs }),
         }),
       )

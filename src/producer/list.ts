@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import { addAbortSignal, pipeline, Readable } from 'node:stream';
-import { createGunzip, type Gunzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import { assertRowFits, assertSizeFits, LIST_LIMITS } from '../shared/list-limits.ts';
 import type { RowFault } from './fault.ts';
@@ -50,6 +50,27 @@ export function listName(source: ListSource): string {
   }
 }
 
+/** How the bytes of a list are to be read. */
+export interface ListForm {
+  /** For messages. */
+  readonly name: string;
+  /** undefined: the first character tells. */
+  readonly format: 'csv' | 'jsonl' | undefined;
+  readonly packed: boolean;
+  /** Of the whole list, unpacked. */
+  readonly maxBytes: number;
+}
+
+/** A list that is read from somewhere: all but the one row of a prompt. */
+export type StoredList = Exclude<ListSource, { kind: 'prompt' }>;
+
+/** Throws a `UserError` (`bad_list`) if the name of a file or an object is no name of a list. */
+export function formOf(source: StoredList, maxBytes: number): ListForm {
+  const name = listName(source);
+  if (source.kind === 'stdin') return { name, format: undefined, packed: false, maxBytes };
+  return { name, format: formatByName(name), packed: name.toLowerCase().endsWith('.gz'), maxBytes };
+}
+
 /**
  * Streams a list: CSV or JSONL from a file or an S3 object (`.gz` too) or stdin, or the one row of a prompt. A broken row comes as a
  * fault in its place. Throws a `UserError` where the list as a whole cannot be read: no such file, not UTF-8, an
@@ -59,14 +80,24 @@ export async function* readList(
   source: ListSource,
   { maxBytes = LIST_LIMITS.unpackedBytes, signal }: ReadOptions = {},
 ): AsyncGenerator<RawRow | RowFault> {
-  if (source.kind === 'prompt') {
-    const row = { line: 1, columns: { id: 'prompt', prompt: source.prompt } };
-    assertRowFits(row);
-    yield row;
-    return;
-  }
+  if (source.kind === 'prompt') yield promptRow(source.prompt);
+  else yield* readRows(listBytes(source, signal), formOf(source, maxBytes));
+}
+
+/** The one row that a prompt of the command line is. Throws a `UserError` where it is too long. */
+export function promptRow(prompt: string): RawRow {
+  const row = { line: 1, columns: { id: 'prompt', prompt } };
+  assertRowFits(row);
+  return row;
+}
+
+/** The rows of a list by its bytes, packed or not; what it throws and yields is what `readList` does. */
+export async function* readRows(
+  bytes: AsyncIterable<Uint8Array>,
+  form: ListForm,
+): AsyncGenerator<RawRow | RowFault> {
   let empty = true;
-  for await (const row of rowsOf(source, maxBytes, signal)) {
+  for await (const row of rowsOf(bytes, form)) {
     empty = false;
     if ('columns' in row) assertRowFits(row);
     yield row;
@@ -74,20 +105,15 @@ export async function* readList(
   if (empty) {
     throw new UserError(
       'empty_list',
-      `${listName(source)} is empty: it holds no row. A list has a header line (id,prompt,…) and one row a shot.`,
+      `${form.name} is empty: it holds no row. A list has a header line (id,prompt,…) and one row a shot.`,
     );
   }
 }
 
-async function* rowsOf(
-  source: Exclude<ListSource, { kind: 'prompt' }>,
-  maxBytes: number,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<RawRow | RowFault> {
-  const named = source.kind === 'stdin' ? undefined : formatByName(listName(source));
-  const { first, chunks } = await opened(bytesOf(source, maxBytes, signal));
-  const format = named ?? (first === '{' ? 'jsonl' : 'csv');
-  if (format === 'jsonl') yield* jsonlRows(recordBlocks(chunks, { quotes: false }));
+async function* rowsOf(bytes: AsyncIterable<Uint8Array>, form: ListForm): AsyncGenerator<RawRow | RowFault> {
+  const { first, chunks } = await opened(form.packed ? unpacked(bytes, form) : plain(bytes, form));
+  if ((form.format ?? (first === '{' ? 'jsonl' : 'csv')) === 'jsonl')
+    yield* jsonlRows(recordBlocks(chunks, { quotes: false }));
   else yield* csvRows(recordBlocks(chunks, { quotes: true }));
 }
 
@@ -101,22 +127,21 @@ function formatByName(path: string): 'csv' | 'jsonl' {
   );
 }
 
-async function* bytesOf(
-  source: Exclude<ListSource, { kind: 'prompt' }>,
-  maxBytes: number,
+/**
+ * The bytes of a list as they are stored. Throws a `UserError` (`bad_list`) if the file cannot be read; aborting ends it
+ * with the signal's reason.
+ */
+export async function* listBytes(
+  source: StoredList,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   try {
     const stream = streamOf(source, signal);
     // Otherwise an abort would wait for a terminal's next line.
     if (signal !== undefined && stream instanceof Readable) addAbortSignal(signal, stream);
-    let unpackedBytes = 0;
     for await (const chunk of stream) {
       signal?.throwIfAborted();
-      unpackedBytes += chunk.byteLength;
-      const packedBytes = 'bytesWritten' in stream ? stream.bytesWritten : undefined;
-      assertSizeFits(listName(source), { unpackedBytes, packedBytes, maxBytes });
-      yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      yield bufferOf(chunk);
     }
   } catch (thrown) {
     signal?.throwIfAborted();
@@ -124,35 +149,68 @@ async function* bytesOf(
   }
 }
 
-function streamOf(
-  source: Exclude<ListSource, { kind: 'prompt' }>,
-  signal: AbortSignal | undefined,
-): AsyncIterable<Uint8Array> | Gunzip {
+function streamOf(source: StoredList, signal: AbortSignal | undefined): AsyncIterable<Uint8Array> {
   if (source.kind === 'stdin') return source.stream;
-  const stream =
-    source.kind === 'file'
-      ? createReadStream(source.path, { highWaterMark: CHUNK_BYTES })
-      : Readable.from(source.open(signal));
-  if (!listName(source).toLowerCase().endsWith('.gz')) return stream;
-  // The iteration reports the error: pipeline destroys the last stream with it, and the first when we stop early.
-  return pipeline(stream, createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
+  if (source.kind === 'file') return createReadStream(source.path, { highWaterMark: CHUNK_BYTES });
+  return Readable.from(source.open(signal));
 }
 
-function readFault(source: Exclude<ListSource, { kind: 'prompt' }>, thrown: unknown): unknown {
+async function* unpacked(
+  bytes: AsyncIterable<Uint8Array>,
+  { name, maxBytes }: ListForm,
+): AsyncGenerator<Buffer> {
+  try {
+    // The iteration reports the error: pipeline destroys the last stream with it, and the first when we stop early.
+    const gunzip = pipeline(Readable.from(bytes), createGunzip({ chunkSize: CHUNK_BYTES }), () => undefined);
+    let unpackedBytes = 0;
+    for await (const chunk of gunzip) {
+      unpackedBytes += chunk.byteLength;
+      assertSizeFits(name, { unpackedBytes, packedBytes: gunzip.bytesWritten, maxBytes });
+      yield bufferOf(chunk);
+    }
+  } catch (thrown) {
+    throw sentenceOf(thrown, [
+      ['Z_DATA_ERROR', `${name} cannot be unpacked: it is not gzip, or damaged.`],
+      ['Z_BUF_ERROR', `${name} cannot be unpacked: its end is missing.`],
+    ]);
+  }
+}
+
+async function* plain(
+  bytes: AsyncIterable<Uint8Array>,
+  { name, maxBytes }: ListForm,
+): AsyncGenerator<Buffer> {
+  let unpackedBytes = 0;
+  for await (const chunk of bytes) {
+    unpackedBytes += chunk.byteLength;
+    assertSizeFits(name, { unpackedBytes, packedBytes: undefined, maxBytes });
+    yield bufferOf(chunk);
+  }
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+function readFault(source: StoredList, thrown: unknown): unknown {
   const name = listName(source);
-  const codes = errorCodes(thrown);
-  const sentence = [
+  const named = sentenceOf(thrown, [
     ['ENOENT', `There is no list ${name}; check the path.`],
     ['EISDIR', `${name} is a folder; name the list in it.`],
     ['EACCES', `${name} cannot be read: permission denied.`],
-    ['Z_DATA_ERROR', `${name} cannot be unpacked: it is not gzip, or damaged.`],
-    ['Z_BUF_ERROR', `${name} cannot be unpacked: its end is missing.`],
-  ].find(([code]) => code !== undefined && codes.includes(code))?.[1];
-  if (sentence !== undefined) return new UserError('bad_list', sentence, { cause: thrown });
-  const code = codes.find((one) => /^E[A-Z]+$/.test(one));
+  ]);
+  if (named !== thrown) return named;
+  const code = errorCodes(thrown).find((one) => /^E[A-Z]+$/.test(one));
   // A bucket that is away is another matter: there the same read may be repeated.
   if (source.kind !== 'file' || code === undefined) return thrown;
   return new UserError('bad_list', `${name} cannot be read (${code}); check the path.`, { cause: thrown });
+}
+
+/** What was thrown, as a `UserError` if one of the sentences is of its code. */
+function sentenceOf(thrown: unknown, sentences: readonly (readonly [string, string])[]): unknown {
+  const codes = errorCodes(thrown);
+  const sentence = sentences.find(([code]) => codes.includes(code))?.[1];
+  return sentence === undefined ? thrown : new UserError('bad_list', sentence, { cause: thrown });
 }
 
 /** Takes the byte order mark off and looks at the first character that is not blank. */

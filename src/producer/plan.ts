@@ -1,19 +1,15 @@
 import { catalogOf } from '../shared/catalog.ts';
 import type { Model } from '../shared/models/model.ts';
 import type { PlannedRow } from '../shared/plan-row.ts';
-import { FaultReport, type RowFault } from './fault.ts';
-import { IdSet } from './id-set.ts';
-import type { RawRow } from './list.ts';
+import { type CheckDeps, type Checked, checkRows } from './check-rows.ts';
+import { FaultReport } from './fault.ts';
 import { assertOptions, type ListOptions } from './list-options.ts';
-import type { NameJudge } from './name-judge.ts';
 import type { PlanTotals } from './plan-totals.ts';
 import { PlanWriter, type PlanWriterDeps } from './plan-writer.ts';
-import { createValidator, type Shot, type Validated } from './shot.ts';
 import { Spool } from './spool.ts';
 
-export interface PlanDeps extends PlanWriterDeps {
-  /** What `readList` gives. */
-  readonly rows: AsyncIterable<RawRow | RowFault>;
+export interface PlanCheckedDeps extends PlanWriterDeps {
+  readonly checked: AsyncIterable<Checked>;
   /** What the list is called: in messages, and at the head of the batch id. */
   readonly listName: string;
   readonly options: ListOptions;
@@ -21,11 +17,11 @@ export interface PlanDeps extends PlanWriterDeps {
   readonly defaultModel: Model;
   /** Names of the recipes that there are. */
   readonly recipes: ReadonlySet<string>;
-  /** Judges the names of the files; undefined where all of them are the default ones. */
-  readonly judgeNames?: NameJudge | undefined;
   /** An existing folder, in which the plan gets one of its own until it is disposed of. */
   readonly spoolFolder: string;
 }
+
+export type PlanDeps = Omit<PlanCheckedDeps, 'checked'> & Pick<CheckDeps, 'rows' | 'judgeNames'>;
 
 /** A list that is valid, in requests, on disk. Dispose of it when its chunks are stored. */
 export interface Plan extends AsyncDisposable {
@@ -49,29 +45,43 @@ export interface ListPlan extends Plan {
   readonly defaultRows: number;
 }
 
+/** `planChecked` of rows that are checked in this process: only for rows that cannot harm it. */
+export async function planList({ rows, judgeNames, ...deps }: PlanDeps): Promise<ListPlan> {
+  return await planChecked({ ...deps, checked: checkRows({ ...deps, rows, judgeNames }) });
+}
+
 /**
- * Plans a list in one pass: every row is checked, what exists already is looked up, the rest is split into requests at
+ * Plans a list in one pass: of every row that is checked, what exists already is looked up, the rest is split into requests at
  * the lowest price. Rejects with one `UserError` (`bad_list`) for all faults of the list, and with the signal's reason
  * when it aborts; the spool folder is then gone. Memory is flat: a million rows take no more than a thousand.
  */
-export async function planList(deps: PlanDeps): Promise<ListPlan> {
+export async function planChecked(deps: PlanCheckedDeps): Promise<ListPlan> {
   const { listName, options, registry, defaultModel, recipes, signal } = deps;
   signal?.throwIfAborted();
   assertOptions(options, { registry, defaultModel, recipes });
   const warnings = new Set<string>();
-  const fallback = { model: defaultModel, rows: 0 };
-  const validate = createValidator({ registry, fallback, options, recipes, ids: new IdSet(), warnings });
   const faults = new FaultReport();
   let read: 'whole' | 'in part' = 'whole';
+  let defaultRows = 0;
   const spool = await Spool.create(deps.spoolFolder);
   const writer = new PlanWriter(spool, deps, warnings);
   try {
-    for await (const raw of deps.rows) {
+    for await (const checked of deps.checked) {
       signal?.throwIfAborted();
-      const validated = 'columns' in raw ? validate(raw) : { ok: false as const, faults: [raw] };
-      const judged = validated.ok ? named(validated.shot, deps.judgeNames) : validated;
-      if (judged.ok && faults.count === 0) await writer.add(judged.shot);
-      if (!judged.ok) for (const fault of judged.faults) faults.add(fault);
+      switch (checked.kind) {
+        case 'shot':
+          if (faults.count === 0) await writer.add(checked.shot);
+          break;
+        case 'fault':
+          faults.add(checked.fault);
+          break;
+        case 'warning':
+          warnings.add(checked.text);
+          break;
+        case 'default-rows':
+          defaultRows = checked.rows;
+          break;
+      }
       if (faults.isFull) {
         read = 'in part';
         break;
@@ -84,7 +94,7 @@ export async function planList(deps: PlanDeps): Promise<ListPlan> {
       batchId: batchIdOf(listName, digest),
       totals,
       warnings: [...warnings],
-      defaultRows: fallback.rows,
+      defaultRows,
       chunkCount: spool.chunkCount,
       chunkStarts: spool.chunkStarts,
       chunk: (index) => spool.read(index),
@@ -96,13 +106,6 @@ export async function planList(deps: PlanDeps): Promise<ListPlan> {
     await spool[Symbol.asyncDispose]();
     throw thrown;
   }
-}
-
-function named(shot: Shot, judge: NameJudge | undefined): Validated {
-  const judged = judge?.({ ...shot, shot: shot.id });
-  if (judged === undefined) return { ok: true, shot };
-  if ('sentence' in judged) return { ok: false, faults: [judged] };
-  return { ok: true, shot: judged.names === undefined ? shot : { ...shot, names: judged.names } };
 }
 
 /** The list's name in plain letters and 8 hex digits of its digest. */

@@ -1,7 +1,9 @@
 import { dueAfter, lastDue } from '../shared/due-times.ts';
 import { messageOf, UserError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import { MAX_BROKEN_STARTS, type ScheduleStarts } from '../shared/schedule-starts.ts';
 import type { Clock } from '../shared/time.ts';
+import { PlanBrokenError } from './plan-limits.ts';
 import type { Definition, ScheduleRun } from './schedule-objects.ts';
 import type { Schedules } from './schedules.ts';
 
@@ -10,12 +12,15 @@ export interface RunDeps {
   /**
    * Reads the list as it is now, and queues it as this batch; a repeat is harmless, also with another list. `nothing`:
    * none of it is to be paid. Rejects with a `UserError` where a person must mend something, such as the list.
+   * `onPlanned` is called when the list is planned, and before anything is queued.
    */
   readonly queue: (
     definition: Definition,
     batch: string,
     signal: AbortSignal,
+    onPlanned: () => Promise<void>,
   ) => Promise<'queued' | 'nothing'>;
+  readonly starts: Pick<ScheduleStarts, 'begin' | 'over'>;
   /** Rings again, for another due time. A repeat is harmless. */
   readonly ring: (name: string, dueMs: number) => Promise<void>;
   /** Why a batch is not at its end; undefined where it is, or there is none. */
@@ -66,8 +71,14 @@ export async function runNow(
 ): Promise<ScheduleRun> {
   const secondMs = 1_000;
   const now = Math.floor(deps.clock() / secondMs) * secondMs;
-  return await run({ ...definition, overlap: 'queue' }, now, signal, deps);
+  return await run({ ...definition, overlap: 'queue' }, now, signal, { ...deps, starts: ONLY_START });
 }
+
+/** Nobody tries it again. */
+const ONLY_START: RunDeps['starts'] = {
+  begin: async () => MAX_BROKEN_STARTS - 1,
+  over: async () => undefined,
+};
 
 /** Pure: by the second only where it is not due at a whole minute. */
 export function batchOf(name: string, dueMs: number): string {
@@ -108,18 +119,32 @@ async function outcomeOf(
   batch: string,
   before: string | undefined,
   signal: AbortSignal,
-  { queue, underway, clean }: RunDeps,
+  { queue, underway, clean, starts }: RunDeps,
 ): Promise<Pick<ScheduleRun, 'outcome' | 'batch' | 'error'>> {
   if (definition.overlap === 'skip' && before !== undefined && before !== batch) {
     const reason = await underway(before);
     if (reason !== undefined) return { outcome: 'skipped', error: `${before} has not ended: ${reason}` };
   }
+  const { name } = definition;
+  const over = () => starts.over(name);
+  const broken = await starts.begin(name);
+  if (broken >= MAX_BROKEN_STARTS) {
+    await over();
+    return { outcome: 'failed', error: diedSentence(name) };
+  }
   try {
-    return { outcome: await queue(definition, batch, signal), batch };
+    return { outcome: await queue(definition, batch, signal, over), batch };
   } catch (error) {
+    // Stays counted: the machine may have been short of memory just then, so it has one more start.
+    if (error instanceof PlanBrokenError && broken + 1 < MAX_BROKEN_STARTS) throw error;
+    await over();
     if (!(error instanceof UserError) || WAITED_FOR.has(error.code)) throw error;
     return { outcome: 'failed', error: beginning(clean(messageOf(error))) };
   }
+}
+
+function diedSentence(name: string): string {
+  return `The worker ended ${MAX_BROKEN_STARTS} times while it planned the list. Nothing was queued. Look at the list and at the log of the worker, then run it again: shotlist schedule run ${name}`;
 }
 
 /** No fault of the list: a person is told elsewhere, and the run comes when it is mended. */

@@ -122,7 +122,7 @@ describe('a due time that fires twice', () => {
     const batch = batchOf('hourly', lastDueMs);
     // A crash between the batch and the word that it was queued.
     if (schedule === undefined) throw new Error('there is no schedule');
-    await one.runDeps.queue(schedule.definition, batch, never);
+    await one.runDeps.queue(schedule.definition, batch, never, async () => undefined);
     await one.writeList(`${LIST}hat,"A straw hat"\n`);
     const ring = { name: 'hourly', dueMs: lastDueMs, isRepeat: false };
     const again = await runDue(ring, never, one.runDeps);

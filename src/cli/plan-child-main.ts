@@ -1,0 +1,3 @@
+import { startPlanChild } from '../producer/plan-child.ts';
+
+startPlanChild();

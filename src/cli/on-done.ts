@@ -3,6 +3,7 @@ import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import type { Head } from '../shared/journal-objects.ts';
 import { webhookUrlFault } from '../shared/webhook-url.ts';
+import { outboundFault } from '../worker/outbound-fault.ts';
 import type { ListArguments } from './list-arguments.ts';
 
 /** Reads the address of `--on-done`; throws commander's error where it cannot take a webhook. */
@@ -13,8 +14,16 @@ export function webhookUrl(text: string): string {
 }
 
 /** Said before anything is queued: the webhook would only wait, hours later, with nobody there to see. */
-export function assertSigned({ onDone }: Pick<ListArguments, 'onDone'>, { webhookSecret }: Config): void {
-  if (onDone === undefined || webhookSecret !== undefined) return;
+export function assertOnDone({ onDone }: Pick<ListArguments, 'onDone'>, config: Config): void {
+  if (onDone === undefined) return;
+  const fault = outboundFault(onDone, { hosts: config.webhookHosts, setting: 'WEBHOOK_HOSTS' });
+  if (fault !== undefined) {
+    throw new UserError(
+      'bad_webhook',
+      `--on-done cannot go there: ${fault}. WEBHOOK_HOSTS counts here and for the workers.`,
+    );
+  }
+  if (config.webhookSecret !== undefined) return;
   throw new UserError(
     'no_webhook_secret',
     'Set WEBHOOK_SECRET, here and for the workers, to sign what --on-done sends: a text of 16 characters or more that the receiver knows too.',

@@ -14,7 +14,7 @@ import { type Context, say } from './context.ts';
 import { finishBy } from './finish-by.ts';
 import type { ListArguments } from './list-arguments.ts';
 import type { ListCommand } from './list-command.ts';
-import { assertSigned, otherOnDone } from './on-done.ts';
+import { assertOnDone, otherOnDone } from './on-done.ts';
 import type { PlanFacts } from './plan-json.ts';
 import { confirmSpending, count, planFromArguments, planSentence } from './plan-list.ts';
 import { reportLines } from './plan-report.ts';
@@ -46,7 +46,7 @@ export async function queueList(
   context: Context,
   { stack, shop, config, command, list, args, lists, onPlanned }: QueueListOptions,
 ): Promise<Enqueued & { readonly totals: PlanTotals; readonly facts: PlanFacts }> {
-  assertSigned(args, config);
+  assertOnDone(args, config);
   const planned = await planFromArguments(context, {
     command,
     list,

@@ -9,7 +9,7 @@ import { parseS3Address } from '../shared/s3-reader.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
-import { assertSigned } from './on-done.ts';
+import { assertOnDone } from './on-done.ts';
 import { planFromArguments, planSentence } from './plan-list.ts';
 import { isPath } from './recipe-choice.ts';
 import { type RuleArguments, ruleOf } from './schedule-rule.ts';
@@ -38,7 +38,7 @@ export async function scheduleAddCommand(
   refuseUnfit(args);
   const config = configOf(context);
   refuseUnheard(config, args);
-  assertSigned(args, config);
+  assertOnDone(args, config);
   const now = systemClock();
   const asked = definitionOf(context, name, list, args, now);
   return await withSchedules(context, args, async ({ shop, stack, schedules, queue }) => {

@@ -30,6 +30,7 @@ import { createWaker } from '../worker/generate/waker.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
 import { startLookingLater } from '../worker/later-looks.ts';
+import { openOutbound } from '../worker/outbound.ts';
 import { startPatience } from '../worker/patience.ts';
 import { startRedisLook } from '../worker/redis-look.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
@@ -122,6 +123,8 @@ export async function startWork({
   closers.defer(() => settlesWithin(look.stop(), GOODBYE_MS));
   const agent = openFalSockets();
   closers.defer(() => agent.close());
+  const outbound = openOutbound({ hosts: config.webhookHosts, setting: 'WEBHOOK_HOSTS' });
+  closers.defer(() => outbound.close());
   const http = given.http ?? createFalHttp({ agent, clock });
   const queue = createFalQueue({ http, key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
   const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS, clock });
@@ -251,7 +254,7 @@ export async function startWork({
             post:
               config.webhookSecret === undefined
                 ? undefined
-                : createPostWebhook({ agent, secret: config.webhookSecret, clock }),
+                : createPostWebhook({ outbound, secret: config.webhookSecret, clock }),
             add: queues.addEnding.bind(queues),
             regenerate: createRegenerate(shop, registry, log),
             clock,

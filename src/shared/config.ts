@@ -40,6 +40,8 @@ export interface Config {
   /** Endpoint id or alias, as it is written. */
   readonly defaultModel: string | undefined;
   readonly webhookSecret: string | undefined;
+  /** Hosts that a webhook may go to though they are not in the open net. */
+  readonly webhookHosts: readonly string[];
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' | undefined };
   readonly healthPort: number | undefined;
 }
@@ -102,6 +104,11 @@ export const SETTINGS = {
       'model of rows that name none; unset: the one that ships, from the day of its end on its successor',
   },
   WEBHOOK_SECRET: { default: undefined, meaning: 'signs the webhooks of --on-done' },
+  WEBHOOK_HOSTS: {
+    default: undefined,
+    meaning:
+      'hosts in a private network, or of another port than 443, that --on-done may name; plain http only for a loopback host named here',
+  },
   LOG_LEVEL: { default: 'info', meaning: "debug also passes fal's own logs on" },
   LOG_FORMAT: { default: 'json, pretty on a terminal', meaning: 'json or pretty' },
   HEALTH_PORT: { default: undefined, meaning: '/livez and /readyz on this port' },
@@ -204,6 +211,7 @@ const schema = z.object({
   RECORD_TTL_H: integer(1, 8_760).prefault(SETTINGS.RECORD_TTL_H.default),
   DEFAULT_MODEL: z.string().optional(),
   WEBHOOK_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  WEBHOOK_HOSTS: hosts.optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       message: 'must be trace, debug, info, warn, error, fatal or silent',
@@ -265,6 +273,7 @@ export function readConfig(environment: Environment): Config {
     recordTtlH: env.RECORD_TTL_H,
     defaultModel: env.DEFAULT_MODEL,
     webhookSecret: env.WEBHOOK_SECRET,
+    webhookHosts: env.WEBHOOK_HOSTS ?? [],
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     healthPort: env.HEALTH_PORT,
   };

@@ -1,3 +1,5 @@
+import { isLoopback } from './host-names.ts';
+
 /** Long enough for any receiver, short enough for every proxy. */
 const MAX_LENGTH = 2_000;
 
@@ -20,8 +22,4 @@ export function webhookUrlFault(text: string): string | undefined {
 /** What of it may stand in a log: neither the path nor the query, which can be secrets. */
 export function webhookOrigin(text: string): string {
   return new URL(text).origin;
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }

@@ -7,7 +7,7 @@ import { openReceiver } from '../support/receiver.ts';
 // Waits are for processes; on a machine that is busy with other work they come to pass late.
 jest.setTimeout(120_000);
 
-const env = { WEBHOOK_SECRET: 'a secret of the test', LOG_LEVEL: 'warn' };
+const env = { WEBHOOK_SECRET: 'a secret of the test', WEBHOOK_HOSTS: '127.0.0.1', LOG_LEVEL: 'warn' };
 const LIST = 'id,prompt\nmug-1,a red mug\n';
 
 describe('run --on-done', () => {

@@ -20,7 +20,7 @@ import { workshopCli } from '../support/workshop-cli.ts';
 jest.setTimeout(90_000);
 
 const SECRET = 'a secret of the test';
-const signed = { settings: { WEBHOOK_SECRET: SECRET } };
+const signed = { settings: { WEBHOOK_SECRET: SECRET, WEBHOOK_HOSTS: '127.0.0.1' } };
 const mugs = (count: number) =>
   Array.from({ length: count }, (_, at) => ({ id: `mug-${at}`, prompt: `a mug number ${at}` }));
 

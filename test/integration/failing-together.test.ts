@@ -174,7 +174,7 @@ describe('a batch whose requests fail together', () => {
 });
 
 describe('the webhook of a hold', () => {
-  const signed = { settings: { WEBHOOK_SECRET: 'a secret of the test' } };
+  const signed = { settings: { WEBHOOK_SECRET: 'a secret of the test', WEBHOOK_HOSTS: '127.0.0.1' } };
 
   it('is told with its reason, and the end after it', async () => {
     await using workshop = await openWorkshop(signed);

@@ -122,7 +122,9 @@ describe('--regenerate', () => {
   });
 
   it('is told and watched as one: the webhook comes once, when the last of it has ended', async () => {
-    await using workshop = await openWorkshop({ settings: { WEBHOOK_SECRET: 'a secret of the test' } });
+    await using workshop = await openWorkshop({
+      settings: { WEBHOOK_SECRET: 'a secret of the test', WEBHOOK_HOSTS: '127.0.0.1' },
+    });
     await using cli = await workshopCli(workshop);
     await using receiver = await openReceiver();
     workshop.fal.faults.add({ on: 'media', kind: 'other-size', times: 2, ...of('a tee') });

@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
-import { type Agent, fetch } from 'undici';
+import { fetch } from 'undici';
 import { errorCodes } from '../../shared/errors.ts';
 import { type Clock, withTimeout } from '../../shared/time.ts';
 import { webhookOrigin } from '../../shared/webhook-url.ts';
+import { INNER_ADDRESS, type Outbound } from '../outbound.ts';
 
 /** A webhook did not arrive. `final`: the receiver will not take it, whatever is tried. */
 export class WebhookError extends Error {
@@ -16,7 +17,7 @@ export class WebhookError extends Error {
 }
 
 export interface WebhookDeps {
-  readonly agent: Agent;
+  readonly outbound: Pick<Outbound, 'fault' | 'dispatcher'>;
   readonly secret: string;
   readonly clock: Clock;
 }
@@ -29,9 +30,11 @@ export type PostWebhook = (url: string, body: string, signal: AbortSignal) => Pr
  * Posts a signed body, once. Resolves on a 2xx; rejects with a `WebhookError`, or with the signal's reason. No message
  * holds more of the address than its host: path and query can be secrets.
  */
-export function createPostWebhook({ agent, secret, clock }: WebhookDeps): PostWebhook {
+export function createPostWebhook({ outbound, secret, clock }: WebhookDeps): PostWebhook {
   return async (url, body, signal) => {
     const origin = webhookOrigin(url);
+    const fault = outbound.fault(url);
+    if (fault !== undefined) throw refused(fault);
     let status: number;
     try {
       const response = await fetch(url, {
@@ -42,7 +45,7 @@ export function createPostWebhook({ agent, secret, clock }: WebhookDeps): PostWe
           'shotlist-signature': signatureOf(body, { secret, atMs: clock() }),
         },
         body,
-        dispatcher: agent,
+        dispatcher: outbound.dispatcher(url),
         // Whoever is redirected to was not named by the person who queued the batch.
         redirect: 'manual',
         signal: withTimeout(signal, TIMEOUT_MS),
@@ -51,12 +54,19 @@ export function createPostWebhook({ agent, secret, clock }: WebhookDeps): PostWe
       await response.body?.cancel();
     } catch (error) {
       signal.throwIfAborted();
-      const code = errorCodes(error).find((one) => one !== 'TypeError') ?? 'no answer';
+      const codes = errorCodes(error);
+      if (codes.includes(INNER_ADDRESS))
+        throw refused(`${new URL(url).hostname} leads into a private network`);
+      const code = codes.find((one) => one !== 'TypeError') ?? 'no answer';
       throw new WebhookError(`${origin} did not answer (${code})`, { final: false, cause: error });
     }
     if (status >= 200 && status < 300) return;
     throw new WebhookError(`${origin} answered ${status}`, { final: isFinal(status) });
   };
+}
+
+function refused(why: string): WebhookError {
+  return new WebhookError(`the address of --on-done is refused: ${why}`, { final: true });
 }
 
 /** The header that a receiver checks: `t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`. */

@@ -65,8 +65,9 @@ const TRAPS: Readonly<Record<Mutation, Trap>> = {
   },
   'free-reserve': {
     capMicroUsd: CAP_OF_ONE,
-    // It stops itself, too, when more is charged than was reserved, and stays so.
-    restLimitMs: 5_000,
+    // Both are sent before one of them is charged: it stops itself, too, when more is charged than was reserved, and stays so.
+    falLatencyMs: 4_000,
+    restLimitMs: 9_000,
     wanted: {
       ...DELIVERED,
       ends: new Map([

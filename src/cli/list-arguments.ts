@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { ListOptions } from '../producer/list-options.ts';
+import { attributeOf, type ListOptions } from '../producer/list-options.ts';
 import { MAX_PROOF_ROWS } from '../producer/proof-sample.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../shared/jobs.ts';
 import { defaultModelOf } from '../shared/models/default-model.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { type MicroUsd, parseUsd } from '../shared/money.ts';
+import type { Recipe } from '../shared/recipes.ts';
 import { MAX_REGENERATIONS } from '../shared/regeneration.ts';
 import { webhookUrl } from './on-done.ts';
 
@@ -35,6 +36,8 @@ export interface ListArguments {
   readonly json?: true;
   readonly simulate?: true;
   readonly watch?: true;
+  /** What a schedule holds in place of the files that were named when it was added. */
+  readonly resolved?: { readonly template?: string; readonly recipe?: Recipe };
   /** By the attribute names of the model inputs' flags. */
   readonly [input: string]: unknown;
 }
@@ -156,9 +159,4 @@ export function listOptionsOf(args: ListArguments, registry: Registry): ListOpti
     ...(names === undefined ? {} : { names }),
     inputs,
   };
-}
-
-/** commander's name of an option: `image-size` becomes `imageSize`. */
-export function attributeOf(flag: string): string {
-  return flag.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,6 +1,7 @@
+import { attributeOf } from '../producer/list-options.ts';
 import type { Registry } from '../shared/models/registry.ts';
 import { toUsd } from '../shared/money.ts';
-import { attributeOf, type ListArguments } from './list-arguments.ts';
+import type { ListArguments } from './list-arguments.ts';
 
 export type ListCommand = 'run' | 'enqueue';
 

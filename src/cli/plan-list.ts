@@ -137,7 +137,13 @@ async function planWith(
   const registry = defaultRegistry();
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
   const source = sourceOf(list, args, { stdin, cwd, config, log });
-  const template = args.template === undefined ? {} : { template: await templateOf(args.template, cwd) };
+  const resolved = args.resolved?.template;
+  const template =
+    resolved !== undefined
+      ? { template: resolved }
+      : args.template === undefined
+        ? {}
+        : { template: await templateOf(args.template, cwd) };
   const recipes = await chooseRecipes(args, cwd);
   const name = listName(source);
   const sample = args.proof === undefined ? undefined : new ProofSample(args.proof);

@@ -15,6 +15,7 @@ import { rivalHash } from '../worker/generate/input.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { count } from './plan-list.ts';
+import { signerOf } from './schedule-signature.ts';
 import { settleRestored } from './settle-restored.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
@@ -68,15 +69,17 @@ export async function rebuildCommand(
 }
 
 /** Otherwise the next worker with that role would do it, and nothing would be due until then. */
-async function restoreSchedules(
-  context: Context,
-  shop: Shop,
-  { redisUrl: url, prefix, secrets }: Stack,
-): Promise<void> {
+async function restoreSchedules(context: Context, shop: Shop, stack: Stack): Promise<void> {
+  const { redisUrl: url, prefix, secrets } = stack;
   if (url === undefined) return;
   await using queue = new ScheduleQueue({ url, prefix });
   const log = openLog(context, configOf(context), { detail: 'quiet', secrets });
-  const deps = { schedules: new Schedules(shop), queue, clock: systemClock, log };
+  const deps = {
+    schedules: new Schedules({ store: shop.store, signer: signerOf(configOf(context), stack) }),
+    queue,
+    clock: systemClock,
+    log,
+  };
   const { restored } = await syncSchedules(deps, context.signal);
   if (restored.length > 0)
     say(context, `Restored ${count(restored.length, 'schedule')}: ${restored.join(', ')}.`);

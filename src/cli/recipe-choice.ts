@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { resolve as resolvePath } from 'node:path';
 import { UserError } from '../shared/errors.ts';
 import { loadRecipe, loadRecipes, type Recipe, shippedRecipesFolder } from '../shared/recipes.ts';
 import { type OwnRecipe, ownRecipe } from '../shared/stored-recipes.ts';
@@ -7,6 +7,8 @@ export interface RecipeArguments {
   /** The name of a recipe that ships, or the path of a file. */
   readonly recipe?: string;
   readonly allowUnlabelled?: true;
+  /** In place of a file. */
+  readonly resolved?: { readonly recipe?: Recipe };
 }
 
 export interface RecipeChoice {
@@ -22,30 +24,26 @@ export interface RecipeChoice {
 
 /** Throws a `UserError` where the file is no recipe, or would leave pictures unlabelled without a word. */
 export async function chooseRecipes(
-  { recipe, allowUnlabelled }: RecipeArguments,
+  { recipe, allowUnlabelled, resolved }: RecipeArguments,
   cwd: string,
 ): Promise<RecipeChoice> {
   const shipped = await loadRecipes(shippedRecipesFolder());
   const allowed = (one: Recipe) => one.provenance === 'label' || allowUnlabelled === true;
   const recipes = new Map([...shipped].filter(([, one]) => allowed(one)));
   const names = new Set(recipes.keys());
-  const chosen =
-    recipe === undefined
-      ? undefined
-      : isPath(recipe)
-        ? await loadRecipe(resolve(cwd, recipe))
-        : shipped.get(recipe);
+  const given =
+    resolved?.recipe ??
+    (recipe !== undefined && isPath(recipe) ? await loadRecipe(resolvePath(cwd, recipe)) : undefined);
+  const chosen = given ?? (recipe === undefined ? undefined : shipped.get(recipe));
   if (chosen !== undefined && !allowed(chosen)) {
     throw new UserError(
       'unlabelled',
       `The recipe ${chosen.name} leaves out the label that a model made the pictures: set its "provenance" to "label", or add --allow-unlabelled.`,
     );
   }
-  if (recipe === undefined || chosen === undefined || !isPath(recipe)) {
-    return { names, recipes, planned: recipe, own: undefined };
-  }
-  const own = ownRecipe(chosen);
-  recipes.set(own.planned, chosen);
+  if (given === undefined) return { names, recipes, planned: recipe, own: undefined };
+  const own = ownRecipe(given);
+  recipes.set(own.planned, given);
   return { names: names.add(own.planned), recipes, planned: own.planned, own };
 }
 

@@ -1,19 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
-import { type Definition, isSame, type OVERLAPS } from '../producer/schedule-objects.ts';
+import { type Definition, definitionOptions, isSame, type OVERLAPS } from '../producer/schedule-objects.ts';
 import { nextDue } from '../producer/schedule-run.ts';
 import type { Config } from '../shared/config.ts';
 import { UserError } from '../shared/errors.ts';
 import { formatUsd } from '../shared/money.ts';
+import { loadRecipe } from '../shared/recipes.ts';
 import { parseS3Address } from '../shared/s3-reader.ts';
+import { ownRecipe } from '../shared/stored-recipes.ts';
 import { systemClock } from '../shared/time.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
+import { templateOf } from './list-source.ts';
 import { assertOnDone } from './on-done.ts';
 import { planFromArguments, planSentence } from './plan-list.ts';
 import { isPath } from './recipe-choice.ts';
 import { type RuleArguments, ruleOf } from './schedule-rule.ts';
+import { assertBelow } from './schedule-run-deps.ts';
 import { withSchedules } from './schedule-shop.ts';
+import { assertSigner } from './schedule-signature.ts';
 import { definitionText, scheduleJson, timeText } from './schedule-view.ts';
 
 export type ScheduleAddArguments = ListArguments &
@@ -40,8 +45,10 @@ export async function scheduleAddCommand(
   refuseUnheard(config, args);
   assertOnDone(args, config);
   const now = systemClock();
-  const asked = definitionOf(context, name, list, args, now);
+  const asked = await definitionOf(context, name, list, args, now);
+  await assertBelow(config.scheduleFolder, asked.list);
   return await withSchedules(context, args, async ({ shop, stack, schedules, queue }) => {
+    assertSigner(config, stack);
     const planning = { command: 'enqueue' as const, list: asked.list, args, config, store: shop.store };
     const { plan } = await planFromArguments(context, planning);
     await using _plan = plan;
@@ -99,13 +106,13 @@ function refuseUnheard({ redis }: Config, { simulate }: ScheduleAddArguments): v
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/;
 
-function definitionOf(
+async function definitionOf(
   { cwd }: Context,
   name: string,
   list: string | undefined,
   args: ScheduleAddArguments,
   nowMs: number,
-): Definition {
+): Promise<Definition> {
   if (!NAME.test(name)) {
     throw new UserError(
       'bad_schedule',
@@ -127,9 +134,9 @@ function definitionOf(
     list: parseS3Address(list) === undefined ? resolve(cwd, list) : list,
     rule,
     overlap,
-    ...(cap === undefined ? {} : { cap }),
+    ...(cap === undefined ? { unlimited: true as const } : { cap }),
     priority,
-    options: optionsOf(args, cwd),
+    ...(await resolvedOf(args, cwd)),
   };
 }
 
@@ -139,19 +146,34 @@ const OWN: ReadonlySet<string> = new Set([
   ...['cron', 'tz', 'every', 'overlap', 'cap', 'priority', 'yes', 'json', 'simulate'],
 ]);
 
-function optionsOf(args: ScheduleAddArguments, cwd: string): Definition['options'] {
+function optionsOf(args: ScheduleAddArguments): Record<string, string | number | boolean> {
   const options: Record<string, string | number | boolean> = {};
   for (const [option, value] of Object.entries(args)) {
     if (OWN.has(option)) continue;
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
       options[option] = value;
   }
-  const { template, recipe } = options;
-  // The files are read anew by each run, too.
-  if (typeof template === 'string' && template.startsWith('@') && template !== '@')
-    options['template'] = `@${resolve(cwd, template.slice(1))}`;
-  if (typeof recipe === 'string' && isPath(recipe)) options['recipe'] = resolve(cwd, recipe);
   return options;
+}
+
+/** The options, with what stands in files as text: a run opens no file but its list. */
+async function resolvedOf(
+  args: ScheduleAddArguments,
+  cwd: string,
+): Promise<Pick<Definition, 'options' | 'ownRecipe'>> {
+  const { recipe, template, ...others } = optionsOf(args);
+  const own =
+    typeof recipe === 'string' && isPath(recipe) ? await loadRecipe(resolve(cwd, recipe)) : undefined;
+  const options = {
+    ...others,
+    ...(typeof template === 'string' ? { template: await templateOf(template, cwd) } : {}),
+    ...(own === undefined && typeof recipe === 'string' ? { recipe } : {}),
+  };
+  return {
+    // What commander took is what the store takes; a word that is none says so here.
+    options: definitionOptions.parse(options),
+    ...(own === undefined ? {} : { ownRecipe: ownRecipe(own).bytes.toString('utf8') }),
+  };
 }
 
 /** An interval that stays as long goes on as it did, from where it began. */

@@ -9,6 +9,7 @@ import { type OperatorArguments, simulatedElsewhere } from './operator.ts';
 import { eventId } from './schedule-add.ts';
 import { scheduleRunDepsOf } from './schedule-run-deps.ts';
 import { allSchedules, knownSchedule, type OpenedSchedules, withSchedules } from './schedule-shop.ts';
+import { assertSigner } from './schedule-signature.ts';
 import { runJson, type ScheduleState, scheduleJson, scheduleTable, timeText } from './schedule-view.ts';
 
 const READS_AT_ONCE = 16;
@@ -53,8 +54,9 @@ export async function scheduleRunCommand(
   args: OperatorArguments,
 ): Promise<Exit> {
   return await withSchedules(context, args, async (opened) => {
-    const { definition } = await knownSchedule(context, args, name, opened);
     const config = configOf(context);
+    assertSigner(config, opened.stack);
+    const { definition } = await knownSchedule(context, args, name, opened);
     // What it comes to is said here; the log is for workers.
     const deps = scheduleRunDepsOf({ ...opened, context, config, log: silentLogger });
     const run = await runNow(definition, context.signal, deps);
@@ -126,12 +128,13 @@ export async function scheduleRemoveCommand(
 }
 
 async function write(
-  { signal }: Context,
+  context: Context,
   name: string,
   kind: 'pause' | 'resume' | 'remove',
-  { schedules }: OpenedSchedules,
+  { schedules, stack }: OpenedSchedules,
 ): Promise<void> {
-  await schedules.writeEvent(name, { kind, at: systemClock() }, eventId(), signal);
+  if (kind === 'resume') assertSigner(configOf(context), stack);
+  await schedules.writeEvent(name, { kind, at: systemClock() }, eventId(), context.signal);
 }
 
 function tell(context: Context, { json }: OperatorArguments, result: object, sentence: string): Exit {

@@ -1,3 +1,5 @@
+import { realpath } from 'node:fs/promises';
+import { sep } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import type { ListProcess } from '../producer/check-in-child.ts';
 import type { RunDeps } from '../producer/schedule-run.ts';
@@ -9,6 +11,7 @@ import { readStatus } from '../shared/read-status.ts';
 import type { ScheduleQueue } from '../shared/schedule-queue.ts';
 import { ScheduleStarts } from '../shared/schedule-starts.ts';
 import { isOver } from '../shared/status.ts';
+import { unpackRecipe } from '../shared/stored-recipes.ts';
 import { systemClock } from '../shared/time.ts';
 import type { Context } from './context.ts';
 import type { ListArguments } from './list-arguments.ts';
@@ -43,13 +46,23 @@ export function scheduleRunDepsOf({
   return {
     schedules,
     starts: new ScheduleStarts({ redis: shop.redis, prefix: stack.prefix }),
-    async queue({ list, options, priority, cap }, batch, signal, onPlanned) {
+    async queue({ list, options, priority, cap, ownRecipe }, batch, signal, onPlanned) {
+      await assertBelow(config.scheduleFolder, list);
+      const { template, recipe, ...others } = options;
       const args = {
-        ...options,
+        ...others,
+        ...(recipe === undefined ? {} : { recipe }),
+        // Texts, and never paths or `@FILE`: what stood in files was read when the schedule was added.
+        resolved: {
+          ...(template === undefined ? {} : { template }),
+          ...(ownRecipe === undefined
+            ? {}
+            : { recipe: unpackRecipe(Buffer.from(ownRecipe), 'The recipe of the schedule') }),
+        },
         priority,
         batch,
         ...(cap === undefined ? {} : { cap }),
-        // The cap, or the `--yes` of the day on which it was added, is the answer.
+        // The cap, or the word of the user who added it without one, is the answer.
         yes: true,
         ...(stack.simulated ? { simulate: true } : {}),
         // What `schedule add` stored of the same arguments, as the same parser gave them.
@@ -75,6 +88,17 @@ export function scheduleRunDepsOf({
     clock: systemClock,
     log,
   };
+}
+
+/** Links count as where they lead. Throws a `UserError` where the list lies elsewhere; one that is not there is told when it is read. */
+export async function assertBelow(folder: string | undefined, list: string): Promise<void> {
+  if (folder === undefined || list.startsWith('s3://')) return;
+  const [real, root] = await Promise.all([list, folder].map((path) => realpath(path).catch(() => path)));
+  if (real?.startsWith(`${root}${sep}`) === true) return;
+  throw new UserError(
+    'schedule_folder',
+    `${list} does not lie below SCHEDULE_FOLDER (${folder}): move it there, or schedule another list.`,
+  );
 }
 
 /** A batch that was queued in part can never end: the next run must not wait for it. */

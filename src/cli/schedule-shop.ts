@@ -3,8 +3,9 @@ import { Schedules } from '../producer/schedules.ts';
 import { UserError } from '../shared/errors.ts';
 import { nearest } from '../shared/nearest.ts';
 import { ScheduleQueue } from '../shared/schedule-queue.ts';
-import { type Context, say } from './context.ts';
+import { type Context, configOf, say } from './context.ts';
 import { type OperatorArguments, simulatedElsewhere, withShop } from './operator.ts';
+import { signerOf } from './schedule-signature.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
 
@@ -25,7 +26,12 @@ export async function withSchedules<T>(
     const { redisUrl: url, prefix } = stack;
     if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
     await using queue = new ScheduleQueue({ url, prefix });
-    return await use({ shop, stack, schedules: new Schedules(shop), queue });
+    return await use({
+      shop,
+      stack,
+      schedules: new Schedules({ store: shop.store, signer: signerOf(configOf(context), stack) }),
+      queue,
+    });
   });
 }
 

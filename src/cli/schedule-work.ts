@@ -9,6 +9,7 @@ import { ScheduleQueue } from '../shared/schedule-queue.ts';
 import { settlesWithin, systemClock } from '../shared/time.ts';
 import type { ScheduleStep } from '../worker/workers.ts';
 import { scheduleRunDepsOf, unseenContext } from './schedule-run-deps.ts';
+import { assertSigner, signerOf } from './schedule-signature.ts';
 import type { Shop } from './shop.ts';
 import type { Stack } from './stack.ts';
 
@@ -40,7 +41,9 @@ const GOODBYE_MS = 100;
 export function openScheduling(options: SchedulingOptions): Scheduling {
   const { url, shop, stack, environment, log, lookMs = LOOK_MS } = options;
   const { prefix } = stack;
-  const schedules = new Schedules(shop);
+  // Without it nothing that the store says could be told from what somebody else wrote there.
+  assertSigner(options.config, stack);
+  const schedules = new Schedules({ store: shop.store, signer: signerOf(options.config, stack) });
   const queue = new ScheduleQueue({ url, prefix });
   const context = unseenContext(environment, log);
   const deps = scheduleRunDepsOf({ ...options, context, schedules, queue });

@@ -64,3 +64,8 @@ export function assertOptions(options: ListOptions, { registry, defaultModel, re
   }
   if (faults.length > 0) throw new UserError('bad_option', `${faults.join('; ')}.`);
 }
+
+/** commander's name of an option: `image-size` becomes `imageSize`. */
+export function attributeOf(flag: string): string {
+  return flag.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -13,9 +13,12 @@ import {
   scheduleOf,
   scheduleRun,
 } from './schedule-objects.ts';
+import type { ScheduleSigner } from './schedule-signer.ts';
 
 export interface SchedulesDeps {
   readonly store: ObjectStore;
+  /** undefined: for who only looks, since nothing can be told of signatures without the key. */
+  readonly signer?: ScheduleSigner | undefined;
 }
 
 /** Where the newest run is looked for first, so that one of a year of minutes is found without listing them all. */
@@ -27,14 +30,16 @@ const WINDOWS_MS = [86_400_000, 40 * 86_400_000, Number.POSITIVE_INFINITY] as co
  */
 export class Schedules {
   readonly #store: ObjectStore;
+  readonly #signer: ScheduleSigner | undefined;
 
-  constructor({ store }: SchedulesDeps) {
+  constructor({ store, signer }: SchedulesDeps) {
     this.#store = store;
+    this.#signer = signer;
   }
 
-  /** undefined where there is none, or it was removed. */
+  /** undefined where there is none, or it was removed, or nothing signed is left of it. */
   async read(name: string, signal?: AbortSignal): Promise<Schedule | undefined> {
-    return await this.#readFolder(encodeSegment(name), signal);
+    return (await this.#readFolder(encodeSegment(name), signal)).schedule;
   }
 
   /** All that are not removed, by name. One that is damaged goes to `broken`, and the others come all the same. */
@@ -42,8 +47,9 @@ export class Schedules {
     const found: Schedule[] = [];
     for await (const folder of foldersIn(this.#store, objectKeys.schedules, signal)) {
       try {
-        const schedule = await this.#readFolder(folder, signal);
+        const { schedule, unsigned } = await this.#readFolder(folder, signal);
         if (schedule !== undefined) found.push(schedule);
+        if (unsigned !== undefined) broken(folder, new MalformedError(unsignedSentence(unsigned)));
       } catch (error) {
         if (!(error instanceof MalformedError)) throw error;
         broken(folder, error);
@@ -53,7 +59,11 @@ export class Schedules {
   }
 
   async writeEvent(name: string, value: ScheduleEvent, id: string, signal?: AbortSignal): Promise<void> {
-    await this.#once(objectKeys.scheduleEvent(name, value.at, id), value, signal);
+    const signed =
+      this.#signer !== undefined && (value.kind === 'add' || value.kind === 'resume')
+        ? { ...value, signature: this.#signer.sign(encodeSegment(name), value) }
+        : value;
+    await this.#once(objectKeys.scheduleEvent(name, value.at, id), signed, signal);
   }
 
   /** Resolves to the run that stands: the first one written. */
@@ -79,13 +89,29 @@ export class Schedules {
     return undefined;
   }
 
-  async #readFolder(folder: string, signal: AbortSignal | undefined): Promise<Schedule | undefined> {
+  /** What stops a schedule needs no signature; what lets it run, or says what, does. `unsigned`: the key of the last without. */
+  async #readFolder(
+    folder: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly schedule: Schedule | undefined; readonly unsigned: string | undefined }> {
     const events: ScheduleEvent[] = [];
+    let unsigned: string | undefined;
     const prefix = `${objectKeys.schedules}${folder}/events/`;
     for await (const { key } of this.#store.list(prefix, optional(signal))) {
-      events.push(await readListedJson(this.#store, key, scheduleEvent, signal));
+      const event = await readListedJson(this.#store, key, scheduleEvent, signal);
+      if (this.#isBelieved(folder, key, event)) events.push(event);
+      else unsigned = key;
     }
-    return scheduleOf(events);
+    return { schedule: scheduleOf(events), unsigned };
+  }
+
+  #isBelieved(folder: string, key: string, event: ScheduleEvent): boolean {
+    if (this.#signer === undefined || event.kind === 'pause' || event.kind === 'remove') return true;
+    // Under another time or another name it would be a word of ours, said where nobody said it.
+    const at = String(event.at).padStart(14, '0');
+    if (!key.startsWith(`${objectKeys.schedules}${folder}/events/${at}-`)) return false;
+    if (event.kind === 'add' && encodeSegment(event.definition.name) !== folder) return false;
+    return this.#signer.isSigned(folder, event);
   }
 
   async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<boolean> {
@@ -95,4 +121,8 @@ export class Schedules {
   async #read<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
     return await readJson(this.#store, key, schema, signal);
   }
+}
+
+function unsignedSentence(key: string): string {
+  return `${key} is not signed with this program's key, so it counts for nothing. If it is yours, add the schedule again with the FAL_KEY or SCHEDULE_KEY that the workers have.`;
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { UserError } from './errors.ts';
 import { type MicroUsd, parseUsd } from './money.ts';
@@ -42,6 +43,9 @@ export interface Config {
   readonly webhookSecret: string | undefined;
   /** Hosts that a webhook may go to though they are not in the open net. */
   readonly webhookHosts: readonly string[];
+  readonly scheduleKey: string | undefined;
+  /** An absolute path. */
+  readonly scheduleFolder: string | undefined;
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' | undefined };
   readonly healthPort: number | undefined;
 }
@@ -109,6 +113,12 @@ export const SETTINGS = {
     meaning:
       'hosts in a private network, or of another port than 443, that --on-done may name; plain http only for a loopback host named here',
   },
+  SCHEDULE_KEY: {
+    default: undefined,
+    meaning:
+      'signs the definitions of schedules, for commands and workers alike; unset: a key made of FAL_KEY',
+  },
+  SCHEDULE_FOLDER: { default: undefined, meaning: 'the only folder that lists of schedules may lie below' },
   LOG_LEVEL: { default: 'info', meaning: "debug also passes fal's own logs on" },
   LOG_FORMAT: { default: 'json, pretty on a terminal', meaning: 'json or pretty' },
   HEALTH_PORT: { default: undefined, meaning: '/livez and /readyz on this port' },
@@ -212,6 +222,8 @@ const schema = z.object({
   DEFAULT_MODEL: z.string().optional(),
   WEBHOOK_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
   WEBHOOK_HOSTS: hosts.optional(),
+  SCHEDULE_KEY: z.string().min(16, 'must have at least 16 characters').optional(),
+  SCHEDULE_FOLDER: z.string().refine(isAbsolute, 'must be an absolute path').optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       message: 'must be trace, debug, info, warn, error, fatal or silent',
@@ -274,6 +286,8 @@ export function readConfig(environment: Environment): Config {
     defaultModel: env.DEFAULT_MODEL,
     webhookSecret: env.WEBHOOK_SECRET,
     webhookHosts: env.WEBHOOK_HOSTS ?? [],
+    scheduleKey: env.SCHEDULE_KEY,
+    scheduleFolder: env.SCHEDULE_FOLDER,
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
     healthPort: env.HEALTH_PORT,
   };
@@ -281,7 +295,14 @@ export function readConfig(environment: Environment): Config {
 
 /** The texts that must never be printed: keys, and the password inside the Redis address. */
 export function secretsOf(environment: Environment): string[] {
-  const names = ['FAL_KEY', 'FAL_ADMIN_KEY', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'WEBHOOK_SECRET'];
+  const names = [
+    'FAL_KEY',
+    'FAL_ADMIN_KEY',
+    'AWS_SECRET_ACCESS_KEY',
+    'AWS_SESSION_TOKEN',
+    'WEBHOOK_SECRET',
+    'SCHEDULE_KEY',
+  ];
   const redis = environment['REDIS_URL'];
   const password =
     redis !== undefined && URL.canParse(redis) ? decodeURIComponent(new URL(redis).password) : '';

@@ -58,13 +58,18 @@ export async function readStoredRecipe(
   const key = objectKeys.recipe(planned);
   const object = await store.get(key, signal);
   if (object === undefined) return undefined;
-  const parsed = stored.safeParse(parseJson(object.body));
-  if (!parsed.success) throw new MalformedError(`${key} in the store is no recipe.`, { cause: parsed.error });
+  return unpackRecipe(object.body, `${key} in the store`);
+}
+
+/** A recipe as `ownRecipe` packs it. Throws a `MalformedError` that names `what` where it is none. */
+export function unpackRecipe(bytes: Buffer, what: string): Recipe {
+  const parsed = stored.safeParse(parseJson(bytes));
+  if (!parsed.success) throw new MalformedError(`${what} is no recipe.`, { cause: parsed.error });
   const { name, recipe, files } = parsed.data;
   return parseRecipe(
     name,
     recipe,
-    key,
+    what,
     new Map(Object.entries(files).map(([file, text]) => [file, Buffer.from(text, 'base64')])),
   );
 }

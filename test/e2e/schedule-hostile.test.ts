@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { openFolderStore } from '../../src/local/folder-store.ts';
+import { scheduleSigner } from '../../src/producer/schedule-signer.ts';
 import { Schedules } from '../../src/producer/schedules.ts';
 import { freePort } from '../support/free-port.ts';
 import { startProgram, workplace } from '../support/program.ts';
 
 const HOUR_MS = 3_600_000;
+const SCHEDULE_KEY = 'a key of the test';
+const signer = scheduleSigner(SCHEDULE_KEY);
 const LETTERS = 8_000;
 
 /** Small lists that ended a worker, or kept its event loop for minutes, when it planned them itself. */
@@ -33,7 +36,7 @@ describe('a worker whose schedules have hostile lists', () => {
           ...{ name, list, rule, overlap: 'skip' as const, cap: 1_000_000, priority: 1_000 },
           options: { recipe: 'original' },
         } as const;
-        await new Schedules({ store }).writeEvent(
+        await new Schedules({ store, signer }).writeEvent(
           name,
           { kind: 'add', at: dueMs - HOUR_MS, definition },
           'a',
@@ -41,12 +44,12 @@ describe('a worker whose schedules have hostile lists', () => {
       }
     }
     const port = await freePort();
-    const env = { HEALTH_PORT: String(port) };
+    const env = { HEALTH_PORT: String(port), SCHEDULE_KEY };
     await using worker = startProgram(['worker', '--simulate', '--roles', 'schedule'], { cwd, env });
     await worker.says('worker started');
     const outcomes = async () => {
       await using store = await open();
-      const schedules = new Schedules({ store });
+      const schedules = new Schedules({ store, signer });
       const runs = await Promise.all(Object.keys(LISTS).map((name) => schedules.readRun(name, dueMs)));
       return runs.map((run) => run?.outcome);
     };

@@ -4,10 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { openFolderStore } from '../../src/local/folder-store.ts';
 import { batchOf } from '../../src/producer/schedule-run.ts';
+import { scheduleSigner } from '../../src/producer/schedule-signer.ts';
 import { Schedules } from '../../src/producer/schedules.ts';
 import { jsonOf, program, startProgram, workplace } from '../support/program.ts';
 
 const HOUR_MS = 3_600_000;
+const SCHEDULE_KEY = 'a key of the test';
+const signer = scheduleSigner(SCHEDULE_KEY);
 
 /** In the simulated store of a folder: a schedule that was last due half an hour ago, when nobody was there. */
 async function missed(
@@ -26,12 +29,16 @@ async function missed(
     priority: 1_000,
     options: { recipe: 'original' },
   } as const;
-  await new Schedules({ store }).writeEvent(name, { kind: 'add', at: dueMs - 5 * HOUR_MS, definition }, 'a');
+  await new Schedules({ store, signer }).writeEvent(
+    name,
+    { kind: 'add', at: dueMs - 5 * HOUR_MS, definition },
+    'a',
+  );
   return {
     dueMs,
     async outcome() {
       await using again = await open();
-      return (await new Schedules({ store: again }).readRun(name, dueMs))?.outcome ?? 'none';
+      return (await new Schedules({ store: again, signer }).readRun(name, dueMs))?.outcome ?? 'none';
     },
   };
 }
@@ -55,7 +62,10 @@ describe('schedules of the built program', () => {
     expect(run.code).toBe(0);
     expect(await late.outcome()).toBe('none');
 
-    await using worker = startProgram(['worker', '--simulate', '--roles', 'schedule'], { cwd });
+    await using worker = startProgram(['worker', '--simulate', '--roles', 'schedule'], {
+      cwd,
+      env: { SCHEDULE_KEY },
+    });
     while ((await late.outcome()) === 'none') {
       expect(worker.child.exitCode).toBeNull();
       await delay(50);

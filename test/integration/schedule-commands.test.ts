@@ -10,6 +10,7 @@ import {
   scheduleResumeCommand,
   scheduleRunCommand,
 } from '../../src/cli/schedule-operations.ts';
+import { signerOf } from '../../src/cli/schedule-signature.ts';
 import { Schedules } from '../../src/producer/schedules.ts';
 import { Closers } from '../../src/shared/closers.ts';
 import { ScheduleQueue } from '../../src/shared/schedule-queue.ts';
@@ -56,7 +57,10 @@ async function openDesk() {
     cli,
     queue,
     folder,
-    schedules: new Schedules(workshop.shop),
+    schedules: new Schedules({
+      store: workshop.shop.store,
+      signer: signerOf(workshop.config, workshop.stack),
+    }),
     add,
     on,
     list: async () => {
@@ -121,14 +125,18 @@ describe('schedule add', () => {
     expect(await desk.list()).toEqual([]);
   });
 
-  it('takes --yes in place of a cap, and reads a template file anew from wherever it runs', async () => {
+  it('takes --yes in place of a cap, and holds what stood in files as text', async () => {
     await using desk = await openDesk();
     await writeFile(join(desk.folder, 'prompt.txt'), 'Studio photo of {{id}}');
     await writeFile(join(desk.folder, 'list.csv'), 'id\nmug\n');
     await desk.add({ yes: true, template: '@prompt.txt' });
     const schedule = await desk.schedules.read('nightly');
-    expect(schedule?.definition.options['template']).toBe(`@${join(desk.folder, 'prompt.txt')}`);
+    expect(schedule?.definition).toMatchObject({
+      options: { template: 'Studio photo of {{id}}' },
+      unlimited: true,
+    });
     expect(schedule?.definition.cap).toBeUndefined();
+    expect(JSON.stringify(schedule)).not.toContain('prompt.txt');
     expect(await desk.list()).toMatchObject([{ capUsd: null }]);
   });
 

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { scheduleRunDepsOf, unseenContext } from '../../src/cli/schedule-run-deps.ts';
+import { signerOf } from '../../src/cli/schedule-signature.ts';
 import { startWork, type Work } from '../../src/cli/work.ts';
 import type { Definition, ScheduleRun } from '../../src/producer/schedule-objects.ts';
 import type { RunDeps } from '../../src/producer/schedule-run.ts';
@@ -38,7 +39,7 @@ export async function openScheduling(): Promise<Scheduling> {
   const workshop = closers.use(await openWorkshop());
   const folder = closers.use(await tempFolder());
   const { shop, stack, config, redis } = workshop;
-  const schedules = new Schedules(shop);
+  const schedules = new Schedules({ store: shop.store, signer: signerOf(config, stack) });
   const queue = closers.use(new ScheduleQueue(redis));
   const list = join(folder.path, 'list.csv');
   await writeFile(list, LIST);

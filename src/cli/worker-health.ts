@@ -55,6 +55,7 @@ export async function openWorkerHealth({
     : [];
   try {
     const health = await startHealth({
+      host: config.healthHost,
       port: config.healthPort,
       looks: [
         { name: 'Redis', look: () => redis.ping(), everyMs: 0 },

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
 import { UserError } from './errors.ts';
+import { isLoopback } from './host-names.ts';
 import { type MicroUsd, parseUsd } from './money.ts';
 
 /** All settings, read from the environment once, by an entry point. Every bad one is named in one error. */
@@ -47,6 +48,7 @@ export interface Config {
   /** An absolute path. */
   readonly scheduleFolder: string | undefined;
   readonly log: { readonly level: string; readonly format: 'json' | 'pretty' | undefined };
+  readonly healthHost: string;
   readonly healthPort: number | undefined;
 }
 
@@ -121,6 +123,7 @@ export const SETTINGS = {
   SCHEDULE_FOLDER: { default: undefined, meaning: 'the only folder that lists of schedules may lie below' },
   LOG_LEVEL: { default: 'info', meaning: "debug also passes fal's own logs on" },
   LOG_FORMAT: { default: 'json, pretty on a terminal', meaning: 'json or pretty' },
+  HEALTH_HOST: { default: '127.0.0.1', meaning: 'where HEALTH_PORT listens; 0.0.0.0 in a container' },
   HEALTH_PORT: { default: undefined, meaning: '/livez and /readyz on this port' },
 } as const satisfies Record<string, { default: string | undefined; meaning: string }>;
 
@@ -141,10 +144,18 @@ const integer = (min: number, max: number) =>
     return z.NEVER;
   });
 
-const url = (protocols: readonly string[]) =>
-  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
-    message: `must be an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-  });
+/** `user`: whether it may hold a user name and a password, which end up in messages and logs elsewhere. */
+const url = (protocols: readonly string[], user: 'with-user' | 'without-user' = 'without-user') =>
+  z
+    .string()
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol), {
+      message: `must be an address that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+      abort: true,
+    })
+    .refine((text) => {
+      const { username, password } = new URL(text);
+      return user === 'with-user' || (username === '' && password === '');
+    }, 'must hold no user name and no password');
 
 const rate = z.string().transform((text, context) => {
   const match = /^(\d{1,6})\/(s|m|h)$/.exec(text.trim());
@@ -181,18 +192,26 @@ const flag = z
 
 const http = ['https:', 'http:'] as const;
 
+/** What is asked there is asked with FAL_KEY. */
+const falUrl = url(http).refine((text) => {
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || isLoopback(hostname);
+}, 'must be https: plain http would send FAL_KEY for everybody to read (but to this machine itself)');
+
 const schema = z.object({
   FAL_KEY: z.string().optional(),
   FAL_ADMIN_KEY: z.string().optional(),
-  FAL_QUEUE_URL: url(http).default(SETTINGS.FAL_QUEUE_URL.default),
-  FAL_API_URL: url(http).default(SETTINGS.FAL_API_URL.default),
+  FAL_QUEUE_URL: falUrl.default(SETTINGS.FAL_QUEUE_URL.default),
+  FAL_API_URL: falUrl.default(SETTINGS.FAL_API_URL.default),
   FAL_MEDIA_HOSTS: hosts.prefault(SETTINGS.FAL_MEDIA_HOSTS.default),
   MEDIA_PATIENCE_S: integer(1, 86_400).prefault(SETTINGS.MEDIA_PATIENCE_S.default),
   FAL_CONCURRENCY: integer(1, 10_000).prefault(SETTINGS.FAL_CONCURRENCY.default),
   FAL_SUBMIT_RATE: rate.prefault(SETTINGS.FAL_SUBMIT_RATE.default),
   FAL_START_TIMEOUT_S: integer(1, 86_400).prefault(SETTINGS.FAL_START_TIMEOUT_S.default),
   FAL_UNKNOWN_MARGIN_S: integer(0, 86_400).optional(),
-  REDIS_URL: url(['redis:', 'rediss:']).optional(),
+  REDIS_URL: url(['redis:', 'rediss:'], 'with-user')
+    .refine(isDecodable, 'has a "%" in its user name or password that encodes nothing; write %25')
+    .optional(),
   REDIS_PREFIX: z
     .string()
     .regex(/^[^\s:]{1,64}$/, 'must be 1 to 64 characters without white space or ":"')
@@ -230,6 +249,7 @@ const schema = z.object({
     })
     .default(SETTINGS.LOG_LEVEL.default),
   LOG_FORMAT: z.enum(['json', 'pretty'], { message: 'must be json or pretty' }).optional(),
+  HEALTH_HOST: z.string().min(1).default(SETTINGS.HEALTH_HOST.default),
   HEALTH_PORT: integer(1, 65_535).optional(),
 });
 
@@ -289,6 +309,7 @@ export function readConfig(environment: Environment): Config {
     scheduleKey: env.SCHEDULE_KEY,
     scheduleFolder: env.SCHEDULE_FOLDER,
     log: { level: env.LOG_LEVEL, format: env.LOG_FORMAT },
+    healthHost: env.HEALTH_HOST,
     healthPort: env.HEALTH_PORT,
   };
 }
@@ -304,9 +325,34 @@ export function secretsOf(environment: Environment): string[] {
     'SCHEDULE_KEY',
   ];
   const redis = environment['REDIS_URL'];
-  const password =
-    redis !== undefined && URL.canParse(redis) ? decodeURIComponent(new URL(redis).password) : '';
-  return [...names.map((name) => environment[name]?.trim() ?? ''), password].filter((text) => text !== '');
+  const { username, password } = redis !== undefined && URL.canParse(redis) ? new URL(redis) : NO_USER;
+  const whole = names.map((name) => environment[name]?.trim() ?? '');
+  const pair = password === '' ? '' : `${decoded(username)}:${decoded(password)}`;
+  return [...whole, pair, decoded(password)].flatMap(formsOf).filter((text) => text !== '');
+}
+
+const NO_USER = { username: '', password: '' } as const;
+/** Shorter halves are words of everyday text. */
+const LEAST_HALF = 8;
+
+/** A secret, its base64, and where it is `id:secret` both halves: each is found in answers and errors by itself. */
+function formsOf(secret: string): string[] {
+  if (secret === '') return [];
+  const halves = secret.includes(':') ? secret.split(':').filter((half) => half.length >= LEAST_HALF) : [];
+  return [secret, ...halves, Buffer.from(secret).toString('base64')];
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+function isDecodable(text: string): boolean {
+  const { username, password } = new URL(text);
+  return [username, password].every((part) => !/%(?![0-9a-f]{2})/i.test(part));
 }
 
 function withoutTrailingSlash(text: string): string {

@@ -3,6 +3,7 @@ import { errorCodes, messageOf, UserError } from '../shared/errors.ts';
 import { type Clock, withTimeout } from '../shared/time.ts';
 
 export interface HealthDeps {
+  readonly host: string;
   readonly port: number;
   /** What this worker's roles need, each asked for by doing it. */
   readonly looks: readonly HealthLook[];
@@ -23,7 +24,7 @@ export interface HealthLook {
 }
 
 export interface Health extends AsyncDisposable {
-  /** `http://0.0.0.0:port` */
+  /** `http://host:port` */
   readonly address: string;
   /** From here on `/readyz` says 503: the process is on its way out. */
   stopping(): void;
@@ -32,12 +33,23 @@ export interface Health extends AsyncDisposable {
 /** Probes of the common orchestrators give up after some seconds; this answers before. */
 const CHECK_TIMEOUT_MS = 2_000;
 
+const MAX_CONNECTIONS = 32;
+/** For a whole request; a probe is a few bytes. */
+const REQUEST_MS = 5_000;
+
 /**
  * `/livez`: 200 while the event loop turns. `/readyz`: 200 when everything that the roles need lets itself be used, else
- * 503 with the reasons. Listens on every interface, since a container's probe comes from outside of it; it tells
- * nothing but these words, without secrets and addresses. Rejects with a `UserError` when the port cannot be had.
+ * 503 with the reasons. Tells nothing but these words, without secrets and
+ * addresses. Connections are few and short: those of a stranger must not take the files that the work needs. Rejects with a `UserError` when the port cannot be had.
  */
-export async function startHealth({ port, looks, standing, clean, clock }: HealthDeps): Promise<Health> {
+export async function startHealth({
+  host,
+  port,
+  looks,
+  standing,
+  clean,
+  clock,
+}: HealthDeps): Promise<Health> {
   let stopping = false;
   const checks = looks.map(({ name, look, everyMs }) => ({
     name,
@@ -51,10 +63,16 @@ export async function startHealth({ port, looks, standing, clean, clock }: Healt
     return [
       ...found.flatMap(({ name, fault }) => (fault === undefined ? [] : [`${name}: ${fault}`])),
       ...standing(),
-    ].map((reason) => withoutAddresses(clean(reason)));
+    ].map((reason) => clean(withoutAddresses(reason)));
   };
 
-  const server = Fastify({ logger: false, forceCloseConnections: true });
+  const server = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_MS,
+    http: { headersTimeout: REQUEST_MS, connectionsCheckingInterval: 1_000 },
+  });
+  server.server.maxConnections = MAX_CONNECTIONS;
   server.get('/livez', () => ({ alive: true }));
   server.get('/readyz', async (_request, reply) => {
     const found = await reasons();
@@ -63,9 +81,9 @@ export async function startHealth({ port, looks, standing, clean, clock }: Healt
       .send(found.length === 0 ? { ready: true } : { ready: false, reasons: found });
   });
   try {
-    await server.listen({ host: '0.0.0.0', port });
+    await server.listen({ host, port });
     return {
-      address: `http://0.0.0.0:${port}`,
+      address: `http://${host}:${port}`,
       stopping() {
         stopping = true;
       },

@@ -1,10 +1,14 @@
+import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
+import { redactor } from '../../src/shared/log.ts';
 import { type HealthDeps, startHealth } from '../../src/worker/health.ts';
 import { freePort } from '../support/free-port.ts';
 
 async function healthy(changes: Partial<HealthDeps> = {}) {
   const port = await freePort();
   const health = await startHealth({
+    host: '127.0.0.1',
     port,
     looks: [],
     standing: () => [],
@@ -122,6 +126,7 @@ describe('the health port', () => {
     await using at = await healthy();
     await expect(
       startHealth({
+        host: '127.0.0.1',
         port: at.port,
         looks: [],
         standing: () => [],
@@ -132,5 +137,32 @@ describe('the health port', () => {
       name: 'UserError',
       message: `HEALTH_PORT ${at.port} is in use: choose another, or leave it out.`,
     });
+  });
+});
+
+describe('a stranger at the port', () => {
+  it('holds few connections, and none for long', async () => {
+    await using at = await healthy();
+    const sockets = Array.from({ length: 362 }, () => {
+      const socket = connect(at.port, '127.0.0.1').resume();
+      // Half a request, as a slow reader sends it.
+      socket
+        .on('error', () => undefined)
+        .on('connect', () => socket.write('GET /readyz HTTP/1.1\r\nhost: x\r\n'));
+      return { socket, closed: new Promise((resolve) => socket.once('close', resolve)) };
+    });
+    await delay(500);
+    expect(sockets.filter(({ socket }) => !socket.closed).length).toBeLessThanOrEqual(32);
+    await Promise.all(sockets.map(({ closed }) => closed));
+    expect((await at.ask('/livez')).status).toBe(200);
+  }, 20_000);
+
+  it('reads no address and no secret in a reason', async () => {
+    await using at = await healthy({
+      standing: () => ['S3 at http://user:HUNTER2@10.1.2.3:9000/x does not answer, nor redis.internal:6379'],
+      clean: redactor(['HUNTER2']),
+    });
+    const { body } = await at.ask('/readyz');
+    expect(JSON.stringify(body)).not.toMatch(/HUNTER2|10\.1\.2|internal/);
   });
 });

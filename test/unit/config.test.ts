@@ -96,7 +96,58 @@ describe('the settings', () => {
         REDIS_URL: 'rediss://user:p%40ss@redis:6380',
         S3_BUCKET: 'bucket',
       }),
-    ).toEqual(['fal-key', 'admin-key', 'aws-secret', 'aws-token', 'p@ss']);
+    ).toEqual(
+      ['fal-key', 'admin-key', 'aws-secret', 'aws-token', 'user:p@ss', 'p@ss'].flatMap((secret) => [
+        secret,
+        Buffer.from(secret).toString('base64'),
+      ]),
+    );
     expect(secretsOf({ REDIS_URL: 'redis://localhost', FAL_KEY: '' })).toEqual([]);
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    ['FAL_QUEUE_URL', 'http://queue.example', 'https'],
+    ['FAL_API_URL', 'http://10.0.0.1:8080', 'https'],
+    ['FAL_QUEUE_URL', 'https://user@queue.example', 'user name'],
+    ['S3_ENDPOINT', 'http://user:HUNTER2@minio:9000', 'user name'],
+    ['REDIS_URL', 'redis://:100%@redis:6379', 'write %25'],
+  ])('refuse %s=%s in one sentence without what it holds', (name, value, why) => {
+    const refused = () => readConfig({ [name]: value });
+    expect(refused).toThrow(why);
+    expect(refused).not.toThrow('HUNTER2');
+  });
+
+  it('take plain http to this machine, and a password of Redis', () => {
+    const { fal, redis } = readConfig({
+      FAL_QUEUE_URL: 'http://127.0.0.1:9000',
+      FAL_API_URL: 'http://localhost:9000',
+      REDIS_URL: 'redis://user:p%25w@redis:6379',
+    });
+    expect([fal.queueUrl, fal.apiUrl, redis.url]).toEqual([
+      'http://127.0.0.1:9000',
+      'http://localhost:9000',
+      'redis://user:p%25w@redis:6379',
+    ]);
+  });
+});
+
+describe('secrets', () => {
+  it('are known whole, by halves and as base64', () => {
+    const found = secretsOf({
+      FAL_KEY: 'keyid-1234:SECRETSECRET99',
+      REDIS_URL: 'redis://user:p%25word@redis',
+    });
+    for (const text of [
+      'keyid-1234:SECRETSECRET99',
+      'SECRETSECRET99',
+      'keyid-1234',
+      Buffer.from('keyid-1234:SECRETSECRET99').toString('base64'),
+      'p%word',
+      'user:p%word',
+    ])
+      expect(found).toContain(text);
+    expect(() => secretsOf({ REDIS_URL: 'redis://:100%@redis' })).not.toThrow();
   });
 });

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { errorCodes, messageOf, UserError } from './errors.ts';
+import { isOneLine } from './printable.ts';
 import { namesFault } from './rendition-names.ts';
 import { type Rendition, rendition } from './rendition-schema.ts';
 
@@ -24,7 +25,12 @@ const checks = z.strictObject({
 });
 export type Checks = Readonly<z.infer<typeof checks>>;
 
-const words = z.string().trim().min(1).max(500);
+const words = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .refine(isOneLine, 'must be one line without control characters; remove them');
 const rights = z.strictObject({
   /** Who made it: a studio, a person. */
   creator: words.optional(),

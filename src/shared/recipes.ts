@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { errorCodes, messageOf, UserError } from './errors.ts';
+import { structureOf } from './picture-structure.ts';
 import { isOneLine } from './printable.ts';
 import { namesFault } from './rendition-names.ts';
 import { type Rendition, rendition } from './rendition-schema.ts';
@@ -147,6 +148,13 @@ export async function loadRecipe(path: string): Promise<Recipe> {
       throw new UserError(
         'bad_recipe',
         `The watermark ${file} has ${bytes.length.toLocaleString('en')} bytes; at most ${MAX_WATERMARK_BYTES / 1_048_576} MiB are taken.`,
+      );
+    }
+    const structure = structureOf(bytes);
+    if (structure.kind === 'broken') {
+      throw new UserError(
+        'bad_recipe',
+        `The watermark ${file} ${structure.why}; put a whole jpeg, png or webp there.`,
       );
     }
     files.set(watermark.image, bytes);

@@ -1,5 +1,6 @@
 import { type Config, type Environment, readConfig, secretsOf } from '../shared/config.ts';
 import { createLogger, type Logger, redactor } from '../shared/log.ts';
+import { escapedJson, printable } from '../shared/printable.ts';
 import type { Clock } from '../shared/time.ts';
 
 /** What a command is handed by `main.ts`; nothing else in the program looks at the process. */
@@ -51,9 +52,14 @@ export function cleaned({ environment }: Context, text: string): string {
 
 /** One line for people; never on stdout, which belongs to results. */
 export function say({ stderr }: Context, line: string): void {
-  stderr.write(`${line}\n`);
+  stderr.write(`${printable(line)}\n`);
+}
+
+/** A result for people, without a line break at its end. */
+export function printText({ stdout }: Context, text: string): void {
+  stdout.write(`${printable(text)}\n`);
 }
 
 export function printJson({ stdout }: Context, value: unknown): void {
-  stdout.write(`${JSON.stringify(value)}\n`);
+  stdout.write(`${escapedJson(JSON.stringify(value))}\n`);
 }

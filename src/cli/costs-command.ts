@@ -4,7 +4,7 @@ import { NO_BATCH_SEGMENT } from '../shared/corrections.ts';
 import type { Journal } from '../shared/journal.ts';
 import type { LedgerKey } from '../shared/journal-objects.ts';
 import { formatUsd } from '../shared/money.ts';
-import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { type Context, EXIT, type Exit, printJson, printText, say } from './context.ts';
 import { CostSums, costsJson, type Grouping, groupOf, ORPHANS, totalOf } from './costs.ts';
 import { refuseBackwards } from './days.ts';
 import { askedLedgerKeys } from './ledger-keys.ts';
@@ -46,7 +46,7 @@ export async function costsCommand(context: Context, args: CostsArguments): Prom
       [left(args.by), right('cost'), right('requests'), right('images')],
       [...rows.map((row) => line(row.key, row)), line('total', totalOf(rows))],
     );
-    context.stdout.write(`${table}\n`);
+    printText(context, table);
     if (stack.simulated) say(context, 'note: simulated money; nothing was paid');
     return EXIT.ok;
   });

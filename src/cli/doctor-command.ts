@@ -16,7 +16,7 @@ import { type Examination, examinationOf, examine } from '../worker/doctor/docto
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { createWork } from '../worker/house.ts';
-import { type Context, configOf, EXIT, type Exit, openLog, printJson } from './context.ts';
+import { type Context, configOf, EXIT, type Exit, openLog, printJson, printText } from './context.ts';
 import type { OperatorArguments } from './operator.ts';
 import { count } from './plan-list.ts';
 import { openStack, openStore, type Stack } from './stack.ts';
@@ -56,7 +56,7 @@ export async function doctorCommand(context: Context, args: OperatorArguments): 
     }));
     printJson(context, { ok: found.ok, checks: lines });
   } else {
-    context.stdout.write(`${textOf(checks)}\n`);
+    printText(context, textOf(checks));
   }
   return found.ok ? EXIT.ok : EXIT.couldNot;
 }

@@ -1,5 +1,6 @@
 import type { Forecast } from '../shared/forecast.ts';
 import { formatUsd, fromUsd } from '../shared/money.ts';
+import { printable } from '../shared/printable.ts';
 import { STATES } from '../shared/records/states.ts';
 import { type BatchStatus, isOver } from '../shared/status.ts';
 import { MEANINGS } from './state-words.ts';
@@ -46,7 +47,7 @@ async function openBlock(stderr: NodeJS.WriteStream): Promise<Progress> {
       const block = blockOf(picture);
       if (block === last) return;
       last = block;
-      log(block);
+      log(printable(block));
     },
     end() {
       log.done();
@@ -66,7 +67,7 @@ function openLines(stderr: NodeJS.WriteStream, clock: () => number): Progress {
       if (line === last || (now - lastAtMs < LINE_EVERY_MS && !isOver)) return;
       last = line;
       lastAtMs = now;
-      stderr.write(`${line}\n`);
+      stderr.write(`${printable(line)}\n`);
     },
     end() {},
   };

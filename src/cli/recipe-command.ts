@@ -5,7 +5,7 @@ import { nearest } from '../shared/nearest.ts';
 import { recipeWords } from '../shared/recipe-words.ts';
 import { loadRecipe, loadRecipes, type Recipe, shippedRecipesFolder } from '../shared/recipes.ts';
 import { sizeWordsNote } from '../shared/rendition-names.ts';
-import { type Context, EXIT, type Exit, printJson } from './context.ts';
+import { type Context, EXIT, type Exit, printJson, printText } from './context.ts';
 import { isPath } from './recipe-choice.ts';
 import { left, right, tableOf } from './tables.ts';
 
@@ -58,7 +58,7 @@ async function recipeListCommand(context: Context, { json: asJson }: RecipeComma
     description,
   ]);
   const columns = [left('recipe'), right('files'), left('')];
-  context.stdout.write(`${tableOf(columns, rows)}\n`);
+  printText(context, tableOf(columns, rows));
   return EXIT.ok;
 }
 
@@ -75,13 +75,13 @@ async function recipeCheckCommand(
   }
   const sizes = recipe.names === undefined ? undefined : sizeWordsNote(recipe.names, recipe.renditions);
   const sources = recipe.sources.map(({ url, read, says }) => `  ${says} (${url}, read ${read})`);
-  context.stdout.write(
+  printText(
+    context,
     [
       `${recipe.name}: ${recipe.description}`,
       ...recipeWords(recipe).map((line) => `  ${line}`),
       ...(sizes === undefined ? [] : [`  note: ${sizes}`]),
       ...(sources.length === 0 ? [] : ['Its numbers come from:', ...sources]),
-      '',
     ].join('\n'),
   );
   return EXIT.ok;

@@ -17,7 +17,17 @@ import { createCorrect } from '../worker/reconcile/correct.ts';
 import { createExplain } from '../worker/reconcile/explain.ts';
 import { createReconcile, type ReconcileDeps, type Reconciled } from '../worker/reconcile/reconcile.ts';
 import { type SettleDeps, settleCorrections } from '../worker/reconcile/settle.ts';
-import { type Context, cleaned, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
+import {
+  type Context,
+  cleaned,
+  configOf,
+  EXIT,
+  type Exit,
+  openLog,
+  printJson,
+  printText,
+  say,
+} from './context.ts';
 import { day } from './days.ts';
 import { type OperatorArguments, withShop } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -108,7 +118,7 @@ export async function reconcileCommand(context: Context, args: ReconcileArgument
           `note: ${count(undecided, 'charge')} may belong to what is being sent or is not in fal's list yet; run it again in some minutes`,
         );
       if (args.json === true) printJson(context, reconcileJson(reconciled));
-      else context.stdout.write(`${view(reconciled)}\n`);
+      else printText(context, view(reconciled));
       return EXIT.ok;
     } finally {
       await agent.close();

@@ -4,7 +4,7 @@ import { UserError } from '../shared/errors.ts';
 import { silentLogger } from '../shared/log.ts';
 import { readStatus } from '../shared/read-status.ts';
 import { systemClock } from '../shared/time.ts';
-import { type Context, configOf, EXIT, type Exit, printJson, say } from './context.ts';
+import { type Context, configOf, EXIT, type Exit, printJson, printText, say } from './context.ts';
 import { type OperatorArguments, simulatedElsewhere } from './operator.ts';
 import { eventId } from './schedule-add.ts';
 import { scheduleRunDepsOf } from './schedule-run-deps.ts';
@@ -40,7 +40,7 @@ export async function scheduleListCommand(context: Context, args: OperatorArgume
       say(context, `There is no schedule${elsewhere}; add one with: shotlist schedule add NAME LIST`);
       return EXIT.ok;
     }
-    context.stdout.write(`${scheduleTable(states, now)}\n`);
+    printText(context, scheduleTable(states, now));
     if ((await queue.workers()) === 0)
       say(context, 'note: no worker with the role schedule runs; nothing fires until one does.');
     return EXIT.ok;

@@ -4,7 +4,7 @@ import { readStops } from '../shared/records/endpoint-stops.ts';
 import { regeneratedJson } from '../shared/regenerated.ts';
 import { statusOf } from '../shared/status.ts';
 import { systemClock } from '../shared/time.ts';
-import { type Context, EXIT, type Exit, printJson, say } from './context.ts';
+import { type Context, EXIT, type Exit, printJson, printText, say } from './context.ts';
 import { endingSentence, leftOfEnding } from './follow-ending.ts';
 import { regeneratedOf } from './follow-regenerations.ts';
 import { followWhole, type Whole } from './follow-whole.ts';
@@ -38,8 +38,8 @@ export async function statusCommand(
       if (args.json === true) printJson(context, statusJson({ status: picture.status, regenerated }));
       else {
         const untold = endingSentence(batch, await leftOfEnding(shop, batch));
-        context.stdout.write(`${statusView(picture, regenerated)}\n`);
-        if (untold !== undefined) context.stdout.write(`\n${untold}\n`);
+        printText(context, statusView(picture, regenerated));
+        if (untold !== undefined) printText(context, `\n${untold}`);
       }
       return EXIT.ok;
     }
@@ -71,7 +71,7 @@ async function listAll(context: Context, shop: Shop, args: OperatorArguments): P
     printJson(context, statuses);
     return EXIT.ok;
   }
-  if (statuses.length > 0) context.stdout.write(`${statusTable(statuses)}\n`);
+  if (statuses.length > 0) printText(context, statusTable(statuses));
   else {
     const elsewhere = simulatedElsewhere(context, args) ? ' (add --simulate for simulated ones)' : '';
     say(context, `No batch is known${elsewhere}; queue one with: shotlist run LIST`);

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { printable } from '../shared/printable.ts';
 
 export interface Column {
   readonly title: string;
@@ -43,7 +44,7 @@ export function tableOf(columns: readonly Column[], rows: readonly (readonly str
     chars: { ...NO_FRAME, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   });
-  for (const row of rows) table.push(row.map((cell) => cell.replace(/[\r\n]+/g, ' ')));
+  for (const row of rows) table.push(row.map((cell) => printable(cell.replace(/[\r\n\t]+/g, ' '))));
   return table
     .toString()
     .split('\n')

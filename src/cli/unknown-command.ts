@@ -9,7 +9,17 @@ import { systemClock } from '../shared/time.ts';
 import { POST_WINDOW_MS } from '../worker/generate/limits.ts';
 import { absentUnknown, adoptUnknown, type DecideDeps, type Decision } from '../worker/reconcile/decide.ts';
 import { listUnknowns, type Outlook, type UnknownRequest } from '../worker/reconcile/unknowns-list.ts';
-import { type Context, cleaned, configOf, EXIT, type Exit, openLog, printJson, say } from './context.ts';
+import {
+  type Context,
+  cleaned,
+  configOf,
+  EXIT,
+  type Exit,
+  openLog,
+  printJson,
+  printText,
+  say,
+} from './context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from './operator.ts';
 import { count } from './plan-list.ts';
 import type { Shop } from './shop.ts';
@@ -76,7 +86,7 @@ export async function unknownListCommand(
         found.map((one) => unknownJson(one, { collectors })),
       );
     else if (found.length === 0) say(context, 'No request is unknown.');
-    else context.stdout.write(`${view(found, { collectors })}\n`);
+    else printText(context, view(found, { collectors }));
     return EXIT.ok;
   });
 }

@@ -21,6 +21,10 @@ export function createColumnHints(registry: Registry, warnings: Set<string>): (r
         .toLowerCase()
         .replace(/[^a-z0-9]+/g, '_');
       if (!known.has(plain)) continue;
+      if (/^(id|sku)$/i.test(name) && !Object.hasOwn(columns, plain)) {
+        warnings.add(`The column ${shown(name)} is read as "${plain}": it names the products.`);
+        continue;
+      }
       warnings.add(
         `The column ${shown(name)} is only carried along: the column that is read is called "${plain}".`,
       );

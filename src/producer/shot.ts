@@ -117,7 +117,7 @@ function readModel(row: ShotRow, registry: Registry, fallback: ModelFallback): M
 }
 
 function readId(row: ShotRow, fields: FieldSchemas, ids: IdSet): string | undefined {
-  const column = row.has('id') || !row.has('sku') ? 'id' : 'sku';
+  const column = idColumnOf(row) ?? 'id';
   const id = row.cell(column);
   if (id === undefined) return row.fault('id', noIdSentence(row));
   const parsed = fields.id.safeParse(id);
@@ -129,9 +129,20 @@ function readId(row: ShotRow, fields: FieldSchemas, ids: IdSet): string | undefi
   return row.fault(column, `${shown(id)} is also on line ${earlier}; an id may stand once in a list`);
 }
 
+/** The first filled column of `id`, `sku`, and the same two words in other capitals. */
+function idColumnOf(row: ShotRow): string | undefined {
+  for (const name of ['id', 'sku']) if (row.has(name)) return name;
+  const names = Object.keys(row.raw.columns);
+  for (const word of ['id', 'sku']) {
+    const found = names.find((name) => name.toLowerCase() === word && row.has(name));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function noIdSentence(row: ShotRow): string {
   const names = Object.keys(row.raw.columns);
-  if (names.includes('id') || names.includes('sku')) return 'the row has no id; fill in "id" (or "sku")';
+  if (names.some((name) => /^(id|sku)$/i.test(name))) return 'the row has no id; fill in "id" (or "sku")';
   return `the row has no id; name one column "id" or "sku" (the columns are ${shownNames(names)})`;
 }
 

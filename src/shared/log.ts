@@ -1,4 +1,5 @@
 import { type Logger as PinoLogger, pino } from 'pino';
+import { escapedJson, printableJson } from './printable.ts';
 
 export type Logger = PinoLogger;
 
@@ -15,6 +16,8 @@ export interface LogOptions {
 /** pino with the house's rules: object first, one constant message per event, secrets replaced in the finished line. */
 export function createLogger({ level, format, fd, secrets }: LogOptions): Logger {
   const redact = redactor(secrets);
+  // pino-pretty parses the line and prints its strings; other readers get them as they are.
+  const written = format === 'pretty' ? printableJson : escapedJson;
   const stream =
     format === 'pretty'
       ? pino.transport({
@@ -27,7 +30,7 @@ export function createLogger({ level, format, fd, secrets }: LogOptions): Logger
       level,
       base: null,
       // The finished line is searched, not single fields: a secret can stand inside an error's message or a URL.
-      hooks: { streamWrite: redact },
+      hooks: { streamWrite: (line) => redact(written(line)) },
     },
     stream,
   );

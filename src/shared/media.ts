@@ -38,7 +38,8 @@ export type PictureErrorCode =
   | 'over_byte_limit'
   | 'wrong_size'
   | 'no_alpha'
-  | 'failed_check';
+  | 'failed_check'
+  | 'bad_recipe';
 
 /** The picture itself is at fault: the same bytes fail again. */
 export class PictureError extends Error {

@@ -2,6 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { errorCodes, messageOf, UserError } from './errors.ts';
+import { structureOf } from './picture-structure.ts';
+import { isOneLine } from './printable.ts';
 import { namesFault } from './rendition-names.ts';
 import { type Rendition, rendition } from './rendition-schema.ts';
 
@@ -24,7 +26,12 @@ const checks = z.strictObject({
 });
 export type Checks = Readonly<z.infer<typeof checks>>;
 
-const words = z.string().trim().min(1).max(500);
+const words = z
+  .string()
+  .trim()
+  .min(1)
+  .max(500)
+  .refine(isOneLine, 'must be one line without control characters; remove them');
 const rights = z.strictObject({
   /** Who made it: a studio, a person. */
   creator: words.optional(),
@@ -141,6 +148,13 @@ export async function loadRecipe(path: string): Promise<Recipe> {
       throw new UserError(
         'bad_recipe',
         `The watermark ${file} has ${bytes.length.toLocaleString('en')} bytes; at most ${MAX_WATERMARK_BYTES / 1_048_576} MiB are taken.`,
+      );
+    }
+    const structure = structureOf(bytes);
+    if (structure.kind === 'broken') {
+      throw new UserError(
+        'bad_recipe',
+        `The watermark ${file} ${structure.why}; put a whole jpeg, png or webp there.`,
       );
     }
     files.set(watermark.image, bytes);

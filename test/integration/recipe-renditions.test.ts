@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
+import { PictureError } from '../../src/shared/media.ts';
 import { loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { type Rendered, renderAll } from '../../src/worker/render/render.ts';
+import { foreignPicture } from '../support/foreign-pictures.ts';
 import { noise, pixelAt, transparentPng } from '../support/pictures.ts';
 
 const ANYTHING = { width: undefined, height: undefined, transparent: false };
@@ -105,6 +107,19 @@ describe('what a recipe may ask for', () => {
       ),
     ).rejects.toMatchObject({ code: 'bad_recipe', message: expect.stringContaining('logo.png') });
   });
+
+  it.each(['svg', 'tiff', 'gif', 'avif'] as const)(
+    'a watermark that is %s in a file named .png fails the request for good',
+    async (kind) => {
+      await expect(
+        render(
+          await transparentPng({ width: 8, height: 8 }),
+          { format: 'png', watermark: { image: 'logo.png' } },
+          new Map([['logo.png', await foreignPicture(kind)]]),
+        ),
+      ).rejects.toThrow(PictureError);
+    },
+  );
 
   it('a sharpened picture has steeper edges', async () => {
     const edge = async (bytes: Buffer) => (await sharp(bytes).greyscale().stats()).channels[0]?.stdev ?? 0;

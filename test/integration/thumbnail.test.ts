@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import { PictureError } from '../../src/shared/media.ts';
 import { thumbnailOf } from '../../src/worker/render/thumbnail.ts';
+import { foreignPicture } from '../support/foreign-pictures.ts';
 import {
   cmykJpeg,
   hugeFlatPng,
@@ -47,6 +48,12 @@ describe('a small picture for a page', () => {
       const { bytes } = await thumbnailOf(picture, 300);
       expect(await sharp(bytes).metadata()).toMatchObject({ format: 'jpeg', space: 'srgb', channels: 3 });
     }
+  });
+
+  it.each(['svg', 'tiff', 'gif', 'avif'] as const)('refuses %s, which libvips could read', async (kind) => {
+    await expect(thumbnailOf(await foreignPicture(kind), 300)).rejects.toMatchObject({
+      code: 'wrong_format',
+    });
   });
 
   it('refuses what cannot be decoded to its end, what is no picture, and what would fill the memory', async () => {

@@ -7,6 +7,7 @@ import { recipeWords } from '../../src/shared/recipe-words.ts';
 import { loadRecipe, loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
 import { ownRecipe, readStoredRecipe, storeRecipe } from '../../src/shared/stored-recipes.ts';
 import { mapStore } from '../support/map-store.ts';
+import { opaquePicture } from '../support/pictures.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const WEBP = { name: 'web', format: 'webp', quality: 80 };
@@ -163,7 +164,8 @@ describe('recipes', () => {
       code: 'bad_recipe',
       message: expect.stringContaining('logo.png'),
     });
-    await writeFile(join(folder.path, 'logo.png'), 'the logo');
+    const logo = await opaquePicture({ width: 8, height: 8 }, 'png');
+    await writeFile(join(folder.path, 'logo.png'), logo);
     const own = ownRecipe(await loadRecipe(path));
     expect(own.planned).toMatch(/^shop@[0-9a-f]{12}$/);
 
@@ -171,11 +173,29 @@ describe('recipes', () => {
     await storeRecipe(store, own);
     const read = await readStoredRecipe(store, own.planned);
     expect(read).toEqual(own.recipe);
-    expect(read?.files.get('logo.png')?.toString()).toBe('the logo');
+    expect(read?.files.get('logo.png')).toEqual(logo);
     expect(await readStoredRecipe(store, 'shop@000000000000')).toBeUndefined();
 
-    await writeFile(join(folder.path, 'logo.png'), 'another logo');
+    await writeFile(join(folder.path, 'logo.png'), await opaquePicture({ width: 9, height: 9 }, 'png'));
     expect(ownRecipe(await loadRecipe(path)).planned).not.toBe(own.planned);
+  });
+
+  it.each([
+    ['text', () => Buffer.from('the logo')],
+    ['SVG', () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')],
+    ['the first half of a png', (png: Buffer) => png.subarray(0, png.length / 2)],
+  ])('a watermark that is %s is refused before anything is paid', async (_, bytesOf) => {
+    await using folder = await tempFolder();
+    const path = join(folder.path, 'shop.json');
+    await writeFile(path, recipe([{ ...WEBP, watermark: { image: 'logo.png' } }]));
+    await writeFile(
+      join(folder.path, 'logo.png'),
+      bytesOf(await opaquePicture({ width: 8, height: 8 }, 'png')),
+    );
+    await expect(loadRecipe(path)).rejects.toMatchObject({
+      code: 'bad_recipe',
+      message: expect.stringContaining('logo.png'),
+    });
   });
 
   it('says in words which checks fail a picture, and which are left out; nothing of those that warn', () => {

@@ -63,6 +63,21 @@ describe('a row', () => {
     expect(shot.values).toMatchObject({ quality: 'high', image_size: '1536x1024', background: 'auto' });
   });
 
+  it.each([
+    [{ ID: '11', Type: 'simple', SKU: 'BOWL-1' }, '11'],
+    [{ ID: '', SKU: 'BOWL-1' }, 'BOWL-1'],
+    [{ Sku: 'BOWL-1', Name: 'Bowl' }, 'BOWL-1'],
+    [{ ID: '11', sku: 'BOWL-1' }, 'BOWL-1'],
+  ])('may be named by id and sku in any capitals: %j', (columns, id) => {
+    expect(shotOf({ ...columns, prompt: 'a bowl' }).id).toBe(id);
+  });
+
+  it('says once that a column in other capitals is read', () => {
+    const { read, warnings } = validator();
+    for (const id of ['a', 'b']) read({ SKU: id, prompt: 'a bowl' });
+    expect([...warnings]).toEqual(['The column "SKU" is read as "sku": it names the products.']);
+  });
+
   it('may be named by sku, keeps its id as written, and carries every column', () => {
     const columns = { sku: ' TEE-001 ', prompt: 'a tee', price_eur: '19.90', image_url: 'x' };
     const shot = shotOf(columns);

@@ -2,6 +2,7 @@ import { Agent, DecoratorHandler, type Dispatcher, fetch } from 'undici';
 import { z } from 'zod';
 import { ANSWER_BYTES, readAtMost } from '../../shared/answer-size.ts';
 import { errorCodes } from '../../shared/errors.ts';
+import { printable } from '../../shared/printable.ts';
 import { type Clock, withTimeout } from '../../shared/time.ts';
 import { type FalCall, FalError, type FalFault } from './fal-error.ts';
 
@@ -199,7 +200,7 @@ function reasonOf(text: string): { type: string | undefined; detail: string } {
     typeof error === 'string' ? error : told?.message,
     message,
   ].find((one) => one !== undefined && one !== '');
-  return { type: error_type ?? listed[0]?.type ?? told?.type, detail: (words ?? '').slice(0, 300) };
+  return { type: error_type ?? listed[0]?.type ?? told?.type, detail: printable(words ?? '').slice(0, 300) };
 }
 
 /** Seconds or an HTTP date, as milliseconds from now; at most ten minutes. */

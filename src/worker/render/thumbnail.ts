@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { messageOf } from '../../shared/errors.ts';
-import { PICTURE_LIMITS, PictureError } from '../../shared/media.ts';
+import { PICTURE_LIMITS, PictureError, sniff } from '../../shared/media.ts';
 
 export interface Thumbnail {
   readonly contentType: 'image/jpeg' | 'image/webp';
@@ -20,6 +20,10 @@ export async function thumbnailOf(picture: Buffer, side: number): Promise<Thumbn
   // Several are made at once, each of them small: threads within one would only wait for each other.
   sharp.concurrency(1);
   sharp.cache(false);
+  // libvips reads far more formats, and SVG among them.
+  if ((await sniff(picture)) === undefined) {
+    throw new PictureError('wrong_format', 'The bytes are not a picture: jpeg, png and webp are taken.');
+  }
   try {
     const { data, info } = await sharp(picture, {
       failOn: 'error',

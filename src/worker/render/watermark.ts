@@ -1,17 +1,24 @@
 import sharp, { type OverlayOptions } from 'sharp';
-import { messageOf, UserError } from '../../shared/errors.ts';
+import { messageOf } from '../../shared/errors.ts';
+import { PICTURE_LIMITS, PictureError, sniff } from '../../shared/media.ts';
 import type { Watermark } from '../../shared/rendition-schema.ts';
 import type { Box } from './layout.ts';
 
 /**
- * A watermark as it goes on one rendition: brought to its width, faded, and placed. Throws a `UserError` where the
- * recipe's file is no picture, which is nobody's picture's fault.
+ * A watermark as it goes on one rendition: brought to its width, faded, and placed. Throws a `PictureError`
+ * (`bad_recipe`) if the recipe's file cannot be drawn: the same recipe fails again, so the request ends.
  */
 export async function watermarkOn(file: Box, mark: Watermark, bytes: Buffer): Promise<OverlayOptions> {
   const width = Math.max(1, Math.min(file.width, Math.round(file.width * mark.width)));
   const margin = Math.round(Math.min(file.width, file.height) * mark.margin);
+  if ((await sniff(bytes)) === undefined) {
+    throw new PictureError(
+      'bad_recipe',
+      `The watermark ${mark.image} is no jpeg, png or webp; put another picture beside the recipe.`,
+    );
+  }
   try {
-    const { data, info } = await sharp(bytes)
+    const { data, info } = await sharp(bytes, { limitInputPixels: PICTURE_LIMITS.maxPixels, pages: 1 })
       .resize({ width, height: file.height, fit: 'inside' })
       .toColourspace('srgb')
       .ensureAlpha()
@@ -20,7 +27,7 @@ export async function watermarkOn(file: Box, mark: Watermark, bytes: Buffer): Pr
       .toBuffer({ resolveWithObject: true });
     return { input: data, ...placed(file, info, margin, mark.place) };
   } catch (cause) {
-    throw new UserError(
+    throw new PictureError(
       'bad_recipe',
       `The watermark ${mark.image} cannot be drawn: ${messageOf(cause)}; put another picture beside the recipe.`,
       { cause },

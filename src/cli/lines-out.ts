@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -17,12 +18,15 @@ export async function printLines({ stdout }: Context, lines: AsyncIterable<strin
 
 /** Writes lines to a file, which appears under its name only when all of them are in it. */
 export async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
-  await writeWhole(file, (part) => pipeline(Readable.from(withBreaks(lines)), createWriteStream(part)));
+  await writeWhole(file, (part) =>
+    pipeline(Readable.from(withBreaks(lines)), createWriteStream(part, { flags: 'wx' })),
+  );
 }
 
 /** A file that appears under its name only when `write` is done with it. Throws a `UserError` where it cannot be. */
 export async function writeWhole(file: string, write: (part: string) => Promise<void>): Promise<void> {
-  const part = `${file}.part`;
+  // A name that nobody can have put a link under.
+  const part = `${file}.${randomBytes(6).toString('hex')}.part`;
   try {
     await write(part);
     await rename(part, file);

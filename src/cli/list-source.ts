@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ListSource } from '../producer/list.ts';
 import type { Config } from '../shared/config.ts';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import type { Logger } from '../shared/log.ts';
+import { FILE_TOO_LARGE, NO_REGULAR_FILE, readRegularFile } from '../shared/regular-file.ts';
 import { parseS3Address, readS3Object } from '../shared/s3-reader.ts';
 import type { ListArguments } from './list-arguments.ts';
 
@@ -71,13 +71,15 @@ export async function templateOf(text: string, cwd: string): Promise<string> {
 
 async function readTemplate(name: string, path: string): Promise<Buffer> {
   try {
-    if ((await stat(path)).size > MAX_TEMPLATE_BYTES) {
-      throw badTemplate(`${name} is larger than ${MAX_TEMPLATE_BYTES / 1_024} KiB; a template is one prompt`);
-    }
-    return await readFile(path);
+    return await readRegularFile(path, MAX_TEMPLATE_BYTES);
   } catch (thrown) {
-    if (thrown instanceof UserError) throw thrown;
     const codes = errorCodes(thrown);
+    if (codes.includes(FILE_TOO_LARGE)) {
+      const sentence = `${name} is larger than ${MAX_TEMPLATE_BYTES / 1_024} KiB; a template is one prompt`;
+      throw badTemplate(sentence, thrown);
+    }
+    if (codes.includes(NO_REGULAR_FILE))
+      throw badTemplate(`${name} is a pipe or a device; name a file`, thrown);
     if (codes.includes('ENOENT')) throw badTemplate(`there is no file ${name}; check the path`, thrown);
     if (codes.includes('EISDIR')) throw badTemplate(`${name} is a folder; name a file in it`, thrown);
     if (codes.includes('EACCES')) throw badTemplate(`${name} cannot be read: permission denied`, thrown);

@@ -10,6 +10,8 @@ export interface RowFault {
   readonly column: string | undefined;
   /** Names the value and what is allowed: `"ultra" is not allowed; use one of low, medium, high`. */
   readonly sentence: string;
+  /** It is about the header or an option, so that each row has it: told once a list. */
+  readonly ofList?: true | undefined;
 }
 
 /** So many faults are told in full; a list with a wrong column would print one a row. */
@@ -18,6 +20,7 @@ const SHOWN = 20;
 /** Gathers a list's faults in constant memory. */
 export class FaultReport {
   readonly #shown: RowFault[] = [];
+  readonly #ofList = new Set<string>();
   #count = 0;
 
   get count(): number {
@@ -30,6 +33,11 @@ export class FaultReport {
   }
 
   add(fault: RowFault): void {
+    if (fault.ofList === true) {
+      const text = `${fault.column ?? ''} ${fault.sentence}`;
+      if (this.#ofList.has(text)) return;
+      this.#ofList.add(text);
+    }
     this.#count += 1;
     if (this.#shown.length < SHOWN) this.#shown.push(fault);
   }

@@ -4,6 +4,7 @@ import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import { assertRowFits, assertSizeFits, LIST_LIMITS } from '../shared/list-limits.ts';
+import { assertRegularFile, NO_REGULAR_FILE } from '../shared/regular-file.ts';
 import type { RowFault } from './fault.ts';
 import { csvRows } from './list-csv.ts';
 import { jsonlRows } from './list-jsonl.ts';
@@ -136,6 +137,7 @@ export async function* listBytes(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer> {
   try {
+    if (source.kind === 'file') await assertRegularFile(source.path);
     const stream = streamOf(source, signal);
     // Otherwise an abort would wait for a terminal's next line.
     if (signal !== undefined && stream instanceof Readable) addAbortSignal(signal, stream);
@@ -197,6 +199,10 @@ function readFault(source: StoredList, thrown: unknown): unknown {
   const named = sentenceOf(thrown, [
     ['ENOENT', `There is no list ${name}; check the path.`],
     ['EISDIR', `${name} is a folder; name the list in it.`],
+    [
+      NO_REGULAR_FILE,
+      `${name} is a pipe or a device; name a file, or write - and hand it to standard input.`,
+    ],
     ['EACCES', `${name} cannot be read: permission denied.`],
   ]);
   if (named !== thrown) return named;

@@ -54,7 +54,13 @@ const answer = z.discriminatedUnion('kind', [
     names: z.string().optional(),
     columns: texts,
   }),
-  z.strictObject({ kind: z.literal('fault'), line, column: z.string().optional(), sentence }),
+  z.strictObject({
+    kind: z.literal('fault'),
+    line,
+    column: z.string().optional(),
+    sentence,
+    ofList: z.literal(true).optional(),
+  }),
   z.strictObject({ kind: z.literal('warning'), text: sentence }),
   z.strictObject({ kind: z.literal('default-rows'), rows: z.int().min(0) }),
   /** Instead of the end: without a code it is a fault of ours. */
@@ -100,8 +106,8 @@ export function decodeAnswer(text: string, deps: DecodeDeps): Checked {
     case 'shot':
       return { kind: 'shot', shot: shotOf(read, deps) };
     case 'fault': {
-      const { line, column, sentence } = read;
-      return { kind: 'fault', fault: { line, column, sentence } };
+      const { line, column, sentence, ofList } = read;
+      return { kind: 'fault', fault: { line, column, sentence, ofList } };
     }
     case 'failed':
       throw read.code === undefined

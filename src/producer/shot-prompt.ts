@@ -35,10 +35,10 @@ export function readPrompt(
     prompt = rendered.text.trim();
   }
   if (prompt === undefined || prompt === '') {
-    return row.fault(
-      'prompt',
-      'the row has no prompt; fill in "prompt", or pass --template "… {{column}} …"',
-    );
+    const sentence = 'the row has no prompt; fill in "prompt", or pass --template "… {{column}} …"';
+    return template !== undefined || Object.hasOwn(row.raw.columns, 'prompt')
+      ? row.fault('prompt', sentence)
+      : row.faultOfList('prompt', sentence);
   }
   const { maxCharacters } = model.prompt;
   const length = charactersOf(prompt);

@@ -31,14 +31,18 @@ export class ShotRow {
     return undefined;
   }
 
+  /** A fault of the header or of an option, which every row has. */
+  faultOfList(column: string | undefined, sentence: string): undefined {
+    this.faults.push({ line: this.raw.line, column, sentence, ofList: true });
+    return undefined;
+  }
+
   /** The cell, or else the fallback, through its schema; undefined after a fault. */
   read<T>(column: string, flag: string, fallback: string, schema: ZodType<T>): T | undefined {
     const cell = this.cell(column);
     const parsed = schema.safeParse(cell ?? fallback);
     if (parsed.success) return parsed.data;
-    return this.fault(
-      cell === undefined ? flag : column,
-      `${shown(cell ?? fallback)} ${parsed.error.issues[0]?.message ?? 'is not allowed'}`,
-    );
+    const sentence = `${shown(cell ?? fallback)} ${parsed.error.issues[0]?.message ?? 'is not allowed'}`;
+    return cell === undefined ? this.faultOfList(flag, sentence) : this.fault(column, sentence);
   }
 }

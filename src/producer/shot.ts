@@ -110,16 +110,22 @@ function readModel(row: ShotRow, registry: Registry, fallback: ModelFallback): M
   }
   const model = registry.find(name);
   if (model !== undefined) return model;
-  return row.fault(
-    cell === undefined ? '--model' : 'model',
-    `there is no model ${shown(name)}; ${modelHint(registry.models, name)}`,
-  );
+  const sentence = `there is no model ${shown(name)}; ${modelHint(registry.models, name)}`;
+  return cell === undefined ? row.faultOfList('--model', sentence) : row.fault('model', sentence);
 }
 
 function readId(row: ShotRow, fields: FieldSchemas, ids: IdSet): string | undefined {
   const column = idColumnOf(row) ?? 'id';
   const id = row.cell(column);
-  if (id === undefined) return row.fault('id', noIdSentence(row));
+  if (id === undefined) {
+    const names = Object.keys(row.raw.columns);
+    if (names.some((name) => /^(id|sku)$/i.test(name)))
+      return row.fault('id', 'the row has no id; fill in "id" (or "sku")');
+    return row.faultOfList(
+      'id',
+      `the row has no id; name one column "id" or "sku" (the columns are ${shownNames(names)})`,
+    );
+  }
   const parsed = fields.id.safeParse(id);
   if (!parsed.success) {
     return row.fault(column, `${shown(id)} ${parsed.error.issues[0]?.message ?? 'is not allowed'}`);
@@ -138,12 +144,6 @@ function idColumnOf(row: ShotRow): string | undefined {
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-function noIdSentence(row: ShotRow): string {
-  const names = Object.keys(row.raw.columns);
-  if (names.some((name) => /^(id|sku)$/i.test(name))) return 'the row has no id; fill in "id" (or "sku")';
-  return `the row has no id; name one column "id" or "sku" (the columns are ${shownNames(names)})`;
 }
 
 function readValues(
@@ -168,7 +168,7 @@ function readValues(
   }
   for (const name in row.options.inputs) {
     if (model.inputs.some((input) => input.name === name)) continue;
-    row.fault(`--${name}`, `${model.alias} has no such input; leave the option out`);
+    row.faultOfList(`--${name}`, `${model.alias} has no such input; leave the option out`);
   }
   return values;
 }

@@ -1,9 +1,10 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { errorCodes, messageOf, UserError } from './errors.ts';
 import { structureOf } from './picture-structure.ts';
 import { isOneLine } from './printable.ts';
+import { FILE_TOO_LARGE, readRegularFile } from './regular-file.ts';
 import { namesFault } from './rendition-names.ts';
 import { type Rendition, rendition } from './rendition-schema.ts';
 
@@ -138,18 +139,12 @@ const MAX_WATERMARK_BYTES = 4_194_304;
 /** One recipe's file, and the watermarks beside it. Throws one `UserError` that says what to mend. */
 export async function loadRecipe(path: string): Promise<Recipe> {
   const name = basename(path).replace(/\.json$/, '');
-  const recipe = parseRecipe(name, await readBeside(path, path, 'utf8'), path);
+  const recipe = parseRecipe(name, (await readBeside(path, path)).toString('utf8'), path);
   const files = new Map<string, Buffer>();
   for (const { watermark } of recipe.renditions) {
     if (watermark === undefined || files.has(watermark.image)) continue;
     const file = join(dirname(path), watermark.image);
     const bytes = await readBeside(file, path);
-    if (bytes.length > MAX_WATERMARK_BYTES) {
-      throw new UserError(
-        'bad_recipe',
-        `The watermark ${file} has ${bytes.length.toLocaleString('en')} bytes; at most ${MAX_WATERMARK_BYTES / 1_048_576} MiB are taken.`,
-      );
-    }
     const structure = structureOf(bytes);
     if (structure.kind === 'broken') {
       throw new UserError(
@@ -162,13 +157,18 @@ export async function loadRecipe(path: string): Promise<Recipe> {
   return { ...recipe, files };
 }
 
-async function readBeside(file: string, recipe: string): Promise<Buffer>;
-async function readBeside(file: string, recipe: string, encoding: 'utf8'): Promise<string>;
-async function readBeside(file: string, recipe: string, encoding?: 'utf8'): Promise<Buffer | string> {
+async function readBeside(file: string, recipe: string): Promise<Buffer> {
   try {
-    return await readFile(file, encoding);
+    return await readRegularFile(file, MAX_WATERMARK_BYTES);
   } catch (cause) {
     const [code = messageOf(cause)] = errorCodes(cause);
+    if (code === FILE_TOO_LARGE) {
+      throw new UserError(
+        'bad_recipe',
+        `The file ${file} has more than ${MAX_WATERMARK_BYTES / 1_048_576} MiB; a recipe or a watermark has less.`,
+        { cause },
+      );
+    }
     const what =
       file === recipe ? `The recipe ${recipe}` : `The file ${file}, which the recipe ${recipe} names,`;
     throw new UserError('bad_recipe', `${what} cannot be read (${code}); check its path.`, { cause });

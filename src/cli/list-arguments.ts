@@ -20,6 +20,7 @@ export interface ListArguments {
   readonly allowUnlabelled?: true;
   /** The template of the files' names. */
   readonly names?: string;
+  readonly ignore?: readonly string[];
   readonly cap?: MicroUsd;
   readonly priority: number;
   /** Rows that run first, while the others wait for a person's word on them. */
@@ -108,6 +109,12 @@ export function addListArguments(command: Command, registry: Registry, nowMs: nu
       '--names <template>',
       'what the files are called, from the columns of the list: "{{sku}}-{{rendition}}.{{ext}}"',
     )
+    .addOption(
+      new Option(
+        '--ignore <column>',
+        'leave a column of the list unread; may be given again for another',
+      ).argParser((column: string, before: readonly string[] = []) => [...before, column]),
+    )
     .addOption(new Option('--cap <usd>', 'never spend more than this on the batch').argParser(usd))
     .addOption(
       new Option('--priority <n>', '1 is the most urgent').argParser(priority).default(DEFAULT_PRIORITY),
@@ -146,7 +153,7 @@ export function addListArguments(command: Command, registry: Registry, nowMs: nu
 }
 
 export function listOptionsOf(args: ListArguments, registry: Registry): ListOptions {
-  const { model, template, variants, names } = args;
+  const { model, template, variants, names, ignore } = args;
   const inputs: Record<string, string> = {};
   for (const input of registry.models.flatMap((one) => one.inputs)) {
     const value = args[attributeOf(input.flag)];
@@ -157,6 +164,7 @@ export function listOptionsOf(args: ListArguments, registry: Registry): ListOpti
     ...(template === undefined ? {} : { template }),
     ...(variants === undefined ? {} : { variants }),
     ...(names === undefined ? {} : { names }),
+    ...(ignore === undefined ? {} : { ignore }),
     inputs,
   };
 }

@@ -26,6 +26,7 @@ export function commandWith(
     option(name, args[name]);
   const flags = new Set(registry.models.flatMap(({ inputs }) => inputs.map((input) => input.flag)));
   for (const name of flags) option(name, args[attributeOf(name)]);
+  for (const column of args.ignore ?? []) option('ignore', column);
   option('allow-unlabelled', args['allowUnlabelled']);
   option('proof', args.proof);
   option('regenerate', args.regenerate);

@@ -146,12 +146,11 @@ const OWN: ReadonlySet<string> = new Set([
   ...['cron', 'tz', 'every', 'overlap', 'cap', 'priority', 'yes', 'json', 'simulate'],
 ]);
 
-function optionsOf(args: ScheduleAddArguments): Record<string, string | number | boolean> {
-  const options: Record<string, string | number | boolean> = {};
+function optionsOf(args: ScheduleAddArguments): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
   for (const [option, value] of Object.entries(args)) {
     if (OWN.has(option)) continue;
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
-      options[option] = value;
+    if (value !== undefined) options[option] = value;
   }
   return options;
 }

@@ -1,5 +1,6 @@
 import type { Model } from '../shared/models/model.ts';
 import type { Registry } from '../shared/models/registry.ts';
+import { shown } from '../shared/shown.ts';
 import type { RowFault } from './fault.ts';
 import { IdSet } from './id-set.ts';
 import type { RawRow } from './list.ts';
@@ -39,7 +40,9 @@ export async function* checkRows(deps: CheckDeps): AsyncGenerator<Checked> {
   const fallback = { model: deps.defaultModel, rows: 0 };
   const validate = createValidator({ registry, fallback, options, recipes, ids: new IdSet(), warnings });
   let told = 0;
-  for await (const raw of deps.rows) {
+  const unread = new Unread(options.ignore);
+  for await (const given of deps.rows) {
+    const raw = 'columns' in given ? unread.without(given) : given;
     const validated = 'columns' in raw ? validate(raw) : { ok: false as const, faults: [raw] };
     const judged = validated.ok ? named(validated.shot, deps.judgeNames) : validated;
     for (const text of warnings.size > told ? [...warnings].slice(told) : []) yield { kind: 'warning', text };
@@ -47,7 +50,37 @@ export async function* checkRows(deps: CheckDeps): AsyncGenerator<Checked> {
     if (judged.ok) yield { kind: 'shot', shot: judged.shot };
     else for (const fault of judged.faults) yield { kind: 'fault', fault };
   }
+  for (const column of unread.missing()) {
+    const text = `--ignore ${shown(column)}: the list has no such column`;
+    yield { kind: 'warning', text };
+  }
   yield { kind: 'default-rows', rows: fallback.rows };
+}
+
+/** Columns that `--ignore` names. */
+class Unread {
+  readonly #columns: readonly string[];
+  readonly #seen = new Set<string>();
+
+  constructor(columns: readonly string[] = []) {
+    this.#columns = columns;
+  }
+
+  without(row: RawRow): RawRow {
+    if (this.#columns.length === 0) return row;
+    const columns = { ...row.columns };
+    for (const name of this.#columns) {
+      if (!Object.hasOwn(columns, name)) continue;
+      this.#seen.add(name);
+      delete columns[name];
+    }
+    return { ...row, columns };
+  }
+
+  /** Those that no row had. */
+  missing(): readonly string[] {
+    return this.#columns.filter((name) => !this.#seen.has(name));
+  }
 }
 
 function named(shot: Shot, judge: NameJudge | undefined): Validated {

@@ -16,6 +16,8 @@ export interface ListOptions {
   readonly recipe?: string;
   /** The template of the files' names, over what the recipes say. */
   readonly names?: string;
+  /** Columns that are not read at all, as the list calls them. */
+  readonly ignore?: readonly string[];
   /** By fal's input names: `{ quality: 'high', sync_mode: 'true' }`. */
   readonly inputs: Readonly<Record<string, string>>;
 }

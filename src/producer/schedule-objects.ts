@@ -23,6 +23,7 @@ const OPTIONS = {
   recipe: z.string().regex(/^[A-Za-z0-9_-]+$/, 'is no name of a recipe'),
   allowUnlabelled: z.literal(true),
   names: z.string(),
+  ignore: z.array(z.string()),
   proof: z.int(),
   prune: z.literal(true),
   regenerate: z.int(),

@@ -18,6 +18,32 @@ async function reportOf(columns: readonly Record<string, string>[], options: Lis
   return report.toError('list.csv').message;
 }
 
+it('leaves what --ignore names unread, and says which the list does not have', async () => {
+  if (defaultModel === undefined) throw new Error('there is a model');
+  async function* rows() {
+    yield { line: 2, columns: { id: 'a', prompt: 'a mug', model: 'M-300', price: '9' } };
+  }
+  const options = { inputs: {}, ignore: ['model', 'Price'] };
+  const checked = [];
+  for await (const one of checkRows({
+    rows: rows(),
+    options,
+    registry,
+    defaultModel,
+    recipes: new Set(['catalog']),
+  }))
+    checked.push(one);
+  expect(checked).toMatchObject([
+    {
+      kind: 'shot',
+      shot: { id: 'a', model: defaultModel, columns: { id: 'a', prompt: 'a mug', price: '9' } },
+    },
+    { kind: 'warning', text: '--ignore "Price": the list has no such column' },
+    { kind: 'default-rows', rows: 1 },
+  ]);
+  expect(checked[0]).not.toHaveProperty('shot.columns.model');
+});
+
 it('tells a fault of the header or of an option once, and one of a row for each', async () => {
   const rows = Array.from({ length: 30 }, () => ({ Name: 'Oat mug' }));
   const said = await reportOf(rows, { inputs: { quality: 'best' } });

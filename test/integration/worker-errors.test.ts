@@ -140,6 +140,16 @@ describe("fal's errors", () => {
     };
   }
 
+  /** A worker whose lock lapses on a busy machine gives a round back before it has an intent. */
+  async function firstIntentAtMs(name: string): Promise<number> {
+    const { journal } = workshop.shop;
+    for (let round = 0; round < 10; round++) {
+      const intent = await journal.readIntent({ batch: batchOf(name), row: 0, part: 0 }, round);
+      if (intent !== undefined) return intent.at;
+    }
+    throw new Error(`no intent of ${name}`);
+  }
+
   describe('that are final', () => {
     it.each([
       ['policy at the result', 'content_policy_violation', 1],
@@ -212,9 +222,8 @@ describe("fal's errors", () => {
       const { counts, posted } = await endOf(name);
       expect(counts).toMatchObject({ delivered: 1, failed: 0 });
       expect(posted).toHaveLength(1);
-      const intent = await workshop.shop.journal.readIntent({ batch: batchOf(name), row: 0, part: 0 }, 0);
       // Half a second to post, two to start, one of margin.
-      expect((posted[0]?.acceptedAtMs ?? 0) - (intent?.at ?? Number.NaN)).toBeGreaterThan(3_500);
+      expect((posted[0]?.acceptedAtMs ?? 0) - (await firstIntentAtMs(name))).toBeGreaterThan(3_500);
     });
   });
 

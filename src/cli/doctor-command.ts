@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
+import { Schedules } from '../producer/schedules.ts';
 import { Closers } from '../shared/closers.ts';
 import { type Config, secretsOf } from '../shared/config.ts';
-import { UserError } from '../shared/errors.ts';
+import { messageOf, UserError } from '../shared/errors.ts';
 import { keyMarkOf } from '../shared/keys.ts';
-import { redactor } from '../shared/log.ts';
+import { type Logger, redactor } from '../shared/log.ts';
 import { defaultModelOf } from '../shared/models/default-model.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
 import { tryRights } from '../shared/redis-rights.ts';
-import { systemClock } from '../shared/time.ts';
+import { systemClock, withTimeout } from '../shared/time.ts';
 import { type CheckResult, sentenceOf } from '../worker/doctor/check.ts';
 import { type Examination, examinationOf, examine } from '../worker/doctor/doctor.ts';
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
@@ -19,6 +20,7 @@ import { createWork } from '../worker/house.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, printText } from './context.ts';
 import type { OperatorArguments } from './operator.ts';
 import { count } from './plan-list.ts';
+import { signerOf } from './schedule-signature.ts';
 import { openStack, openStore, type Stack } from './stack.ts';
 
 /** Adds `doctor`. `done` is told what it came to. */
@@ -59,6 +61,34 @@ export async function doctorCommand(context: Context, args: OperatorArguments): 
     printText(context, textOf(checks));
   }
   return found.ok ? EXIT.ok : EXIT.couldNot;
+}
+
+/** What the store holds of schedules that no worker runs; nothing where it cannot be read, which is told already. */
+async function scheduleCheck(
+  { signal }: Context,
+  config: Config,
+  stack: Stack,
+  log: Logger,
+): Promise<readonly CheckResult[]> {
+  const odd: string[] = [];
+  let found = 0;
+  try {
+    await using store = await openStore(stack.store, log);
+    const limited = withTimeout(signal, CHECK_TIMEOUT_MS);
+    const schedules = new Schedules({ store, signer: signerOf(config, stack) });
+    const all = await schedules.all((folder, error) => odd.push(`${folder}: ${messageOf(error)}`), limited);
+    found = all.length;
+  } catch {
+    signal.throwIfAborted();
+    return [];
+  }
+  if (odd.length > 0) {
+    const message = `No worker runs ${odd.length === 1 ? 'what this says' : 'what these say'}: ${odd.slice(0, 5).join(' ')}`;
+    return [{ name: 'schedules', outcome: 'warning', message, mend: 'Look at who may write to the bucket.' }];
+  }
+  if (found === 0) return [];
+  const message = `${count(found, 'schedule')} can be read and ${found === 1 ? 'is' : 'are'} signed.`;
+  return [{ name: 'schedules', outcome: 'ok', message, mend: undefined }];
 }
 
 interface Examined {
@@ -137,7 +167,8 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
     timeoutMs: CHECK_TIMEOUT_MS,
     signal: context.signal,
   });
-  return { found, secrets: stack.secrets };
+  const schedules = await scheduleCheck(context, config, stack, log);
+  return { found: examinationOf([...found.checks, ...schedules]), secrets: stack.secrets };
 }
 
 /** Where the embedded Redis does not start, the rest is looked at all the same. */

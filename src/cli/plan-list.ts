@@ -167,7 +167,9 @@ async function planWith(
   const kinds = new RequestKinds();
   const used = new Set<string>();
   const paidAlready = new PaidAlready({
-    charges: await freeCharges(store, clock(), signal),
+    charges: await freeCharges(store, clock(), signal, ({ message }) =>
+      say(context, `warning: a charge that no request has cannot be read, and is left out: ${message}`),
+    ),
     posted: ({ shot: { model, prompt }, input }, numImages) =>
       inputOf({ row: { prompt, input }, model }, numImages),
   });

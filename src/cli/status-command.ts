@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { UserError } from '../shared/errors.ts';
+import { MalformedError, UserError } from '../shared/errors.ts';
 import { readStops } from '../shared/records/endpoint-stops.ts';
 import { regeneratedJson } from '../shared/regenerated.ts';
 import { statusOf } from '../shared/status.ts';
@@ -61,7 +61,11 @@ async function listAll(context: Context, shop: Shop, args: OperatorArguments): P
   const stops = await readStops(shop);
   const now = systemClock();
   const look = async (name: string) => {
-    const view = await batches.read(name);
+    const view = await batches.read(name).catch((error: unknown) => {
+      if (!(error instanceof MalformedError)) throw error;
+      say(context, `warning: ${error.message}`);
+      return undefined;
+    });
     // A name without its batch: Redis has forgotten it, and the next sweep drops the name.
     if (view === undefined) return [];
     return [statusOf(view, stops, now, view.doneAtMs === undefined ? await waits.read(name) : [])];

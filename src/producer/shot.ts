@@ -111,7 +111,8 @@ function readModel(row: ShotRow, registry: Registry, fallback: ModelFallback): M
   const model = registry.find(name);
   if (model !== undefined) return model;
   const sentence = `there is no model ${shown(name)}; ${modelHint(registry.models, name)}`;
-  return cell === undefined ? row.faultOfList('--model', sentence) : row.fault('model', sentence);
+  if (cell === undefined) return row.faultOfList('--model', sentence);
+  return row.fault('model', `${sentence} (a "model" of the shop's own: --ignore model)`);
 }
 
 function readId(row: ShotRow, fields: FieldSchemas, ids: IdSet): string | undefined {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MalformedError } from './errors.ts';
 import { type LedgerTrace, ledgerEntry } from './journal-objects.ts';
 import { putJsonOnce, readListedJson } from './json-objects.ts';
 import { encodeSegment, objectKeys } from './keys.ts';
@@ -83,11 +84,25 @@ export class Corrections {
     return await this.#once(objectKeys.orphan(value.requestId), value, signal);
   }
 
-  /** All of them, or those written since then, in no order of time: there are few. */
-  async *orphans(signal?: AbortSignal, writtenSinceMs = 0): AsyncGenerator<OrphanKey> {
+  /**
+   * All of them, or those written since then, in no order of time: there are few. One that is damaged goes to `onOdd`, and
+   * the others come all the same; without it, it rejects with a `MalformedError`.
+   */
+  async *orphans(
+    signal?: AbortSignal,
+    writtenSinceMs = 0,
+    onOdd?: (error: MalformedError) => void,
+  ): AsyncGenerator<OrphanKey> {
     for await (const { key, lastModifiedMs } of this.#store.list(objectKeys.orphans, optional(signal))) {
       if (lastModifiedMs < writtenSinceMs) continue;
-      const found = await readListedJson(this.#store, key, orphan, signal);
+      let found: Orphan;
+      try {
+        found = await readListedJson(this.#store, key, orphan, signal);
+      } catch (error) {
+        if (!(error instanceof MalformedError) || onOdd === undefined) throw error;
+        onOdd(error);
+        continue;
+      }
       yield {
         key,
         day: found.day,

@@ -51,6 +51,9 @@ export interface JournalDeps {
 /** As JSON; in memory they take about twice as much. Four of the largest chunks, or eight of 250 rows of 16 KB. */
 const CACHED_BYTES = 33_554_432;
 
+/** As `nextLife` names them (`redis-memory.ts`). */
+const LIFE = /^\d{14}-[0-9a-f]{8}$/;
+
 export class Journal {
   readonly #store: ObjectStore;
   readonly #chunks: LRUCache<string, PlanRow[]>;
@@ -353,8 +356,13 @@ export class Journal {
 
   /** The newest life of Redis that the store knows of. */
   async newestLife(signal?: AbortSignal): Promise<string | undefined> {
-    const key = await this.#lastKey(objectKeys.lives, signal);
-    return key?.slice(objectKeys.lives.length, -'.json'.length);
+    let last: string | undefined;
+    for await (const { key } of this.#store.list(objectKeys.lives, optional(signal))) {
+      const name = key.slice(objectKeys.lives.length, -'.json'.length);
+      // What else lies there is not ours, and would be the newest for ever by its name.
+      if (LIFE.test(name)) last = name;
+    }
+    return last;
   }
 
   /** Written again and again, like a summary. */

@@ -1,8 +1,8 @@
-import { messageOf } from '../shared/errors.ts';
+import { MalformedError, messageOf } from '../shared/errors.ts';
 import type { JobCall, QueueName } from '../shared/jobs.ts';
 import type { Logger } from '../shared/log.ts';
 import type { Queues } from '../shared/queues.ts';
-import type { Batches } from '../shared/records/batches.ts';
+import type { Batches, BatchView } from '../shared/records/batches.ts';
 import type { Records } from '../shared/records/records.ts';
 import type { Redis } from '../shared/redis.ts';
 import { giveJobs } from './catch-up.ts';
@@ -34,7 +34,8 @@ const EVERY_MS = 60_000;
 export async function sweep({ batches, records, add, ended, held, log }: SweepDeps): Promise<number> {
   let given = 0;
   for (const batch of await batches.list()) {
-    const view = await batches.read(batch);
+    const view = await readOrTell(batch);
+    if (view === 'odd') continue;
     if (view === undefined) {
       await batches.forget(batch);
       continue;
@@ -54,6 +55,17 @@ export async function sweep({ batches, records, add, ended, held, log }: SweepDe
   }
   if (given > 0) log.info({ requests: given }, 'gave jobs to requests that had none');
   return given;
+
+  /** One that cannot be read is told, and the others are swept all the same. */
+  async function readOrTell(batch: string): Promise<BatchView | undefined | 'odd'> {
+    try {
+      return await batches.read(batch);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      log.error({ batch, error: error.message }, 'batch is left as it is');
+      return 'odd';
+    }
+  }
 }
 
 /**

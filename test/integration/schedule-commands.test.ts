@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import type { Context } from '../../src/cli/context.ts';
+import { doctorCommand } from '../../src/cli/doctor-command.ts';
 import { type ScheduleAddArguments, scheduleAddCommand } from '../../src/cli/schedule-add.ts';
 import {
   scheduleListCommand,
@@ -212,5 +213,26 @@ describe('schedule pause, resume and remove', () => {
         'There is no schedule nigthly: did you mean nightly?',
       );
     }
+  });
+});
+
+describe('doctor', () => {
+  it('warns of a schedule that nobody signed, and is content with signed ones', async () => {
+    await using desk = await openDesk();
+    await desk.add();
+    const schedulesOf = async () => {
+      const { out } = await desk.cli.run((context) => doctorCommand(context, { json: true }));
+      const { checks } = JSON.parse(out) as { checks: { name: string; outcome: string; message: string }[] };
+      return checks.find(({ name }) => name === 'schedules');
+    };
+    expect(await schedulesOf()).toMatchObject({
+      outcome: 'ok',
+      message: '1 schedule can be read and is signed.',
+    });
+    const unsigned = new Schedules({ store: desk.workshop.shop.store });
+    await unsigned.writeEvent('nightly', { kind: 'resume', at: 1 }, 'a');
+    const found = await schedulesOf();
+    expect(found).toMatchObject({ outcome: 'warning' });
+    expect(found?.message).toContain("is not signed with this program's key");
   });
 });

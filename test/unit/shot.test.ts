@@ -110,7 +110,7 @@ describe('a row', () => {
     [{ recipe: 'poster' }, 'line 2, column recipe: "poster" is not allowed; use one of catalog, original'],
     [
       { model: 'gpt-imagine-1-mini' },
-      'line 2, column model: there is no model "gpt-imagine-1-mini"; the nearest is gpt-image-1-mini',
+      'line 2, column model: there is no model "gpt-imagine-1-mini"; the nearest is gpt-image-1-mini (a "model" of the shop\'s own: --ignore model)',
     ],
     [
       { background: 'transparent', output_format: 'jpeg' },

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { MalformedError } from '../errors.ts';
 import type { MicroUsd } from '../money.ts';
 import type { Redis } from '../redis.ts';
 import { answersOf, countOf, flagOf } from '../redis-answers.ts';
@@ -211,7 +212,15 @@ export class Batches {
       redis.hgetall(`${prefix}:money:batch:${batch}`),
     ]);
     if (fields['digest'] === undefined) return undefined;
-    const row = stored.parse(fields);
+    const parsed = stored.safeParse(fields);
+    if (!parsed.success) {
+      const [{ path, message } = { path: [], message: '' }] = parsed.error.issues;
+      throw new MalformedError(
+        `What Redis holds of ${batch} cannot be read (${path.join('.')}: ${message}). A newer release may have written it; shotlist rebuild ${batch} makes it again from the store.`,
+        { cause: parsed.error },
+      );
+    }
+    const row = parsed.data;
     const counts = Object.fromEntries(
       STATES.map((state) => [state, countOf(`c.${state}`, fields[`c.${state}`])]),
     );

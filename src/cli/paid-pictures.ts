@@ -3,11 +3,10 @@ import type { Clock } from '../shared/time.ts';
 import { createFetchBeforePaying } from '../worker/collect/fetch-before-paying.ts';
 import { createFetchOriginal } from '../worker/collect/fetch-original.ts';
 import { createFetchPaid } from '../worker/collect/fetch-paid.ts';
-import { createFetchMedia } from '../worker/collect/media.ts';
+import { createFetchMedia, type FetchMediaDeps } from '../worker/collect/media.ts';
 import { createMediaStop } from '../worker/collect/media-stop.ts';
 import { createFetchPictures } from '../worker/collect/pictures.ts';
 import type { FalQueue } from '../worker/generate/fal.ts';
-import type { openFalSockets } from '../worker/generate/fal-http.ts';
 import type { FalPlatform } from '../worker/generate/fal-platform.ts';
 import type { House } from '../worker/house.ts';
 import { createLookAgain } from '../worker/later-looks.ts';
@@ -18,7 +17,7 @@ export interface PaidPicturesDeps {
   readonly house: House;
   readonly queue: FalQueue;
   readonly platform: FalPlatform;
-  readonly agent: ReturnType<typeof openFalSockets>;
+  readonly outbound: FetchMediaDeps['outbound'];
   readonly mediaHosts: readonly string[];
   readonly patienceMs: number;
   readonly clock: Clock;
@@ -31,9 +30,9 @@ const FETCH_PAID_MS = 30_000;
 
 /** The three ways by which a worker comes to a picture that fal was paid for. */
 export function createPaidPictures(deps: PaidPicturesDeps) {
-  const { shop, house, queue, platform, agent, mediaHosts, patienceMs, clock, log } = deps;
+  const { shop, house, queue, platform, outbound, mediaHosts, patienceMs, clock, log } = deps;
   const { store, journal, records, batches, queues, due, missing } = shop;
-  const fetchMedia = createFetchMedia({ agent, mediaHosts, timeoutMs: MEDIA_TIMEOUT_MS });
+  const fetchMedia = createFetchMedia({ outbound, mediaHosts, timeoutMs: MEDIA_TIMEOUT_MS });
   const fetchOriginal = createFetchOriginal({ store, journal, queue, platform, fetchMedia, clock });
   const fetchPaid = createFetchPaid({ store, journal, fetchOriginal, timeoutMs: FETCH_PAID_MS });
   const mediaStop = createMediaStop({ house, missing, resumeSubmits: () => queues.resumeGenerate() });

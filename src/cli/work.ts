@@ -30,7 +30,7 @@ import { createWaker } from '../worker/generate/waker.ts';
 import { startHeartbeat } from '../worker/heartbeat.ts';
 import { createHouse } from '../worker/house.ts';
 import { startLookingLater } from '../worker/later-looks.ts';
-import { openOutbound } from '../worker/outbound.ts';
+import { openMediaOutbound, openOutbound } from '../worker/outbound.ts';
 import { startPatience } from '../worker/patience.ts';
 import { startRedisLook } from '../worker/redis-look.ts';
 import { startSweeping, sweep } from '../worker/sweep.ts';
@@ -123,8 +123,10 @@ export async function startWork({
   closers.defer(() => settlesWithin(look.stop(), GOODBYE_MS));
   const agent = openFalSockets();
   closers.defer(() => agent.close());
-  const outbound = openOutbound({ hosts: config.webhookHosts, setting: 'WEBHOOK_HOSTS' });
-  closers.defer(() => outbound.close());
+  const hooks = openOutbound({ hosts: config.webhookHosts, setting: 'WEBHOOK_HOSTS' });
+  closers.defer(() => hooks.close());
+  const media = openMediaOutbound(fal.mediaHosts);
+  closers.defer(() => media.close());
   const http = given.http ?? createFalHttp({ agent, clock });
   const queue = createFalQueue({ http, key, queueUrl: fal.queueUrl, timeoutMs: FAL_TIMEOUT_MS });
   const platform = createFalPlatform({ http, key, apiUrl: fal.apiUrl, timeoutMs: FAL_TIMEOUT_MS, clock });
@@ -154,7 +156,7 @@ export async function startWork({
     house,
     queue,
     platform,
-    agent,
+    outbound: media,
     mediaHosts: fal.mediaHosts,
     patienceMs: fal.mediaPatienceS * 1_000,
     clock,
@@ -254,7 +256,7 @@ export async function startWork({
             post:
               config.webhookSecret === undefined
                 ? undefined
-                : createPostWebhook({ outbound, secret: config.webhookSecret, clock }),
+                : createPostWebhook({ outbound: hooks, secret: config.webhookSecret, clock }),
             add: queues.addEnding.bind(queues),
             regenerate: createRegenerate(shop, registry, log),
             clock,

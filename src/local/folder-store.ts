@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, mkdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
+import { ANSWER_BYTES, TooLargeObjectError } from '../shared/answer-size.ts';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import { assertKey, assertMetadata, type ObjectStore, type PutOptions } from '../shared/object-store.ts';
 import { optional } from '../shared/time.ts';
@@ -134,7 +135,7 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
       const path = pathOf(key);
       signal?.throwIfAborted();
       return await translated(root, async () => {
-        const body = await readFileIfAny(path, signal);
+        const body = await readFileIfAny(path, key, signal);
         if (body !== undefined) return { body, ...(await descriptions.read(key, body)) };
         await assertThere();
         return undefined;
@@ -185,8 +186,14 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
   };
 }
 
-async function readFileIfAny(path: string, signal: AbortSignal | undefined): Promise<Buffer | undefined> {
+async function readFileIfAny(
+  path: string,
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Buffer | undefined> {
   try {
+    // Files here are replaced and never written on, so what is read is of this size.
+    if ((await stat(path)).size > ANSWER_BYTES.object) throw new TooLargeObjectError(key);
     return await readFile(path, optional(signal));
   } catch (error) {
     signal?.throwIfAborted();

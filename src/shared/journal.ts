@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
+import { TooLargeObjectError } from './answer-size.ts';
 import { MalformedError, UnavailableError } from './errors.ts';
 import { closeRound, type IdObjects, outcomeOfRound, type RoundOutcome, takeId } from './journal-ids.ts';
 import {
@@ -30,7 +31,7 @@ import {
 import { contradicted, putJsonOnce, putOrReadJson, readJson, readListedJson } from './json-objects.ts';
 import { JOURNAL, objectKeys, type RequestName } from './keys.ts';
 import { ledgerKey, parseLedgerKey } from './ledger-key.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ObjectStore, StoredObject } from './object-store.ts';
 import { chunkOfRow, UnreadablePlanError } from './plan-chunks.ts';
 import { type PlannedRequest, type PlanRow, readSizedChunk } from './plan-row.ts';
 import { optional } from './time.ts';
@@ -103,12 +104,23 @@ export class Journal {
     const key = objectKeys.planChunk(batch, chunk);
     const cached = this.#chunks.get(key);
     if (cached !== undefined) return cached;
-    const object = await this.#store.get(key, signal);
+    const object = await this.#chunkObject(key, signal);
     if (object === undefined)
       throw new MalformedError(`The plan of batch ${batch} lacks ${key} in the store.`);
     const { rows, sizeBytes } = await this.#unpacked(key, object.body, signal);
     this.#chunks.set(key, rows, { size: Math.max(1, sizeBytes) });
     return rows;
+  }
+
+  async #chunkObject(key: string, signal: AbortSignal | undefined): Promise<StoredObject | undefined> {
+    try {
+      return await this.#store.get(key, signal);
+    } catch (thrown) {
+      if (!(thrown instanceof TooLargeObjectError)) throw thrown;
+      throw new UnreadablePlanError(`The plan in ${key} cannot be read: ${thrown.message}`, {
+        cause: thrown,
+      });
+    }
   }
 
   async #unpacked(

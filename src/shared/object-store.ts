@@ -24,7 +24,7 @@ export interface ObjectStore {
    */
   putOnce(key: string, body: Uint8Array, options: PutOptions): Promise<'created' | 'exists'>;
 
-  /** undefined where there is no such key. */
+  /** undefined where there is no such key. Rejects with a `TooLargeObjectError` where the object has over `ANSWER_BYTES.object`. */
   get(key: string, signal?: AbortSignal): Promise<StoredObject | undefined>;
 
   /** All keys that start with the prefix, in ascending order of their UTF-8 bytes; pages are fetched as they are consumed. */

@@ -1,6 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Config } from './config.ts';
 import type { Logger } from './log.ts';
+import { readShortBody, type SdkBody } from './s3-body.ts';
 
 export interface S3ClientOptions {
   readonly config: Config['s3'];
@@ -19,7 +20,7 @@ export interface S3Credentials {
 export function openS3Client({ config, credentials, log }: S3ClientOptions): S3Client {
   // Stores other than AWS mostly ignore the region, but the signature needs one.
   const region = config.region ?? (config.endpoint === undefined ? undefined : 'us-east-1');
-  return new S3Client({
+  const client = new S3Client({
     ...(region === undefined ? {} : { region }),
     ...(config.endpoint === undefined ? {} : { endpoint: config.endpoint }),
     ...(credentials === undefined ? {} : { credentials }),
@@ -49,4 +50,23 @@ export function openS3Client({ config, credentials, log }: S3ClientOptions): S3C
       error: (...parts: unknown[]) => log.debug({ detail: parts.map(String).join(' ') }, 'S3 client error'),
     },
   });
+  boundAnswers(client);
+  return client;
+}
+
+/** The SDK reads all that is no object by itself, errors and receipts too, and counts nothing. */
+function boundAnswers(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, { commandName }) =>
+      async (args) => {
+        const result = await next(args);
+        // The HTTP handler's own response, whose type the SDK leaves open.
+        const response = result.response as { statusCode: number; body: Uint8Array | SdkBody };
+        const isObject = commandName === 'GetObjectCommand' && response.statusCode < 300;
+        if (!isObject) response.body = await readShortBody(response.body);
+        return result;
+      },
+    // Behind the SDK's own reader, which has no such priority: nearer to the wire.
+    { step: 'deserialize', priority: 'low', name: 'boundAnswers' },
+  );
 }

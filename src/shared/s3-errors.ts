@@ -1,3 +1,4 @@
+import { TooLargeObjectError } from './answer-size.ts';
 import { errorCodes, messageOf, UnavailableError, UserError } from './errors.ts';
 import { GarbledAnswer } from './s3-answers.ts';
 
@@ -25,6 +26,7 @@ export function statusOf(error: unknown): number | undefined {
  */
 export function toStoreError(place: S3Place, error: unknown): Error {
   if (error instanceof UserError || error instanceof UnavailableError) return error;
+  if (error instanceof TooLargeObjectError) return error;
   const codes = errorCodes(error);
   const fault = FAULTS.find(({ when }) => codes.some((code) => when.test(code)));
   if (fault !== undefined) return new UserError(fault.code, fault.say(place), { cause: error });

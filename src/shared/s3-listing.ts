@@ -1,7 +1,7 @@
-import { buffer } from 'node:stream/consumers';
 import { ListObjectsV2Command, type ListObjectsV2CommandOutput, type S3Client } from '@aws-sdk/client-s3';
 import type { ListedObject } from './object-store.ts';
 import { GarbledAnswer } from './s3-answers.ts';
+import { readShortBody, type SdkBody } from './s3-body.ts';
 import { statusOf } from './s3-errors.ts';
 import { compareUtf8 } from './utf8-order.ts';
 
@@ -78,9 +78,9 @@ function refuseOtherDocuments(command: ListObjectsV2Command): void {
     (next) => async (args) => {
       const result = await next(args);
       // The HTTP handler's own response, whose type the SDK leaves open.
-      const response = result.response as { statusCode: number; body: Uint8Array | NodeJS.ReadableStream };
+      const response = result.response as { statusCode: number; body: Uint8Array | SdkBody };
       if (response.statusCode < 200 || response.statusCode >= 300) return result;
-      const body = response.body instanceof Uint8Array ? response.body : await buffer(response.body);
+      const body = await readShortBody(response.body);
       response.body = body;
       const root = /<([A-Za-z][\w:.-]*)/.exec(Buffer.from(body.subarray(0, 4_096)).toString('utf8'))?.[1];
       // The SDK gives an error under a 200 the meaning that it has under its own status.

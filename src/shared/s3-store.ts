@@ -8,6 +8,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { ANSWER_BYTES, TooLargeObjectError } from './answer-size.ts';
 import type { Config } from './config.ts';
 import { UserError } from './errors.ts';
 import {
@@ -19,8 +20,8 @@ import {
   type PutOptions,
   type StoredObject,
 } from './object-store.ts';
-import { assertEtag } from './s3-answers.ts';
-import { readBody } from './s3-body.ts';
+import { assertEtag, GarbledAnswer } from './s3-answers.ts';
+import { readBody, type SdkBody } from './s3-body.ts';
 import { openS3Client, type S3ClientOptions } from './s3-client.ts';
 import { type S3Place, statusOf, toStoreError } from './s3-errors.ts';
 import { createListing } from './s3-listing.ts';
@@ -174,7 +175,7 @@ export function openS3Store(options: S3ClientOptions): ObjectStore {
       try {
         assertEtag(answer, 'an object');
         return {
-          body: await readBody(answer.Body, signal),
+          body: await readObject(fullKey, answer, signal),
           contentType: answer.ContentType ?? 'application/octet-stream',
           metadata: decodeMetadata(answer.Metadata ?? {}),
         };
@@ -183,6 +184,24 @@ export function openS3Store(options: S3ClientOptions): ObjectStore {
       }
     }
   }
+}
+
+/** Rejects with a `TooLargeObjectError` before more than is taken is in memory. */
+async function readObject(
+  fullKey: string,
+  { Body, ContentLength = 0 }: GetObjectCommandOutput,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  // An object of no bytes has a body, too.
+  if (Body === undefined) throw new GarbledAnswer('an object without a body');
+  // In Node the body is a Readable; the types allow for browsers, too.
+  const body = Body as unknown as SdkBody;
+  const tooMany = () => new TooLargeObjectError(fullKey);
+  if (ContentLength > ANSWER_BYTES.object) {
+    body.destroy?.();
+    throw tooMany();
+  }
+  return await readBody(body, signal, { maxBytes: ANSWER_BYTES.object, tooMany });
 }
 
 /** Makes the bucket of `S3_BUCKET`. For setup alone: a worker whose bucket is missing must say so instead. */

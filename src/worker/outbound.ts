@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
-import { namedHost } from '../shared/host-names.ts';
+import { isLoopback, namedHost, nameIn } from '../shared/host-names.ts';
 import { isGlobal } from './global-address.ts';
 import { type NamedHosts, outboundFault } from './outbound-fault.ts';
 
@@ -33,6 +33,18 @@ export function openOutbound({ hosts, setting, resolve = lookup }: OutboundOptio
       await Promise.all([named.close(), open.close()]);
     },
   };
+}
+
+/**
+ * The door to where pictures lie. Which addresses may be asked is the media guard's; of the hosts of `FAL_MEDIA_HOSTS` only
+ * those on this machine may be inside.
+ */
+export function openMediaOutbound(
+  mediaHosts: readonly string[],
+  options: Pick<OutboundOptions, 'resolve'> = {},
+): Outbound {
+  const hosts = mediaHosts.filter((host) => isLoopback(nameIn(host)));
+  return openOutbound({ hosts, setting: 'FAL_MEDIA_HOSTS', ...options });
 }
 
 /** Looks a name up once, and connects to just what was found. One address of its own that is not global refuses the name. */

@@ -9,6 +9,7 @@ import {
   rename,
   rm,
   symlink,
+  truncate,
   utimes,
   writeFile,
 } from 'node:fs/promises';
@@ -17,6 +18,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { openFolderStore } from '../../src/local/folder-store.ts';
+import { ANSWER_BYTES } from '../../src/shared/answer-size.ts';
 import { keysOf, type OpenedStore, storeContract } from '../support/store-contract.ts';
 
 const text = { contentType: 'text/plain' } as const;
@@ -47,6 +49,13 @@ async function open(): Promise<OpenedFolder> {
 storeContract('a folder', open);
 
 describe('the folder store', () => {
+  it('refuses a file that is larger than any object of ours', async () => {
+    await using opened = await open();
+    await opened.store.put('o/1.txt', Buffer.from('x'), text);
+    await truncate(join(opened.folder, 'o', '1.txt'), ANSWER_BYTES.object + 1);
+    await expect(opened.store.get('o/1.txt')).rejects.toMatchObject({ name: 'TooLargeObjectError' });
+  });
+
   it('lays objects down as files that a person finds and opens', async () => {
     await using opened = await open();
     await opened.store.put('originals/0a1b/0.png', Buffer.from('picture'), {

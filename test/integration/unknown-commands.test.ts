@@ -160,6 +160,9 @@ describe('unknown adopt', () => {
       cli.run((context) => unknownAdoptCommand(context, one, mug?.requestId ?? '', {}));
     await expect(adopt(request)).rejects.toThrow("is another request's already");
     await expect(adopt('nothing')).rejects.toThrow('There is no request nothing');
+    const path = '../../../v1/models/pricing?x#';
+    const noId = cli.run((context) => unknownAdoptCommand(context, request, path, {}));
+    await expect(noId).rejects.toThrow('is no request id of fal');
     const other = cli.run((context) => unknownAdoptCommand(context, `${first}.0.0`, 'r-9', {}));
     await expect(other).rejects.toThrow('is delivered');
     expect(await listed(cli)).toHaveLength(1);

@@ -3,26 +3,10 @@ import { describe, expect, it } from '@jest/globals';
 import { fetch } from 'undici';
 import { createPostWebhook } from '../../src/worker/endings/webhook.ts';
 import { openOutbound } from '../../src/worker/outbound.ts';
+import { resolver } from '../support/resolver.ts';
 
 const outboundOf = (hosts: readonly string[] = [], resolve?: typeof lookup) =>
   openOutbound({ hosts, setting: 'WEBHOOK_HOSTS', ...(resolve === undefined ? {} : { resolve }) });
-
-/** Answers each look with the next of these addresses, as a resolver that rebinds does. */
-function resolver(...answers: readonly (readonly string[])[]): {
-  resolve: typeof lookup;
-  looks: () => number;
-} {
-  let looks = 0;
-  const resolve = (_name: string, _options: unknown, done: (...found: unknown[]) => void) => {
-    const found = answers[Math.min(looks, answers.length - 1)] ?? [];
-    looks += 1;
-    done(
-      null,
-      found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
-  };
-  return { resolve: resolve as unknown as typeof lookup, looks: () => looks };
-}
 
 describe('the door outwards', () => {
   it.each(['https://hooks.example.com/x', 'https://93.184.215.14/x', 'https://[2606:4700::1111]/x'])(

@@ -17,13 +17,20 @@ const notDone = new FalError({
   neverStarted: false,
   billableUnits: undefined,
 });
+const gone = new FalError({ ...notDone.fault, status: 404, detail: 'no such request' });
+const tooLarge = new FalError({ ...notDone.fault, kind: 'too-large', call: 'list', status: 200, detail: '' });
 const output = { images: [{ url: 'https://v3.fal.media/files/a.png' }] };
 const name = { batch: 'b', row: 0, part: 0 };
+
+const NOW = 1_795_525_699_749;
 
 type Answer = FalError | { readonly output: typeof output; readonly billableUnits: undefined };
 
 /** Reads a result from a fal that gives these answers in turn, and says of every run that it is done. */
-async function readFrom(answers: readonly Answer[]) {
+async function readFrom(
+  answers: readonly Answer[],
+  { findById, intentAtMs = 0 }: { findById?: () => Promise<never>; intentAtMs?: number } = {},
+) {
   const left = [...answers];
   const deps = {
     journal: new Journal({ store: mapStore() }),
@@ -37,7 +44,7 @@ async function readFrom(answers: readonly Answer[]) {
         return next;
       },
     },
-    clock: () => 1_795_525_699_749,
+    clock: () => NOW,
     random: () => 0,
     log: silentLogger,
   };
@@ -45,7 +52,7 @@ async function readFrom(answers: readonly Answer[]) {
   const read = createReadResult({
     ...deps,
     house: { step: none, give: none, work: none, stop: none, fail: none },
-    platform: { findByInput: none, findById: none, unitPriceUsd: none },
+    platform: { findById: findById ?? none, unitPriceUsd: none },
   } as unknown as ReadResultDeps); // Only what a result needs.
   const request = { part: 0, indices: [0], kind: 'pay' as const, maxMicroUsd: 20_000, minMicroUsd: 20_000 };
   const row = {
@@ -68,7 +75,7 @@ async function readFrom(answers: readonly Answer[]) {
     round: 0,
     reserved: 20_000,
     requestId: 'X',
-    intentAtMs: 0,
+    intentAtMs,
     attempts: 0,
     renderStarts: 0,
     booked: undefined,
@@ -94,5 +101,26 @@ describe('a 400 for a result', () => {
     const answered = await readFrom([notDone, notDone]);
 
     expect(answered?.result.failure).toMatchObject({ code: 'bad_request' });
+  });
+});
+
+describe("a page of fal's history that is too large to be read", () => {
+  const findById = () => Promise.reject(tooLarge);
+
+  it('ends a request that the queue has forgotten after an hour, booked and not settled as nothing', async () => {
+    const answered = await readFrom([gone], { findById });
+
+    expect(answered?.result).toMatchObject({
+      failure: { code: 'answer_too_large' },
+      cost: 20_000,
+      source: 'assumed',
+      images: [],
+    });
+  });
+
+  it('is asked for again before that', async () => {
+    const early = readFrom([gone], { findById, intentAtMs: NOW - 60_000 });
+
+    await expect(early).rejects.toMatchObject({ name: 'Later' });
   });
 });

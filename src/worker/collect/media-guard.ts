@@ -10,7 +10,7 @@ export function mediaUrlFault(address: string, mediaHosts: readonly string[]): s
   if (named === undefined) return `its host ${hostname} is none of FAL_MEDIA_HOSTS`;
   if (protocol === 'https:') return undefined;
   if (protocol !== 'http:') return `it is ${protocol} and not https:`;
-  // `*.` can never mean this machine, so plain http needs the host by its own name.
+  // `*.` can never mean this machine (`*.localhost`), so plain http needs the host by its own name.
   return isLoopback(hostname) && !named.startsWith('*.')
     ? undefined
     : 'plain http is only for a loopback host';

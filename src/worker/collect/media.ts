@@ -1,8 +1,9 @@
-import { type Agent, fetch } from 'undici';
+import { fetch } from 'undici';
 import { readAtMost } from '../../shared/answer-size.ts';
 import { errorCodes, messageOf } from '../../shared/errors.ts';
 import { decodeDataUri, PictureError, type PictureLimits, tooManyBytes } from '../../shared/media.ts';
 import { withTimeout } from '../../shared/time.ts';
+import { INNER_ADDRESS, type Outbound } from '../outbound.ts';
 import { mediaUrlFault } from './media-guard.ts';
 
 /**
@@ -32,7 +33,8 @@ export class MediaError extends Error {
 }
 
 export interface FetchMediaDeps {
-  readonly agent: Agent;
+  /** A loopback host of `mediaHosts` is asked as it is; any other name must lead into the open net. */
+  readonly outbound: Pick<Outbound, 'dispatcher'>;
   readonly mediaHosts: readonly string[];
   readonly timeoutMs: number;
 }
@@ -51,7 +53,7 @@ const MAX_REDIRECTS = 3;
  * where they are too many or no data URI, or with the signal's reason. No message repeats the address's path or query,
  * which may be a signature.
  */
-export function createFetchMedia({ agent, mediaHosts, timeoutMs }: FetchMediaDeps): FetchMedia {
+export function createFetchMedia({ outbound, mediaHosts, timeoutMs }: FetchMediaDeps): FetchMedia {
   return async (address, limits, signal) => {
     if (address.startsWith('data:')) return decodeDataUri(address, limits).bytes;
     let at = address;
@@ -75,7 +77,7 @@ export function createFetchMedia({ agent, mediaHosts, timeoutMs }: FetchMediaDep
     const host = new URL(address).host;
     try {
       const response = await fetch(address, {
-        dispatcher: agent,
+        dispatcher: outbound.dispatcher(address),
         redirect: 'manual',
         signal: withTimeout(signal, timeoutMs),
       });
@@ -93,7 +95,11 @@ export function createFetchMedia({ agent, mediaHosts, timeoutMs }: FetchMediaDep
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof MediaError || error instanceof PictureError) throw error;
-      const code = errorCodes(error).find((one) => one !== 'TypeError') ?? messageOf(error);
+      const codes = errorCodes(error);
+      // Its DNS may be mended, so that this proves nothing of the picture.
+      if (codes.includes(INNER_ADDRESS))
+        throw new MediaError('away', `${host} leads into a private network.`, { cause: error });
+      const code = codes.find((one) => one !== 'TypeError') ?? messageOf(error);
       throw new MediaError('away', `${host} broke off while the picture was fetched (${code}).`, {
         cause: error,
       });

@@ -1,6 +1,6 @@
 import { messageOf } from '../../shared/errors.ts';
 import type { Journal } from '../../shared/journal.ts';
-import { RESULT_EXPIRED, type Result, UNBILLED } from '../../shared/journal-objects.ts';
+import { type Result, UNBILLED } from '../../shared/journal-objects.ts';
 import type { RequestName } from '../../shared/keys.ts';
 import type { Logger } from '../../shared/log.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
@@ -15,6 +15,7 @@ import type { House, Work } from '../house.ts';
 import { Later } from '../later.ts';
 import { createVoice } from '../voice.ts';
 import { costOf } from './book.ts';
+import { isTooLarge, silentFailure } from './silent-result.ts';
 import { createFaultOfResult } from './status-word.ts';
 import { createUnitPrice } from './unit-price.ts';
 
@@ -232,14 +233,10 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     const sinceMs = (await journal.readId(requestId, signal))?.at ?? record.intentAtMs ?? now;
     // fal's own word on when it was sent, where it was found or attached: that may be days before the id was taken.
     const sentAtMs = Math.min(sinceMs, record.intentAtMs ?? sinceMs);
-    const dayMs = 86_400_000;
+    const window = { fromMs: sentAtMs - 86_400_000, toMs: now + 60_000 };
+    let history: Parameters<typeof silentFailure>[1] = 'expired';
     try {
-      const entry = await platform.findById(
-        work.model.endpoint,
-        requestId,
-        { fromMs: sentAtMs - dayMs, toMs: now + 60_000 },
-        signal,
-      );
+      const entry = await platform.findById(work.model.endpoint, requestId, window, signal);
       if (entry?.output !== undefined) {
         const result = await keep(record, work, requestId, entry.output, undefined, undefined, signal);
         return { result, output: entry.output };
@@ -247,16 +244,15 @@ export function createReadResult(deps: ReadResultDeps): ReadResult {
     } catch (error) {
       signal.throwIfAborted();
       const why = String(error);
-      const { request } = record;
-      voice.say('warn', why, { request, requestId, error: why }, "fal's history cannot be read");
-      throw new Later(30_000, `fal's history cannot be read (${messageOf(error)})`);
+      const about = { request: record.request, requestId, error: why };
+      voice.say('warn', why, about, "fal's history cannot be read");
+      if (!isTooLarge(error) || now - sinceMs < GIVE_UP_MS)
+        throw new Later(30_000, `fal's history cannot be read (${messageOf(error)})`);
+      history = 'too-large';
     }
     if (now - sinceMs < GIVE_UP_MS)
       throw new Later(10_000, "fal's queue has forgotten it, and its history does not show it yet");
-    const failure = {
-      code: RESULT_EXPIRED,
-      message: `fal no longer holds request ${requestId} and its history does not show the pictures; it may have been paid for.`,
-    };
+    const failure = silentFailure(requestId, history);
     return {
       result: await keep(record, work, requestId, undefined, undefined, failure, signal),
       output: undefined,

@@ -134,6 +134,12 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     return answer;
   }
 
+  /** An id from the store, from Redis or from a user becomes a part of a path, to which our key is sent. */
+  function assertId(call: FalCall, requestId: string): void {
+    if (falRequestId.safeParse(requestId).success) return;
+    throw falError(call, 'never-sent', "it is no request id of fal's", undefined, undefined);
+  }
+
   return {
     async submit(endpoint, input, { startTimeoutS, notAfterMs, signal }) {
       const answer = await exchange('submit', { notAfterMs, signal }, (client) =>
@@ -145,6 +151,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     },
 
     async status(endpoint, requestId, { logs, signal }) {
+      assertId('status', requestId);
       const answer = await exchange('status', { signal }, (client) =>
         client.queue.status(endpoint, { requestId, logs: logs === 'with-logs' }),
       );
@@ -160,6 +167,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     },
 
     async result(endpoint, requestId, signal) {
+      assertId('result', requestId);
       const answer = await exchange('result', { signal }, (client) =>
         client.queue.result(endpoint, { requestId }),
       );
@@ -167,6 +175,7 @@ export function createFalQueue({ http, key, queueUrl, timeoutMs }: FalQueueDeps)
     },
 
     async cancel(endpoint, requestId, signal) {
+      assertId('cancel', requestId);
       try {
         const { status } = await exchange('cancel', { signal }, (client) =>
           client.queue.cancel(endpoint, { requestId }),

@@ -5,6 +5,7 @@ import type { Queues } from '../../shared/queues.ts';
 import type { RequestRecord } from '../../shared/records/record.ts';
 import type { Records } from '../../shared/records/records.ts';
 import type { Clock } from '../../shared/time.ts';
+import { falRequestId } from '../generate/fal-pages.ts';
 import type { House } from '../house.ts';
 
 /** A person decides what a submit whose answer was lost came to. Each may be repeated; the journal learns of it first. */
@@ -32,6 +33,7 @@ export type Decision =
 /** Fal's id is this request's: from here on it is collected like any other. Rejects with a `UserError` when it is taken. */
 export async function adoptUnknown(request: string, requestId: string, deps: DecideDeps): Promise<Decision> {
   const { house, journal, queues, clock } = deps;
+  if (!falRequestId.safeParse(requestId).success) throw noId(requestId);
   const record = await recordOf(request, deps);
   const { name, round } = record;
   const collect = async () =>
@@ -96,6 +98,13 @@ async function recordOf(request: string, { records }: DecideDeps): Promise<Reque
   throw new UserError(
     'no_request',
     `There is no request ${request}; shotlist unknown list names those that are unknown.`,
+  );
+}
+
+function noId(requestId: string): UserError {
+  return new UserError(
+    'no_id',
+    `${JSON.stringify(requestId.slice(0, 128))} is no request id of fal's, and nothing was changed; copy it from fal's dashboard.`,
   );
 }
 

@@ -2,6 +2,7 @@ import type { lookup } from 'node:dns';
 import { describe, expect, it } from '@jest/globals';
 import { fetch } from 'undici';
 import { createPostWebhook } from '../../src/worker/endings/webhook.ts';
+import { isGlobal } from '../../src/worker/global-address.ts';
 import { openOutbound } from '../../src/worker/outbound.ts';
 import { resolver } from '../support/resolver.ts';
 
@@ -68,15 +69,25 @@ describe('the door outwards', () => {
     expect(outbound.fault('https://10.0.0.2/x')).toContain('WEBHOOK_HOSTS');
   });
 
-  it.each([['10.0.0.1'], ['93.184.215.14', '127.0.0.1'], ['::ffff:169.254.169.254'], []])(
-    'refuses a name that leads inside (%s %s)',
-    async (...found) => {
-      const { resolve } = resolver(found);
-      const outbound = outboundOf([], resolve);
-      const url = 'https://hooks.example.com/secret?token=1';
-      const asked = fetch(url, { dispatcher: outbound.dispatcher(url) });
-      await expect(asked).rejects.toMatchObject({ cause: { code: 'ERR_INNER_ADDRESS' } });
-      await outbound.close();
+  it.each([
+    ['10.0.0.1'],
+    ['93.184.215.14', '127.0.0.1'],
+    ['::ffff:169.254.169.254'],
+    ['64:ff9b::a9fe:a9fe'],
+    [],
+  ])('refuses a name that leads inside (%s %s)', async (...found) => {
+    const { resolve } = resolver(found);
+    const outbound = outboundOf([], resolve);
+    const url = 'https://hooks.example.com/secret?token=1';
+    const asked = fetch(url, { dispatcher: outbound.dispatcher(url) });
+    await expect(asked).rejects.toMatchObject({ cause: { code: 'ERR_INNER_ADDRESS' } });
+    await outbound.close();
+  });
+
+  it.each(['93.184.215.14', '2606:2800:21f:cb07::1', '64:ff9b::5db8:d70e'])(
+    'takes %s for the open net: of NAT64, too, which is all that a network without IPv4 has',
+    (address) => {
+      expect(isGlobal(address)).toBe(true);
     },
   );
 

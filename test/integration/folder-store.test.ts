@@ -17,8 +17,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { ANSWER_BYTES } from '../../src/shared/answer-size.ts';
+import { ANSWER_BYTES } from '../../src/shared/base/answer-size.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
 import { keysOf, type OpenedStore, storeContract } from '../support/store-contract.ts';
 
 const text = { contentType: 'text/plain' } as const;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { EXIT } from '../../src/cli/context.ts';
-import { endSentence } from '../../src/cli/watch.ts';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import { endSentence } from '../../src/operations/watch.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 
 const none = { planned: 0, submitting: 0, submitted: 0, generated: 0, rendering: 0, held: 0, unknown: 0 };
 

@@ -1,14 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStack, openStore, type Stack } from '../app/connections.ts';
-import { openShop, type Shop } from '../operations/services.ts';
+import { openShop } from '../app/open-services.ts';
+import { unknownBatch as notThere } from '../operations/batch-lookup.ts';
+import type { Shop } from '../operations/services.ts';
 import type { Config } from '../shared/base/config.ts';
-import { UserError } from '../shared/base/errors.ts';
+import type { UserError } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
-import { nearest } from '../shared/base/nearest.ts';
 import { Journal } from '../shared/journal/journal.ts';
-import { foldersIn } from '../shared/store/folders.ts';
-import { JOURNAL } from '../shared/store/keys.ts';
 import type { ObjectStore } from '../shared/store/object-store.ts';
 import { type Context, configOf, openLog } from './context.ts';
 
@@ -63,45 +62,26 @@ export function stackOptions(
   return { config, simulate: simulate === true, redis, embedded: 'allowed', cwd, signal };
 }
 
-/** So many batches of the store are looked at for one that is called nearly so. */
-const LOOKED_AT = 200;
-
-/** The sentence for a batch that is not there: what it may have been called, or where else it may be. */
+/** The sentence for a batch that is not there. */
 export async function unknownBatch(
   context: Context,
   args: OperatorArguments,
   batch: string,
-  { store, journal, known = [] }: Pick<OpenedStore, 'store' | 'journal'> & { known?: readonly string[] },
+  { store, journal, known }: Pick<OpenedStore, 'store' | 'journal'> & { known?: readonly string[] },
 ): Promise<UserError> {
-  if ((await journal.readHead(batch, context.signal)) !== undefined) {
-    return new UserError(
-      'redis_lost',
-      `Batch ${batch} is in the store, but Redis does not know it; run shotlist rebuild ${batch}.`,
-    );
-  }
-  const names = [...known, ...(known.length < LOOKED_AT ? await storedBatches(store, context.signal) : [])];
-  const near = nearest(batch, names);
-  const hint =
-    near !== undefined
-      ? `did you mean ${near}?`
-      : simulatedElsewhere(context, args)
-        ? 'add --simulate if it was made in a simulated run.'
-        : 'shotlist status lists them.';
-  return new UserError('unknown_batch', `There is no batch ${batch}: ${hint}`);
+  return await notThere(
+    batch,
+    {
+      store,
+      journal,
+      ...(known === undefined ? {} : { known }),
+      simulatedElsewhere: simulatedElsewhere(context, args),
+    },
+    context.signal,
+  );
 }
 
 /** Whether a simulated run left something in this folder, which a command without `--simulate` does not see. */
 export function simulatedElsewhere({ cwd }: Context, { simulate }: OperatorArguments): boolean {
   return simulate !== true && existsSync(join(cwd, '.shotlist', 'sim'));
-}
-
-/** Batches by the names of their folders. */
-async function storedBatches(store: ObjectStore, signal: AbortSignal): Promise<string[]> {
-  const names: string[] = [];
-  for await (const segment of foldersIn(store, `${JOURNAL}batches/`, signal)) {
-    // An encoded name ends in a hash of what it stands for; what stands before it is near enough to recognise.
-    names.push(segment.replace(/~[0-9a-z]{12}$/, ''));
-    if (names.length >= LOOKED_AT) break;
-  }
-  return names;
 }

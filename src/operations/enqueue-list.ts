@@ -10,6 +10,7 @@ import type { ListProcess } from '../producer/child/check-in-child.ts';
 import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
 import type { PlanTotals } from '../producer/plan/totals.ts';
 import type { Config } from '../shared/base/config.ts';
+import { count } from '../shared/base/count.ts';
 import { UserError } from '../shared/base/errors.ts';
 import { formatUsd, toUsd } from '../shared/base/money.ts';
 import { systemClock } from '../shared/base/time.ts';
@@ -19,7 +20,7 @@ import { Latencies } from '../shared/redis/latencies.ts';
 import { waitingForProof } from '../shared/status/forecast.ts';
 import { refuseTooLow } from './batches.ts';
 import { finishBy } from './finish-by.ts';
-import { confirmSpending, count, planFromArguments, planSentence } from './plan-list.ts';
+import { confirmSpending, planFromArguments, planSentence } from './plan-list.ts';
 import type { Shop } from './services.ts';
 
 export interface QueueListOptions {

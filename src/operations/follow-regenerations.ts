@@ -1,4 +1,3 @@
-import { type Context, EXIT, type Exit, say } from '../cli/context.ts';
 import { systemClock } from '../shared/base/time.ts';
 import { CHECK_FAILURES } from '../shared/journal/regeneration.ts';
 import { batchManifest } from '../shared/manifest/batch-manifest.ts';
@@ -6,11 +5,11 @@ import { readStatus } from '../shared/status/read-status.ts';
 import { isOver } from '../shared/status/status.ts';
 import { type Regenerated, readRegenerated, regenerationsOf } from '../shared/takes/regenerated.ts';
 import { leftOfEnding } from './follow-ending.ts';
-import { count } from './plan-list.ts';
 import type { Shop } from './services.ts';
+import type { BatchEnd } from './watch.ts';
 
 /** Whether one of them has something left to do. */
-export async function isRegenerating({ signal }: Context, shop: Shop, batch: string): Promise<boolean> {
+export async function isRegenerating(shop: Shop, batch: string, signal: AbortSignal): Promise<boolean> {
   const head = await shop.journal.readHead(batch, signal);
   for (const id of head === undefined ? [] : await regenerationsOf(shop.journal, head, signal)) {
     const status = await readStatus(shop, id);
@@ -20,16 +19,24 @@ export async function isRegenerating({ signal }: Context, shop: Shop, batch: str
   return false;
 }
 
+/** Pictures that did not pass their checks are made again, as a batch of their own. */
+export interface Regeneration {
+  readonly batch: string;
+  readonly images: number;
+  /** From 1. */
+  readonly nth: number;
+  readonly most: number;
+}
+
 /**
  * Follows them one after the other, each until it and what comes behind its end is done: the next round is begun there.
- * Stops early, with that exit, at one that needs a person.
+ * Stops early, with that end, at one that needs a user.
  */
 export async function followRegenerations(
-  context: Context,
   { journal }: Pick<Shop, 'journal'>,
   batch: string,
-  follow: (batch: string) => Promise<{ readonly exit: Exit }>,
-): Promise<Exit | undefined> {
+  follow: (regeneration: Regeneration) => Promise<{ readonly end: BatchEnd }>,
+): Promise<BatchEnd | undefined> {
   const head = await journal.readHead(batch);
   const followed = new Set<string>();
   for (;;) {
@@ -38,22 +45,19 @@ export async function followRegenerations(
     if (next === undefined) return undefined;
     followed.add(next);
     const images = (await journal.readHead(next))?.images ?? 0;
-    say(
-      context,
-      `${count(images, 'picture')} did not pass the checks: made again as ${next} (take ${followed.size} of at most ${head?.regenerate ?? 0})`,
-    );
-    const { exit } = await follow(next);
-    if (exit === EXIT.held || exit === EXIT.interrupted) return exit;
+    const most = head?.regenerate ?? 0;
+    const { end } = await follow({ batch: next, images, nth: followed.size, most });
+    if (end === 'held' || end === 'interrupted') return end;
   }
 }
 
 /** undefined where nothing was made again, or nobody asked for that. */
 export async function regeneratedOf(
-  { signal }: Context,
   shop: Shop,
   batch: string,
+  signal: AbortSignal,
 ): Promise<Regenerated | undefined> {
-  // A person who interrupts is still told how things stand.
+  // A user who interrupts is still told how things stand.
   const head = await shop.journal.readHead(batch);
   if (head?.regenerate === undefined || signal.aborted) return undefined;
   return await readRegenerated(head, shop, signal);
@@ -61,9 +65,9 @@ export async function regeneratedOf(
 
 /** By the shot: what is not delivered in the end, and why. Reads the batch's manifest from the store. */
 export async function failingShots(
-  { signal }: Context,
   shop: Shop,
   batch: string,
+  signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string>> {
   const { store, journal, batches, records } = shop;
   const failing = new Map<string, string>();
@@ -76,21 +80,19 @@ export async function failingShots(
   return failing;
 }
 
-/** For a person, where pictures that failed a check are not made again though a time was left; undefined elsewhere. */
-export async function noRoomSentence(
-  { signal }: Context,
+/** Requests that failed a check and are not made again, though a time was left: what is left of the cap is too little. */
+export async function withoutRoom(
   { journal }: Pick<Shop, 'journal'>,
   batch: string,
-): Promise<string | undefined> {
+  signal: AbortSignal,
+): Promise<number> {
   const head = await journal.readHead(batch, signal);
-  if (head?.cap === undefined) return undefined;
+  if (head?.cap === undefined) return 0;
   const begun = await regenerationsOf(journal, head, signal);
-  if (begun.length >= (head.regenerate ?? 0)) return undefined;
+  if (begun.length >= (head.regenerate ?? 0)) return 0;
   const last = begun.at(-1) ?? batch;
   const delivered = await journal.deliveredNames(last, signal);
-  const failed = [...(await journal.failures(last, signal))].filter(
+  return [...(await journal.failures(last, signal))].filter(
     ([member, { code }]) => !delivered.has(member) && CHECK_FAILURES.has(code),
-  );
-  if (failed.length === 0) return undefined;
-  return `${count(failed.length, 'request')} failed a check and ${failed.length === 1 ? 'is' : 'are'} not made again: what is left of the cap is too little.`;
+  ).length;
 }

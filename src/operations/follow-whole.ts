@@ -1,11 +1,10 @@
-import { type Context, EXIT, type Exit } from '../cli/context.ts';
 import type { EndingStanding } from '../shared/queues/completion-queue.ts';
 import type { BatchStatus } from '../shared/status/status.ts';
 import type { Regenerated } from '../shared/takes/regenerated.ts';
 import { followEnding } from './follow-ending.ts';
-import { followRegenerations, regeneratedOf } from './follow-regenerations.ts';
+import { followRegenerations, type Regeneration, regeneratedOf } from './follow-regenerations.ts';
 import type { Shop } from './services.ts';
-import { followBatch } from './watch.ts';
+import { type BatchEnd, type FollowOptions, followBatch } from './watch.ts';
 
 /** A batch at its end, with all that makes its pictures again. */
 export interface Whole {
@@ -13,51 +12,50 @@ export interface Whole {
   readonly status: BatchStatus;
   readonly regenerated: Regenerated | undefined;
   /** Of the whole: a picture that failed and is delivered in the end is no failure. */
-  readonly exit: Exit;
+  readonly end: BatchEnd;
+}
+
+export interface FollowWholeOptions extends FollowOptions {
+  /** Is told of each batch that makes pictures again, before it is followed. */
+  readonly onRegeneration: (regeneration: Regeneration) => void;
 }
 
 /**
  * Follows a batch until nothing moves any more, as `followBatch`; with `--regenerate`, until that is so of all that makes
  * its pictures again, too. Throws a `UserError` when there is no such batch.
  */
-export async function followWhole(
-  context: Context,
-  shop: Shop,
-  batch: string,
-  lost?: AbortSignal,
-): Promise<Whole> {
-  const followed = await followBatch(context, shop, batch, lost);
+export async function followWhole(shop: Shop, batch: string, options: FollowWholeOptions): Promise<Whole> {
+  const followed = await followBatch(shop, batch, options);
   const head = await shop.journal.readHead(batch);
   if (head?.regenerate === undefined) return { ...followed, regenerated: undefined };
   // Behind its end stands whether anything is made again.
-  await followEndingUntilStopped(context, shop, batch, lost);
-  const stopped = await followRegenerations(context, shop, batch, async (id) => {
-    const again = await followBatch(context, shop, id, lost);
-    await followEndingUntilStopped(context, shop, id, lost);
+  await followEndingUntilStopped(shop, batch, options);
+  const stopped = await followRegenerations(shop, batch, async (regeneration) => {
+    options.onRegeneration(regeneration);
+    const again = await followBatch(shop, regeneration.batch, options);
+    await followEndingUntilStopped(shop, regeneration.batch, options);
     return again;
   });
-  return await wholeOf(context, shop, { ...followed, exit: stopped ?? followed.exit });
+  return await wholeOf(shop, { ...followed, end: stopped ?? followed.end }, options.signal);
 }
 
 /** What a batch comes to with all that was made again. */
 export async function wholeOf(
-  context: Context,
   shop: Shop,
-  { status, exit }: { readonly status: BatchStatus; readonly exit: Exit },
+  { status, end }: Pick<Whole, 'status' | 'end'>,
+  signal: AbortSignal,
 ): Promise<Whole> {
-  const regenerated = await regeneratedOf(context, shop, status.batch);
-  const isMended = exit === EXIT.someFailed && status.counts.failed <= (regenerated?.delivered ?? 0);
-  return { status, regenerated, exit: isMended ? EXIT.ok : exit };
+  const regenerated = await regeneratedOf(shop, status.batch, signal);
+  const isMended = end === 'some-failed' && status.counts.failed <= (regenerated?.delivered ?? 0);
+  return { status, regenerated, end: isMended ? 'all-delivered' : end };
 }
 
-/** As `followEnding`; undefined, too, where a person stops it: the next worker does the rest. */
+/** As `followEnding`; undefined, too, where a user stops it: the next worker does the rest. */
 export async function followEndingUntilStopped(
-  context: Context,
   shop: Shop,
   batch: string,
-  lost?: AbortSignal,
+  { signal, lost }: Pick<FollowOptions, 'signal' | 'lost'>,
 ): Promise<EndingStanding | undefined> {
-  const { signal } = context;
   if (signal.aborted) return undefined;
   return await followEnding(shop, batch, signal, lost).catch((error: unknown) => {
     if (signal.aborted) return undefined;

@@ -1,5 +1,3 @@
-import type { Context } from '../cli/context.ts';
-import { type OpenedStore, type OperatorArguments, unknownBatch } from '../cli/open.ts';
 import { type Clock, systemClock } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import type { Head, LedgerKey } from '../shared/journal/objects.ts';
@@ -7,6 +5,7 @@ import { Corrections } from '../shared/ledger/corrections.ts';
 import { batchDays, type DayRange } from '../shared/ledger/days.ts';
 import { mergedBatchDay, mergedLedger } from '../shared/ledger/ledger.ts';
 import type { ObjectStore } from '../shared/store/object-store.ts';
+import { type BatchLookup, unknownBatch } from './batch-lookup.ts';
 
 export interface LedgerKeysDeps {
   readonly journal: Pick<Journal, 'listLedger' | 'readResult'>;
@@ -16,15 +15,13 @@ export interface LedgerKeysDeps {
 
 /** The keys that a command was asked for. Throws a `UserError` where there is no such batch. */
 export async function askedLedgerKeys(
-  context: Context,
-  args: OperatorArguments & DayRange & { readonly batch?: string },
-  opened: OpenedStore,
+  { store, journal, simulatedElsewhere }: BatchLookup & { readonly journal: Journal },
+  args: DayRange & { readonly batch?: string },
+  signal: AbortSignal,
 ): Promise<AsyncGenerator<LedgerKey>> {
-  const { journal, store } = opened;
-  const { signal } = context;
   const head = args.batch === undefined ? undefined : await journal.readHead(args.batch, signal);
   if (args.batch !== undefined && head === undefined)
-    throw await unknownBatch(context, args, args.batch, opened);
+    throw await unknownBatch(args.batch, { store, journal, simulatedElsewhere }, signal);
   return ledgerKeys({ journal, store, clock: systemClock }, { ...args, batch: head }, signal);
 }
 

@@ -1,6 +1,7 @@
+import { count } from '../shared/base/count.ts';
 import type { CaughtUp } from '../shared/requests/batches.ts';
 import { catchUp } from '../shared/requests/requeue.ts';
-import { count } from './plan-list.ts';
+
 import type { Shop } from './services.ts';
 
 /** A command that has said its word stays this long for what follows from it, and leaves the rest to the workers. */

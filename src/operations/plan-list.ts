@@ -22,6 +22,7 @@ import type { PlanTotals } from '../producer/plan/totals.ts';
 import type { PlanWriterDeps } from '../producer/plan/writer.ts';
 import type { Shot } from '../producer/shots/shot.ts';
 import type { Config } from '../shared/base/config.ts';
+import { count } from '../shared/base/count.ts';
 import { UserError } from '../shared/base/errors.ts';
 import { formatUsd } from '../shared/base/money.ts';
 import { catalogOf } from '../shared/catalog/catalog.ts';
@@ -282,10 +283,6 @@ export function planSentence({
   const fetched = fetchedImages === 0 ? '' : `, ${count(fetchedImages, 'image')} paid already and to fetch`;
   const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
   return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}${fetched}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
-}
-
-export function count(n: number, noun: string): string {
-  return `${n.toLocaleString('en')} ${noun}${n === 1 ? '' : 's'}`;
 }
 
 /**

@@ -1,12 +1,9 @@
-import { type Context, EXIT, type Exit } from '../cli/context.ts';
-import { openProgress } from '../cli/output/progress.ts';
 import { UserError } from '../shared/base/errors.ts';
-import { sleep, systemClock } from '../shared/base/time.ts';
+import { sleep } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import { unfinished } from '../shared/requests/batches.ts';
 import { createLook, type Snapshot, type SnapshotDeps } from '../shared/status/snapshot.ts';
 import { type BatchStatus, isMoving, isOver } from '../shared/status/status.ts';
-import type { Regenerated } from '../shared/takes/regenerated.ts';
 
 export interface WatchDeps extends SnapshotDeps {
   readonly journal: Journal;
@@ -14,19 +11,36 @@ export interface WatchDeps extends SnapshotDeps {
 
 const LOOK_MS = 250;
 
+/** How following a batch came to its end. */
+export type BatchEnd = 'all-delivered' | 'some-failed' | 'held' | 'interrupted';
+
+/** Shows a batch as it goes on. */
+export interface View {
+  show(snapshot: Snapshot): void;
+  end(): void;
+}
+
+export interface FollowOptions {
+  /** Its abort ends the following, and rejects nothing. */
+  readonly signal: AbortSignal;
+  /** Aborts when the embedded Redis is gone. */
+  readonly lost?: AbortSignal | undefined;
+  /** One for each batch that is followed. */
+  readonly openView: () => Promise<View>;
+}
+
 /**
- * Follows a batch until nothing moves any more: it has ended, or a person is needed. Throws a `UserError` when there
+ * Follows a batch until nothing moves any more: it has ended, or a user is needed. Throws a `UserError` when there
  * is no such batch.
  */
 export async function followBatch(
-  context: Context,
   deps: WatchDeps,
   batch: string,
-  lost?: AbortSignal,
-): Promise<{ readonly status: BatchStatus; readonly exit: Exit }> {
-  const progress = await openProgress({ stderr: context.stderr, clock: systemClock });
+  { signal, lost, openView }: FollowOptions,
+): Promise<{ readonly status: BatchStatus; readonly end: BatchEnd }> {
+  const view = await openView();
   const look = createLook(deps);
-  const stop = lost === undefined ? context.signal : AbortSignal.any([context.signal, lost]);
+  const stop = lost === undefined ? signal : AbortSignal.any([signal, lost]);
   try {
     for (;;) {
       // A command waits for its Redis to come back, and a lost one never does.
@@ -39,16 +53,16 @@ export async function followBatch(
       }
       if (picture === undefined)
         throw new UserError('unknown_batch', `There is no batch ${batch}; shotlist status lists them.`);
-      progress.show(picture);
+      view.show(picture);
       const { status } = picture;
-      const exit = exitOf(picture);
-      if (exit !== undefined) return { status, exit };
+      const end = endOf(picture);
+      if (end !== undefined) return { status, end };
       if (lost?.aborted === true) throw lost.reason;
-      if (context.signal.aborted) return { status, exit: EXIT.interrupted };
+      if (signal.aborted) return { status, end: 'interrupted' };
       await sleep(LOOK_MS, stop).catch(() => undefined);
     }
   } finally {
-    progress.end();
+    view.end();
   }
 }
 
@@ -70,29 +84,11 @@ export async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | und
 }
 
 /** undefined while something moves by itself. */
-function exitOf({ status: { state, counts, heldReason }, toStrikeOff }: Snapshot): Exit | undefined {
+function endOf({ status: { state, counts, heldReason }, toStrikeOff }: Snapshot): BatchEnd | undefined {
   // What was at fal when its batch was cancelled is finished and kept; what waited is struck off, and only then does the
   // batch have its end, with its summary and manifest.
   if (state === 'cancelled' && unfinished(counts) + toStrikeOff > 0)
-    return heldReason !== null && toStrikeOff === 0 ? EXIT.held : undefined;
-  if (isOver(state)) return counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
-  return state === 'held' && !isMoving({ counts }) ? EXIT.held : undefined;
-}
-
-/** The last line of a command. `regenerated`: of what was made again by itself, which counts as the batch's own. */
-export function endSentence(
-  { batch, state, counts, heldReason }: BatchStatus,
-  exit: Exit,
-  regenerated?: Regenerated,
-): string {
-  if (exit === EXIT.interrupted)
-    return `Interrupted. What is at fal goes on there and is paid once: the same command takes up ${batch} where it stands.`;
-  if (state === 'held' || (exit === EXIT.held && heldReason !== null))
-    return `${batch} is ${state}: ${heldReason ?? ''}`;
-  const { delivered: again = 0, batches = [] } = regenerated ?? {};
-  const held = batches.find((one) => one.state === 'held');
-  if (exit === EXIT.held && held !== undefined) return `${held.batch} is held: ${held.heldReason ?? ''}`;
-  const failed = counts.failed > again ? `, ${counts.failed - again} failed` : '';
-  const anew = again === 0 ? '' : ` (${again} of them made again)`;
-  return `${batch} is ${state}: ${counts.delivered + again} requests delivered${anew}${failed}.`;
+    return heldReason !== null && toStrikeOff === 0 ? 'held' : undefined;
+  if (isOver(state)) return counts.failed > 0 ? 'some-failed' : 'all-delivered';
+  return state === 'held' && !isMoving({ counts }) ? 'held' : undefined;
 }

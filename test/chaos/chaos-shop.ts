@@ -1,5 +1,6 @@
 import type { Stack } from '../../src/app/connections.ts';
-import { openShop, type Shop } from '../../src/operations/services.ts';
+import { openShop } from '../../src/app/open-services.ts';
+import type { Shop } from '../../src/operations/services.ts';
 import { type Config, readConfig } from '../../src/shared/base/config.ts';
 import { Closers } from '../../src/shared/base/disposables.ts';
 import type { Logger } from '../../src/shared/base/log.ts';

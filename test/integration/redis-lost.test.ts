@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { openShop } from '../../src/operations/services.ts';
+import { openShop } from '../../src/app/open-services.ts';
 import { silentLogger } from '../../src/shared/base/log.ts';
 import { REDIS_LOST } from '../../src/shared/requests/redis-continuity.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from '../../src/app/connections.ts';
+import { openShop } from '../../src/app/open-services.ts';
 import { type Role, startWork, type Work } from '../../src/app/worker.ts';
 import { rowsOfProof } from '../../src/cli/output/proof-words.ts';
 import type { FalSimulator, FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
 import type { OperationsDeps } from '../../src/operations/batches.ts';
-import { openShop, type Shop } from '../../src/operations/services.ts';
+import type { Shop } from '../../src/operations/services.ts';
 import { type EnqueueOptions, enqueue } from '../../src/producer/enqueue.ts';
 import { createMade } from '../../src/producer/plan/existing.ts';
 import { planList } from '../../src/producer/plan/plan.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { type Approval, approveBatch } from '../../operations/approve.ts';
 import { patientCatchUp } from '../../operations/patience.ts';
-import { count } from '../../operations/plan-list.ts';
 import type { Shop } from '../../operations/services.ts';
+import { count } from '../../shared/base/count.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { forecastOf } from '../../shared/status/forecast.ts';
 import { readStatus } from '../../shared/status/read-status.ts';

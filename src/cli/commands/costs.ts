@@ -25,7 +25,11 @@ export async function costsCommand(context: Context, args: CostsArguments): Prom
   const { signal } = context;
   return await withStore(context, args, async (opened) => {
     const { journal, stack } = opened;
-    const keys = await askedLedgerKeys(context, args, opened);
+    const keys = await askedLedgerKeys(
+      { ...opened, simulatedElsewhere: simulatedElsewhere(context, args) },
+      args,
+      context.signal,
+    );
     const rows = (await sum(keys, args.by, journal, signal)).rows(args.by);
     if (args.json === true) {
       printJson(context, costsJson(rows));

@@ -1,17 +1,18 @@
 import { existsSync } from 'node:fs';
 import { openStack, openStore } from '../../app/connections.ts';
 import { openLearned } from '../../app/learned-latency.ts';
+import { openShop } from '../../app/open-services.ts';
 import { queueList, refuseDryRunOptions } from '../../operations/enqueue-list.ts';
 import { finishBy } from '../../operations/finish-by.ts';
 import { followWhole } from '../../operations/follow-whole.ts';
-import { count, planFromArguments, planSentence } from '../../operations/plan-list.ts';
-import { openShop } from '../../operations/services.ts';
-import { endSentence } from '../../operations/watch.ts';
+import { planFromArguments, planSentence } from '../../operations/plan-list.ts';
+import { count } from '../../shared/base/count.ts';
 import { toUsd } from '../../shared/base/money.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
 import { stackOptions } from '../open.ts';
 import type { ListArguments } from '../options/list.ts';
+import { EXIT_OF, endSentence, followOptions } from '../output/end.ts';
 import { fitLines, reportLines, sampleLines } from '../output/plan.ts';
 import { planJson } from '../output/plan-json.ts';
 import { sheetAtHold } from '../output/proof-sheet.ts';
@@ -42,11 +43,11 @@ export async function enqueueCommand(
   if (args.json === true) printJson(context, planJson(batch, totals, facts));
   else if (outcome !== 'ended') say(context, QUEUED[outcome](batch));
   if (args.watch !== true) return EXIT.ok;
-  const { status, exit, regenerated } = await followWhole(context, shop, batch);
+  const { status, end, regenerated } = await followWhole(shop, batch, followOptions(context));
   await sheetAtHold(context, shop, status);
   if (args.json === true) printJson(context, statusJson({ status, regenerated }));
-  else say(context, endSentence(status, exit, regenerated));
-  return exit;
+  else say(context, endSentence(status, end, regenerated));
+  return EXIT_OF[end];
 }
 
 const QUEUED = {
@@ -74,7 +75,10 @@ export async function dryRun(
   const { plan, proof, fit } = planned;
   await using _plan = plan;
   const { totals } = plan;
-  await using learned = totals.requests === 0 ? undefined : await openLearned(context, stack);
+  await using learned =
+    totals.requests === 0
+      ? undefined
+      : await openLearned({ ...context, note: (text) => say(context, `note: ${text}`) }, stack);
   const facts = { ...planned, finish: await finishBy(planned, config, learned?.latencyOf) };
   const batch = args.batch ?? plan.batchId;
   if (args.json === true) {

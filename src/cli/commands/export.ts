@@ -1,11 +1,12 @@
 import { resolve } from 'node:path';
 import { openStack } from '../../app/connections.ts';
+import { openShop } from '../../app/open-services.ts';
 import { jsonArray, jsonLines, printLines, writeLines } from '../../operations/export/lines-out.ts';
 import { presetCsv } from '../../operations/export/preset-csv.ts';
 import { loadPreset, type Preset, type PresetName } from '../../operations/export/presets.ts';
 import { presignedLines } from '../../operations/export/presign.ts';
-import { count } from '../../operations/plan-list.ts';
-import { openShop, type Shop } from '../../operations/services.ts';
+import type { Shop } from '../../operations/services.ts';
+import { count } from '../../shared/base/count.ts';
 import { Closers } from '../../shared/base/disposables.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { systemClock } from '../../shared/base/time.ts';

@@ -9,7 +9,7 @@ import type { DayRange } from '../../shared/ledger/days.ts';
 import { byDay } from '../../shared/ledger/ledger.ts';
 import { csvLine } from '../../shared/manifest/csv-line.ts';
 import { type Context, EXIT, type Exit } from '../context.ts';
-import { type OperatorArguments, withStore } from '../open.ts';
+import { type OperatorArguments, simulatedElsewhere, withStore } from '../open.ts';
 import { refuseBackwards } from '../options/days.ts';
 
 export interface LedgerArguments extends OperatorArguments, DayRange {
@@ -25,7 +25,11 @@ export async function ledgerCommand(context: Context, args: LedgerArguments): Pr
   const { signal } = context;
   return await withStore(context, args, async (opened) => {
     const { journal, stack } = opened;
-    const keys = await askedLedgerKeys(context, args, opened);
+    const keys = await askedLedgerKeys(
+      { ...opened, simulatedElsewhere: simulatedElsewhere(context, args) },
+      args,
+      context.signal,
+    );
     const entries = inOrderOfTime(keys, journal, signal);
     const lines = mapped(entries, ledgerLine);
     if (args.json === true) await printLines(context, jsonArray(lines));

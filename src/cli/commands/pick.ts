@@ -9,7 +9,7 @@ import type { Head } from '../../shared/journal/objects.ts';
 import { Takes } from '../../shared/takes/takes.ts';
 import { writeBucketManifest } from '../../worker/completion/bucket-manifest.ts';
 import { type Context, EXIT, type Exit, printJson, say } from '../context.ts';
-import { type OperatorArguments, withShop } from '../open.ts';
+import { type OperatorArguments, simulatedElsewhere, withShop } from '../open.ts';
 
 export interface PickChoice extends ShotChoice {
   readonly take: number;
@@ -26,7 +26,12 @@ export async function pickCommand(
   const { take } = choice;
   return await withShop(context, args, async ({ shop, stack }) => {
     const { store, journal } = shop;
-    const head = await headToRedo(context, batch, choice.ids, args, shop);
+    const head = await headToRedo(
+      { ...shop, simulatedElsewhere: simulatedElsewhere(context, args) },
+      batch,
+      choice.ids,
+      context.signal,
+    );
     const shots = await findShots(head, choice, { journal }, signal);
     const takes = await Takes.load({ store, journal, signal });
     const eventId = () => randomBytes(6).toString('hex');

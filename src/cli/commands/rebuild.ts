@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Stack } from '../../app/connections.ts';
 import { signerOf } from '../../app/schedule-signature.ts';
-import { count } from '../../operations/plan-list.ts';
 import {
   type RebuildDeps,
   type Rebuilt,
@@ -11,6 +10,7 @@ import {
 import type { Shop } from '../../operations/services.ts';
 import { Schedules } from '../../producer/schedules/schedules.ts';
 import { syncSchedules } from '../../producer/schedules/sync.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';
 import { systemClock } from '../../shared/base/time.ts';

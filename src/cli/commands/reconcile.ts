@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Stack } from '../../app/connections.ts';
 import { openHouse } from '../../app/steps.ts';
-import { count } from '../../operations/plan-list.ts';
 import { createAttach } from '../../operations/reconcile/attach.ts';
 import { createCorrect } from '../../operations/reconcile/correct.ts';
 import { createExplain } from '../../operations/reconcile/explain.ts';
@@ -11,6 +10,7 @@ import {
   type Reconciled,
 } from '../../operations/reconcile/reconcile.ts';
 import type { Shop } from '../../operations/services.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import type { Logger } from '../../shared/base/log.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openStack, type Stack } from '../../app/connections.ts';
+import { openShop } from '../../app/open-services.ts';
 import { worksHere } from '../../app/works-here.ts';
-import { endingSentence } from '../../operations/follow-ending.ts';
-import { confirmSpending, count, hashOfImage } from '../../operations/plan-list.ts';
+import { confirmSpending, hashOfImage } from '../../operations/plan-list.ts';
 import { type DeliveredAsk, prepareRedo, type Redo, startRedo } from '../../operations/retake/redo.ts';
 import { headToRedo } from '../../operations/retake/redo-head.ts';
 import { deliveredShots, findShots, type ShotChoice } from '../../operations/retake/shots.ts';
-import { openShop, type Shop } from '../../operations/services.ts';
-import { endSentence } from '../../operations/watch.ts';
+import type { Shop } from '../../operations/services.ts';
 import type { Config } from '../../shared/base/config.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, fromUsd, type MicroUsd, toUsd } from '../../shared/base/money.ts';
 import { systemClock } from '../../shared/base/time.ts';
@@ -17,8 +17,9 @@ import { defaultRegistry } from '../../shared/models/registry.ts';
 import { readStatus } from '../../shared/status/read-status.ts';
 import { Takes } from '../../shared/takes/takes.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
-import { type OperatorArguments, stackOptions } from '../open.ts';
+import { type OperatorArguments, simulatedElsewhere, stackOptions } from '../open.ts';
 import { usd } from '../options/list.ts';
+import { EXIT_OF, endingSentence, endSentence } from '../output/end.ts';
 import { pickCommand } from './pick.ts';
 import { sayWhatHolds, shotsOf } from './retry.ts';
 import { lookAt, workUntilItEnds } from './run.ts';
@@ -104,7 +105,12 @@ async function newTake(
   await using shop = await openShop(stack, config, log);
   const { signal } = context;
   const { store, journal } = shop;
-  const head = await headToRedo(context, batch, choice.ids, args, shop);
+  const head = await headToRedo(
+    { ...shop, simulatedElsewhere: simulatedElsewhere(context, args) },
+    batch,
+    choice.ids,
+    context.signal,
+  );
   const found = await findShots(head, choice, { journal }, signal);
   const takes = await Takes.load({ store, journal, signal });
   const shots = await deliveredShots(head, found, { journal, takes }, signal);
@@ -139,15 +145,15 @@ async function newTake(
 }
 
 async function workOn(context: Context, opened: Opened, batch: string, { take, plan }: Redo): Promise<Exit> {
-  const { status, exit, left } = await workUntilItEnds(context, opened, plan.batchId);
+  const { status, end, left } = await workUntilItEnds(context, opened, plan.batchId);
   const untold = endingSentence(plan.batchId, left);
   if (untold !== undefined) say(context, untold);
-  say(context, endSentence(status, exit));
-  if (exit === EXIT.ok) {
+  say(context, endSentence(status, end));
+  if (end === 'all-delivered') {
     const paid = formatUsd(fromUsd(status.money.spentUsd));
     say(context, `take ${take} counts, ${paid} paid; see it with: shotlist export ${batch}`);
   }
-  return exit;
+  return EXIT_OF[end];
 }
 
 async function leaveToWorkers(

@@ -1,15 +1,14 @@
 import { tmpdir } from 'node:os';
 import { type Command, Option } from 'commander';
 import { openStack } from '../../app/connections.ts';
+import { openShop } from '../../app/open-services.ts';
 import { worksHere } from '../../app/works-here.ts';
-import { count } from '../../operations/plan-list.ts';
 import { chooseRecipes, type RecipeArguments } from '../../operations/recipe-choice.ts';
 import { planRerender } from '../../operations/rerender.ts';
-import { openShop } from '../../operations/services.ts';
-import { endSentence } from '../../operations/watch.ts';
 import { enqueue } from '../../producer/enqueue.ts';
 import { createMade } from '../../producer/plan/existing.ts';
 import { createNameJudge } from '../../producer/shots/file-names.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { compileNames } from '../../shared/pictures/file-names.ts';
@@ -17,6 +16,7 @@ import { storeRecipe } from '../../shared/pictures/stored.ts';
 import { createTakesOfPlan, Takes } from '../../shared/takes/takes.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
 import { type OperatorArguments, stackOptions, unknownBatch } from '../open.ts';
+import { EXIT_OF, endSentence } from '../output/end.ts';
 import { lookAt, workUntilItEnds } from './run.ts';
 
 export interface RerenderArguments extends OperatorArguments, RecipeArguments {
@@ -106,9 +106,9 @@ export async function rerenderCommand(
   let exit: Exit = EXIT.ok;
   if (outcome === 'ended') say(context, `${plan.batchId} was made before: nothing is left to do.`);
   else if (works) {
-    const { status, exit: came } = await workUntilItEnds(context, { shop, stack, config, log }, plan.batchId);
-    exit = came;
-    say(context, endSentence(status, came));
+    const { status, end } = await workUntilItEnds(context, { shop, stack, config, log }, plan.batchId);
+    exit = EXIT_OF[end];
+    say(context, endSentence(status, end));
   } else say(context, `queued as ${plan.batchId}; follow it with: shotlist status ${plan.batchId} --watch`);
   if (exit === EXIT.ok) say(context, `its manifest: shotlist export ${plan.batchId}`);
   if (args.json === true)

@@ -8,8 +8,8 @@ import {
   resumeBatch,
 } from '../../operations/batches.ts';
 import { behindSentence, patientCatchUp } from '../../operations/patience.ts';
-import { count } from '../../operations/plan-list.ts';
 import type { Shop } from '../../operations/services.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, type MicroUsd } from '../../shared/base/money.ts';
 import { systemClock } from '../../shared/base/time.ts';

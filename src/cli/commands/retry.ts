@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Stack } from '../../app/connections.ts';
 import { refuseCancelled } from '../../operations/cancel.ts';
-import { confirmSpending, count } from '../../operations/plan-list.ts';
+import { confirmSpending } from '../../operations/plan-list.ts';
 import { rebuildBatch } from '../../operations/rebuild/rebuild.ts';
 import {
   findRetryable,
@@ -10,6 +10,7 @@ import {
   retryFailures,
 } from '../../operations/retry/retry.ts';
 import type { Shop } from '../../operations/services.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';
 import { systemClock } from '../../shared/base/time.ts';

@@ -1,16 +1,17 @@
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { openStack, type Stack } from '../../app/connections.ts';
+import { openShop } from '../../app/open-services.ts';
 import { RUN_ROLES, startWork } from '../../app/worker.ts';
 import { assertUsable } from '../../operations/doctor/preflight.ts';
 import { queueList, refuseDryRunOptions } from '../../operations/enqueue-list.ts';
-import { endingSentence, leftOfEnding } from '../../operations/follow-ending.ts';
-import { failingShots, isRegenerating, noRoomSentence } from '../../operations/follow-regenerations.ts';
+import { leftOfEnding } from '../../operations/follow-ending.ts';
+import { failingShots, isRegenerating, withoutRoom } from '../../operations/follow-regenerations.ts';
 import { followEndingUntilStopped, followWhole, type Whole, wholeOf } from '../../operations/follow-whole.ts';
-import { count } from '../../operations/plan-list.ts';
 import { beginRegenerations } from '../../operations/retake/regenerating.ts';
-import { openShop, type Shop } from '../../operations/services.ts';
-import { endSentence, followBatch } from '../../operations/watch.ts';
+import type { Shop } from '../../operations/services.ts';
+import { followBatch } from '../../operations/watch.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, fromUsd } from '../../shared/base/money.ts';
 import type { Head } from '../../shared/journal/objects.ts';
@@ -22,9 +23,10 @@ import { marginWarnings } from '../../shared/requests/absence.ts';
 import type { BatchStatus } from '../../shared/status/status.ts';
 import { encodeSegment } from '../../shared/store/keys.ts';
 import { type Regenerated, spentAgain } from '../../shared/takes/regenerated.ts';
-import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
+import { type Context, configOf, type Exit, openLog, printJson, say } from '../context.ts';
 import { stackOptions } from '../open.ts';
 import type { ListArguments } from '../options/list.ts';
+import { EXIT_OF, endingSentence, endSentence, followOptions, noRoomSentence } from '../output/end.ts';
 import { sheetAtHold } from '../output/proof-sheet.ts';
 import { dryRun } from './enqueue.ts';
 import { statusJson } from './status.ts';
@@ -54,16 +56,20 @@ export async function runCommand(
   for (const warning of warnings) say(context, `warning: ${warning}`);
   const { batch, outcome } = await queueList(context, { stack, shop, config, command: 'run', list, args });
   // A loss of Redis may have taken the word that something fails its checks; to begin it twice is harmless.
-  if (outcome === 'ended') await beginRegenerations(context, shop, batch, log);
+  if (outcome === 'ended') await beginRegenerations(shop, batch, log, context.signal);
   // Of an earlier run that was ended in between, something may be left.
   const over =
     outcome === 'ended' &&
     (await leftOfEnding(shop, batch)) === undefined &&
-    !(await isRegenerating(context, shop, batch));
+    !(await isRegenerating(shop, batch, context.signal));
   const ended = over
-    ? { ...(await wholeOf(context, shop, await followBatch(context, shop, batch))), left: undefined }
+    ? {
+        ...(await wholeOf(shop, await followBatch(shop, batch, followOptions(context)), context.signal)),
+        left: undefined,
+      }
     : await workUntilItEnds(context, { shop, stack, config, log }, batch);
-  const { status, exit, left, regenerated } = ended;
+  const { status, end, left, regenerated } = ended;
+  const exit = EXIT_OF[end];
   const untold = endingSentence(batch, left);
   if (untold !== undefined) say(context, untold);
   await sheetAtHold(context, shop, status);
@@ -76,9 +82,10 @@ export async function runCommand(
   if (head !== undefined) say(context, summaryTable(status, head, stack, regenerated));
   if (regenerated === undefined) await sayFailures(context, shop, batch, status);
   else await sayFailing(context, shop, batch);
-  const noRoom = exit === EXIT.someFailed ? await noRoomSentence(context, shop, batch) : undefined;
+  const noRoom =
+    end === 'some-failed' ? noRoomSentence(await withoutRoom(shop, batch, context.signal)) : undefined;
   if (noRoom !== undefined) say(context, noRoom);
-  say(context, endSentence(status, exit, regenerated));
+  say(context, endSentence(status, end, regenerated));
   return exit;
 }
 
@@ -116,8 +123,9 @@ export async function workUntilItEnds(
     environment: context.environment,
     log,
   });
-  const whole = await followWhole(context, shop, batch, stack.lost);
-  return { ...whole, left: await followEndingUntilStopped(context, shop, batch, stack.lost) };
+  const options = followOptions(context, stack.lost);
+  const whole = await followWhole(shop, batch, options);
+  return { ...whole, left: await followEndingUntilStopped(shop, batch, options) };
 }
 
 function summaryTable(
@@ -178,7 +186,7 @@ async function sayFailures(
 
 /** What is not delivered after all. */
 async function sayFailing(context: Context, shop: Shop, batch: string): Promise<void> {
-  const failing = await failingShots(context, shop, batch);
+  const failing = await failingShots(shop, batch, context.signal);
   if (failing.size === 0) {
     say(context, 'What did not pass the checks was made again and is delivered.');
     return;

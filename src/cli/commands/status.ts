@@ -1,9 +1,8 @@
 import pMap from 'p-map';
-import { endingSentence, leftOfEnding } from '../../operations/follow-ending.ts';
+import { leftOfEnding } from '../../operations/follow-ending.ts';
 import { regeneratedOf } from '../../operations/follow-regenerations.ts';
 import { followWhole, type Whole } from '../../operations/follow-whole.ts';
 import type { Shop } from '../../operations/services.ts';
-import { endSentence } from '../../operations/watch.ts';
 import { MalformedError, UserError } from '../../shared/base/errors.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { readStops } from '../../shared/requests/endpoint-stops.ts';
@@ -12,6 +11,7 @@ import { statusOf } from '../../shared/status/status.ts';
 import { regeneratedJson } from '../../shared/takes/regenerated.ts';
 import { type Context, EXIT, type Exit, printJson, printText, say } from '../context.ts';
 import { type OperatorArguments, simulatedElsewhere, unknownBatch, withShop } from '../open.ts';
+import { EXIT_OF, endingSentence, endSentence, followOptions } from '../output/end.ts';
 import { statusTable, statusView } from '../output/status.ts';
 
 export interface StatusArguments extends OperatorArguments {
@@ -34,7 +34,7 @@ export async function statusCommand(
     if (picture === undefined)
       throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
     if (args.watch !== true) {
-      const regenerated = await regeneratedOf(context, shop, batch);
+      const regenerated = await regeneratedOf(shop, batch, context.signal);
       if (args.json === true) printJson(context, statusJson({ status: picture.status, regenerated }));
       else {
         const untold = endingSentence(batch, await leftOfEnding(shop, batch));
@@ -43,10 +43,10 @@ export async function statusCommand(
       }
       return EXIT.ok;
     }
-    const whole = await followWhole(context, shop, batch, stack.lost);
+    const whole = await followWhole(shop, batch, followOptions(context, stack.lost));
     if (args.json === true) printJson(context, statusJson(whole));
-    else say(context, endSentence(whole.status, whole.exit, whole.regenerated));
-    return whole.exit;
+    else say(context, endSentence(whole.status, whole.end, whole.regenerated));
+    return EXIT_OF[whole.end];
   });
 }
 

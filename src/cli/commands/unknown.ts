@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import type { Stack } from '../../app/connections.ts';
 import { openHouse } from '../../app/steps.ts';
-import { count } from '../../operations/plan-list.ts';
 import {
   absentUnknown,
   adoptUnknown,
@@ -11,6 +10,7 @@ import {
 } from '../../operations/reconcile/decide.ts';
 import { listUnknowns, type Outlook, type UnknownRequest } from '../../operations/reconcile/unknowns-list.ts';
 import type { Shop } from '../../operations/services.ts';
+import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';
 import { systemClock } from '../../shared/base/time.ts';

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openStack, openStore, type Stack } from '../../app/connections.ts';
+import { openShop } from '../../app/open-services.ts';
 import { needsKey, ROLES, type Role, startWork, type Work } from '../../app/worker.ts';
 import { openWorkerHealth } from '../../app/worker-health.ts';
 import { once } from '../../operations/doctor/check.ts';
 import { assertUsable, unusable } from '../../operations/doctor/preflight.ts';
-import { openShop } from '../../operations/services.ts';
 import type { Config } from '../../shared/base/config.ts';
 import { Closers } from '../../shared/base/disposables.ts';
 import { UserError } from '../../shared/base/errors.ts';

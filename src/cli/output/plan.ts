@@ -1,8 +1,9 @@
 import { defaultModelSentence } from '../../app/default-model.ts';
-import { count, type PlannedList } from '../../operations/plan-list.ts';
+import type { PlannedList } from '../../operations/plan-list.ts';
 import type { SyncTotals } from '../../producer/catalog-sync.ts';
 import type { FitResult } from '../../producer/estimate/fit.ts';
 import type { Config } from '../../shared/base/config.ts';
+import { count } from '../../shared/base/count.ts';
 import { formatUsd } from '../../shared/base/money.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import type { ListArguments } from '../options/list.ts';

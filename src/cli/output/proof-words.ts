@@ -1,5 +1,5 @@
-import { count } from '../../operations/plan-list.ts';
 import type { ChosenProof } from '../../producer/plan/proof.ts';
+import { count } from '../../shared/base/count.ts';
 import { formatUsd, type MicroUsd } from '../../shared/base/money.ts';
 import type { Forecast } from '../../shared/status/forecast.ts';
 import { duration } from './progress.ts';

@@ -1,17 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import type { Context } from '../../cli/context.ts';
 import type { Logger } from '../../shared/base/log.ts';
 import { systemClock } from '../../shared/base/time.ts';
+import type { Head } from '../../shared/journal/objects.ts';
 import { defaultRegistry, type Registry } from '../../shared/models/registry.ts';
 import { readStatus } from '../../shared/status/read-status.ts';
 import { regenerationsOf } from '../../shared/takes/regenerated.ts';
-import type { EndingDeps } from '../../worker/completion/completion.ts';
 import { hashOfImage } from '../plan-list.ts';
 import type { Shop } from '../services.ts';
 import { type RegenerateDeps, regenerate } from './regenerate.ts';
 
 /** What a worker does at the end of a batch that was queued with `--regenerate`. */
-export function createRegenerate(shop: Shop, registry: Registry, log: Logger): EndingDeps['regenerate'] {
+export function createRegenerate(
+  shop: Shop,
+  registry: Registry,
+  log: Logger,
+): (head: Head, signal: AbortSignal) => Promise<void> {
   const deps: RegenerateDeps = {
     ...shop,
     add: shop.queues.add.bind(shop.queues),
@@ -27,10 +30,10 @@ export function createRegenerate(shop: Shop, registry: Registry, log: Logger): E
 
 /** For an ended batch: begins the next round where nobody did. Safe to repeat. */
 export async function beginRegenerations(
-  { signal }: Context,
   shop: Shop,
   batch: string,
   log: Logger,
+  signal: AbortSignal,
 ): Promise<void> {
   const step = createRegenerate(shop, defaultRegistry(), log);
   const { journal } = shop;

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { sep } from 'node:path';
+import { relative, sep } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import type { Context } from '../cli/context.ts';
 import type { ListArguments } from '../cli/options/list.ts';
@@ -9,7 +9,7 @@ import type { ListProcess } from '../producer/child/check-in-child.ts';
 import type { RunDeps } from '../producer/schedules/run.ts';
 import type { Schedules } from '../producer/schedules/schedules.ts';
 import { type Config, type Environment, secretsOf } from '../shared/base/config.ts';
-import { UserError } from '../shared/base/errors.ts';
+import { errorCodes, UserError } from '../shared/base/errors.ts';
 import { type Logger, redactor } from '../shared/base/log.ts';
 import { systemClock } from '../shared/base/time.ts';
 import { unpackRecipe } from '../shared/pictures/stored.ts';
@@ -90,15 +90,34 @@ export function scheduleRunDepsOf({
   };
 }
 
-/** Links count as where they lead. Throws a `UserError` where the list lies elsewhere; one that is not there is told when it is read. */
+/**
+ * Links count as where they lead, and a path that leads nowhere counts as elsewhere. Throws a `UserError` if the list
+ * does not lie below the folder.
+ */
 export async function assertBelow(folder: string | undefined, list: string): Promise<void> {
   if (folder === undefined || list.startsWith('s3://')) return;
-  const [real, root] = await Promise.all([list, folder].map((path) => realpath(path).catch(() => path)));
-  if (real?.startsWith(`${root}${sep}`) === true) return;
+  const root = await resolved(folder, `SCHEDULE_FOLDER (${folder}) cannot be opened`);
+  const real = await resolved(
+    list,
+    `${list} cannot be found, so nobody knows whether it lies below SCHEDULE_FOLDER (${folder})`,
+  );
+  const [first] = relative(root, real).split(sep);
+  if (first !== '' && first !== '..') return;
   throw new UserError(
     'schedule_folder',
     `${list} does not lie below SCHEDULE_FOLDER (${folder}): move it there, or schedule another list.`,
   );
+}
+
+async function resolved(path: string, fault: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    const code = errorCodes(error)[0] ?? 'unknown error';
+    throw new UserError('schedule_folder', `${fault} (${code}): check the path and its rights.`, {
+      cause: error,
+    });
+  }
 }
 
 /** A batch that was queued in part can never end: the next run must not wait for it. */

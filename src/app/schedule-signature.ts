@@ -9,6 +9,10 @@ export function signerOf({ scheduleKey }: Config, { fal }: Pick<Stack, 'fal'>): 
   return secret === undefined || secret === '' ? undefined : scheduleSigner(secret);
 }
 
+/** What a process without a key says of the schedules that it shows. */
+export const UNVERIFIED =
+  'no signature was checked, since neither FAL_KEY nor SCHEDULE_KEY is set; a worker runs only what is signed with its key.';
+
 /** Throws a `UserError` where the process has no key: what it wrote, no worker would believe. */
 export function assertSigner(config: Config, stack: Pick<Stack, 'fal'>): void {
   if (signerOf(config, stack) !== undefined) return;

@@ -3,11 +3,12 @@ import type { ListCommand } from '../cli/commands/list.ts';
 import { type Context, say } from '../cli/context.ts';
 import type { ListArguments } from '../cli/options/list.ts';
 import { assertOnDone, otherOnDone } from '../cli/options/on-done.ts';
+import { confirmSpending, spendingOf } from '../cli/output/confirm-spending.ts';
 import { reportLines } from '../cli/output/plan.ts';
 import type { PlanFacts } from '../cli/output/plan-json.ts';
 import { proofSentence, rowsOfProof } from '../cli/output/proof-words.ts';
 import type { ListProcess } from '../producer/child/check-in-child.ts';
-import { type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
+import { assertBatchId, type Enqueued, enqueue, standingOf } from '../producer/enqueue.ts';
 import type { PlanTotals } from '../producer/plan/totals.ts';
 import type { Config } from '../shared/base/config.ts';
 import { count } from '../shared/base/count.ts';
@@ -20,7 +21,7 @@ import { Latencies } from '../shared/redis/latencies.ts';
 import { waitingForProof } from '../shared/status/forecast.ts';
 import { refuseTooLow } from './batches.ts';
 import { finishBy } from './finish-by.ts';
-import { confirmSpending, planFromArguments, planSentence } from './plan-list.ts';
+import { planFromArguments, planSentence } from './plan-list.ts';
 import type { Shop } from './services.ts';
 
 export interface QueueListOptions {
@@ -42,12 +43,18 @@ export function refuseDryRunOptions({ fit }: Pick<ListArguments, 'fit'>): void {
   throw new UserError('usage', '--fit looks for a quality and queues nothing: add --dry-run.');
 }
 
+/** Before the list is read, also by a dry run. Throws a `UserError` on options with which nothing can be queued. */
+export function assertQueueable(args: Pick<ListArguments, 'batch' | 'onDone'>, config: Config): void {
+  if (args.batch !== undefined) assertBatchId(args.batch);
+  assertOnDone(args, config);
+}
+
 /** What `run` and `enqueue` have in common: plan the list, say what it comes to, ask, queue it. */
 export async function queueList(
   context: Context,
   { stack, shop, config, command, list, args, lists, onPlanned }: QueueListOptions,
 ): Promise<Enqueued & { readonly totals: PlanTotals; readonly facts: PlanFacts }> {
-  assertOnDone(args, config);
+  assertQueueable(args, config);
   const planned = await planFromArguments(context, {
     command,
     list,
@@ -90,10 +97,7 @@ export async function queueList(
   for (const line of reportLines(facts, plan.totals.shots, { args, config, nowMs: context.clock() }))
     say(context, line);
   if (proof !== undefined && standing === 'unknown') say(context, proofSentence(batch, proof));
-  const { maxMicroUsd } = plan.totals;
-  // What may be paid, pictures that are made again included.
-  const most = maxMicroUsd + (facts.regenerate?.maxMicroUsd ?? 0);
-  await confirmSpending(context, { maxMicroUsd: most }, args, config);
+  await confirmSpending(context, spendingOf(plan.totals, facts), args, config);
   if (ownRecipe !== undefined) await storeRecipe(shop.store, ownRecipe, context.signal);
   const enqueued = await enqueue(
     plan,

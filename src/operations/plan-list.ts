@@ -8,6 +8,7 @@ import { type ListArguments, listOptionsOf } from '../cli/options/list.ts';
 import { hasPicturesOf, openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
 import type { ListProcess } from '../producer/child/check-in-child.ts';
 import { checkList, listProcess } from '../producer/child/list-process.ts';
+import { ColumnCosts, type ColumnsCost } from '../producer/estimate/column-costs.ts';
 import { type Covered, RowCosts, tightest } from '../producer/estimate/coverage.ts';
 import { RequestKinds } from '../producer/estimate/duration.ts';
 import { Fit, type FitResult } from '../producer/estimate/fit.ts';
@@ -68,6 +69,8 @@ export interface PlannedList {
   readonly regenerate: RegenerateCosts | undefined;
   /** What fal has charged already for nobody; undefined where the list wants none of it. */
   readonly paidAlready: ReturnType<PaidAlready['totals']>;
+  /** Columns of the list that multiply its cost. */
+  readonly columns: ColumnsCost;
   /** The first prompts, as they are sent. */
   readonly samples: readonly Pick<Shot, 'id' | 'prompt'>[];
   readonly proof: ChosenProof | undefined;
@@ -165,6 +168,7 @@ async function planWith(
           hashOf: hashOfImage,
         });
   const costs = new RowCosts();
+  const columns = new ColumnCosts({ options, registry, defaultModel: defaultModel.model });
   const kinds = new RequestKinds();
   const used = new Set<string>();
   const paidAlready = new PaidAlready({
@@ -208,6 +212,7 @@ async function planWith(
       const { shot, shotKey, requests } = row;
       sync?.see({ shot: shot.id, shotKey, variants: shot.variants });
       costs.add(requests);
+      columns.add(row);
       kinds.add(row);
       used.add(shot.recipe);
       onceMore?.add(row);
@@ -240,6 +245,7 @@ async function planWith(
       fit: await fit?.result(),
       regenerate: args.regenerate === undefined ? undefined : onceMore?.times(args.regenerate, args.cap),
       paidAlready: paidAlready.totals(),
+      columns: columns.totals(),
       samples,
     };
   } catch (error) {
@@ -283,33 +289,4 @@ export function planSentence({
   const fetched = fetchedImages === 0 ? '' : `, ${count(fetchedImages, 'image')} paid already and to fetch`;
   const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
   return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}${fetched}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
-}
-
-/**
- * Asks before spending more than `CONFIRM_OVER_USD`; without a terminal it takes `--yes` or `--cap`. Simulated money
- * is never asked about. Throws a `UserError` on a no.
- */
-export async function confirmSpending(
-  context: Context,
-  { maxMicroUsd }: Pick<PlanTotals, 'maxMicroUsd'>,
-  args: Pick<ListArguments, 'simulate' | 'yes' | 'cap'>,
-  { confirmOver }: Config,
-  mend = 'add --yes, or --cap with the most that it may spend',
-): Promise<void> {
-  if (args.simulate === true || args.yes === true || maxMicroUsd <= confirmOver) return;
-  const amount = formatUsd(maxMicroUsd);
-  if (!context.stdin.isTTY || !context.stderr.isTTY) {
-    if (args.cap !== undefined) return;
-    throw new UserError(
-      'not_confirmed',
-      `This may cost up to ${amount}, more than CONFIRM_OVER_USD (${formatUsd(confirmOver)}): ${mend}.`,
-    );
-  }
-  // Only who is asked waits for it.
-  const { confirm } = await import('@inquirer/prompts');
-  const yes = await confirm(
-    { message: `This may cost up to ${amount}. Go on?`, default: false },
-    { input: context.stdin, output: context.stderr, signal: context.signal },
-  );
-  if (!yes) throw new UserError('not_confirmed', 'Nothing was spent.');
 }

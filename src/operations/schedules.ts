@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { scheduleRunDepsOf } from '../app/schedule-run-deps.ts';
-import { assertSigner } from '../app/schedule-signature.ts';
+import { assertSigner, signerOf, UNVERIFIED } from '../app/schedule-signature.ts';
 import { eventId } from '../cli/commands/schedule-add.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, printText, say } from '../cli/context.ts';
 import { type OperatorArguments, simulatedElsewhere } from '../cli/open.ts';
@@ -24,7 +24,8 @@ const READS_AT_ONCE = 16;
 export async function scheduleListCommand(context: Context, args: OperatorArguments): Promise<Exit> {
   return await withSchedules(context, args, async (opened) => {
     const now = systemClock();
-    const { shop, schedules, queue } = opened;
+    const { shop, stack, schedules, queue } = opened;
+    if (signerOf(configOf(context), stack) === undefined) say(context, `note: ${UNVERIFIED}`);
     const states = await pMap(
       await allSchedules(context, opened),
       async (schedule): Promise<ScheduleState> => {
@@ -140,7 +141,7 @@ async function write(
   { schedules, stack }: OpenedSchedules,
 ): Promise<void> {
   if (kind === 'resume') assertSigner(configOf(context), stack);
-  await schedules.writeEvent(name, { kind, at: systemClock() }, eventId(), context.signal);
+  await schedules.change(name, { kind, at: systemClock() }, eventId(), context.signal);
 }
 
 function tell(context: Context, { json }: OperatorArguments, result: object, sentence: string): Exit {

@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import { UserError } from '../shared/base/errors.ts';
 import type { MicroUsd } from '../shared/base/money.ts';
+import { shown } from '../shared/base/shown.ts';
 import { type Clock, optional } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import type { Head } from '../shared/journal/objects.ts';
@@ -67,11 +68,8 @@ export async function standingOf(
   { journal, batches }: Pick<EnqueueDeps, 'journal' | 'batches'>,
   signal?: AbortSignal,
 ): Promise<Standing> {
-  const fault = batchIdFault(batch);
-  if (fault !== undefined) throw new UserError('bad_batch', `--batch "${batch}" cannot be used: ${fault}.`);
-  const head = await journal.readHead(batch, signal);
+  const head = await headOfSame(batch, digest, journal, signal);
   if (head === undefined) return 'unknown';
-  assertSameList(head, digest);
   const known = await batches.read(batch);
   if (known?.doneAtMs !== undefined) return 'ended';
   if (known?.complete === true) return 'goes-on';
@@ -84,6 +82,29 @@ export async function standingOf(
     );
   }
   return 'half-queued';
+}
+
+/** Throws a `UserError` (`bad_batch`) if the id cannot name a batch. */
+export function assertBatchId(batch: string): void {
+  const fault = batchIdFault(batch);
+  if (fault !== undefined)
+    throw new UserError('bad_batch', `--batch ${shown(batch)} cannot be used: ${fault}.`);
+}
+
+/**
+ * The head of the batch in the store; undefined if there is none. Rejects with a `UserError` if the id cannot name a
+ * batch, or names another list.
+ */
+export async function headOfSame(
+  batch: string,
+  digest: string,
+  journal: Pick<Journal, 'readHead'>,
+  signal?: AbortSignal,
+): Promise<Head | undefined> {
+  assertBatchId(batch);
+  const head = await journal.readHead(batch, signal);
+  if (head !== undefined) assertSameList(head, digest);
+  return head;
 }
 
 function assertSameList({ batch, digest: standing }: Head, digest: string): void {

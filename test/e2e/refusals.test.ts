@@ -103,6 +103,11 @@ describe('what needs nothing', () => {
       fetchedImages: 0,
       estimate: { minUsd: 1.01, maxUsd: 1.07 },
       naiveUsd: 1.36,
+      columns: [
+        { column: 'variants', rows: 20, images: 65, times: 3.1 },
+        { column: 'quality', rows: 4, images: 7, times: 3.3 },
+        { column: 'image_size', rows: 8, images: 19, times: 1.4 },
+      ],
       // Nothing was learned here: 25 requests at the model's own 18 s, two at once.
       finish: { seconds: 225, binds: 'slots' },
     });

@@ -125,8 +125,8 @@ describe('ledger', () => {
     await writeLedger(filled.journal);
     expect(JSON.parse(await print({ json: true, batch: 'Autumn' }))).toMatchObject([{ requestId: 'r-3' }]);
     expect((await print({ format: 'csv', from: '2026-11-21' })).split('\n')).toEqual([
-      'ts,batch,shot,requestId,model,quality,imageSize,numImages,costUsd,source',
-      '2026-11-21T11:00:00.000Z,Autumn,mug,r-3,made/up,medium,1024x1024,1,0.02,price-rule',
+      '"ts","batch","shot","requestId","model","quality","imageSize","numImages","costUsd","source"',
+      '"2026-11-21T11:00:00.000Z","Autumn","mug","r-3","made/up","medium","1024x1024",1,0.02,"price-rule"',
       '',
     ]);
   });
@@ -192,8 +192,8 @@ describe('export', () => {
     );
     expect(out).toBe('');
     expect((await readFile(join(folder.path, 'spring.csv'), 'utf8')).split('\n')).toEqual([
-      'id,name,prompt,status,error,cost_usd,simulated,image_0,image_0_thumb',
-      `tee,'=1+1,a picture of tee,delivered,,0,true,${store.urlOf('originals/shot/0.png')},${store.urlOf('b/shot/0-thumb.jpg')}`,
+      '"id","name","prompt","status","error","cost_usd","simulated","image_0","image_0_thumb"',
+      `"tee","'=1+1","a picture of tee","delivered",,0,true,"${store.urlOf('originals/shot/0.png')}","${store.urlOf('b/shot/0-thumb.jpg')}"`,
       '',
     ]);
   });

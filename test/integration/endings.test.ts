@@ -93,7 +93,7 @@ describe('the manifest in the bucket', () => {
       text = String((await workshop.shop.store.get(`${batch}/manifest.csv`))?.body);
       await delay(15);
     }
-    expect(text).toMatch(/^id,prompt,status/);
+    expect(text).toMatch(/^"id","prompt","status"/);
     expect(receiver.received).toHaveLength(1);
   });
 });

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import { listName, readList } from '../../src/producer/list/list.ts';
@@ -58,6 +59,21 @@ async function idsOf(rows: ReturnType<typeof readList>): Promise<string[]> {
   for await (const row of rows) ids.push('columns' in row ? (row.columns['id'] ?? '') : 'fault');
   return ids;
 }
+
+describe('a list at a web address', () => {
+  it.each(['https://shop.example.com/list.csv', 'HTTP://shop.example.com/list.csv'])(
+    'is refused, and not taken for a file: %s',
+    (list) => {
+      const deps = {
+        stdin: Readable.from([]),
+        cwd: '/',
+        config: { s3: s3Config({ endpoint: 'http://127.0.0.1:1', bucket: 'shop' }) },
+        log: silentLogger,
+      };
+      expect(() => sourceOf(list, {}, deps)).toThrow('Lists at web addresses are not read yet');
+    },
+  );
+});
 
 describe('a list at an s3:// address', () => {
   it.each([

@@ -141,12 +141,34 @@ describe('schedule add', () => {
     expect(await desk.list()).toMatchObject([{ capUsd: null }]);
   });
 
+  it('says so if an event that somebody dated ahead takes it away again', async () => {
+    await using desk = await openDesk();
+    const at = Date.parse('2099-01-01T00:00:00Z');
+    await desk.schedules.writeEvent('nightly', { kind: 'remove', at }, 'a');
+    await expect(desk.add()).rejects.toMatchObject({
+      code: 'schedule_blocked',
+      message: expect.stringMatching(/nightly\/events\/04070908800000-a\.json is dated 2099-01-01T00:00/),
+    });
+    expect(await desk.queue.standing()).toEqual([]);
+  });
+
   it('is refused where no worker could ever hear of it', async () => {
     await using folder = await tempFolder();
     const args = { priority: 1_000, overlap: 'skip', cap: 1, ...BERLIN } as const;
     await expect(
       runInContext({ cwd: folder.path }, (context) => scheduleAddCommand(context, 'n', 'l.csv', args)),
     ).rejects.toThrow(/Set REDIS_URL and S3_BUCKET/);
+  });
+
+  it('is refused with a list at a web address, in one sentence', async () => {
+    await using folder = await tempFolder();
+    const args = { priority: 1_000, overlap: 'skip', cap: 1, simulate: true, ...BERLIN } as const;
+    const add = runInContext({ cwd: folder.path }, (context) =>
+      scheduleAddCommand(context, 'n', 'https://shop.example.com/list.csv?token=x', args),
+    );
+    await expect(add).rejects.toThrow(
+      /^Lists at web addresses are not read yet: fetch the list to a file, or to s3:\/\/bucket\/key, and name that\.$/,
+    );
   });
 });
 
@@ -220,8 +242,10 @@ describe('doctor', () => {
   it('warns of a schedule that nobody signed, and is content with signed ones', async () => {
     await using desk = await openDesk();
     await desk.add();
-    const schedulesOf = async () => {
-      const { out } = await desk.cli.run((context) => doctorCommand(context, { json: true }));
+    const schedulesOf = async (more: Record<string, string> = {}) => {
+      const { out } = await desk.cli.run(({ environment, ...context }) =>
+        doctorCommand({ ...context, environment: { ...environment, ...more } }, { json: true }),
+      );
       const { checks } = JSON.parse(out) as { checks: { name: string; outcome: string; message: string }[] };
       return checks.find(({ name }) => name === 'schedules');
     };
@@ -229,6 +253,17 @@ describe('doctor', () => {
       outcome: 'ok',
       message: '1 schedule can be read and is signed.',
     });
+    // Without a key nobody can tell.
+    const unverified =
+      'no signature was checked, since neither FAL_KEY nor SCHEDULE_KEY is set; a worker runs only what is signed with its key.';
+    expect(await schedulesOf({ FAL_KEY: '' })).toMatchObject({
+      outcome: 'warning',
+      message: `1 schedule can be read; ${unverified}`,
+    });
+    const { err } = await desk.cli.run(({ environment, ...context }) =>
+      scheduleListCommand({ ...context, environment: { ...environment, FAL_KEY: '' } }, {}),
+    );
+    expect(err).toContain(`note: ${unverified}\n`);
     const unsigned = new Schedules({ store: desk.workshop.shop.store });
     await unsigned.writeEvent('nightly', { kind: 'resume', at: 1 }, 'a');
     const found = await schedulesOf();

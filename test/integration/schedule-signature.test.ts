@@ -137,12 +137,24 @@ describe('SCHEDULE_FOLDER', () => {
     await assertBelow(lists, join(lists, 'list.csv'));
     await assertBelow(lists, 's3://bucket/list.csv');
     await assertBelow(undefined, join(other, 'list.csv'));
-    for (const path of [
-      join(other, 'list.csv'),
-      join(lists, 'link.csv'),
-      join(lists, '..', 'list.csv'),
-      lists,
-    ])
+    await assertBelow('/', join(other, 'list.csv'));
+    await symlink(lists, join(folder.path, 'linked'));
+    await assertBelow(join(folder.path, 'linked'), join(lists, 'list.csv'));
+    for (const path of [join(other, 'list.csv'), join(lists, 'link.csv'), lists])
       await expect(assertBelow(lists, path)).rejects.toThrow('does not lie below SCHEDULE_FOLDER');
+    // What leads nowhere may lead anywhere by the time that it is read.
+    await symlink(join(lists, 'loop.csv'), join(lists, 'loop.csv'));
+    for (const [path, code] of [
+      [join(lists, 'none.csv'), 'ENOENT'],
+      [`${lists}/none/../../lists-of-others/list.csv`, 'ENOENT'],
+      [join(lists, 'loop.csv'), 'ELOOP'],
+    ] as const)
+      await expect(assertBelow(lists, path)).rejects.toMatchObject({
+        code: 'schedule_folder',
+        message: expect.stringMatching(`cannot be found.*${code}`),
+      });
+    await expect(assertBelow(join(folder.path, 'none'), join(lists, 'list.csv'))).rejects.toThrow(
+      'cannot be opened (ENOENT)',
+    );
   });
 });

@@ -199,8 +199,15 @@ describe('what a list may be', () => {
       };
       return source(parts()).list;
     };
-    for (const begin of ['{"id":"a"}\n', '\n']) {
-      expect(await failureOf(readWhole(blank(begin)))).toContain('more than 2,000,000 rows are blank');
+    // The line is the first that is one too many.
+    for (const [begin, line] of [
+      ['id,prompt\n', 2_000_002],
+      ['{"id":"a"}\n', 2_000_002],
+      ['\n', 2_000_001],
+    ] as const) {
+      expect(await failureOf(readWhole(blank(begin)))).toContain(
+        `line ${line}: more than 2,000,000 rows are blank`,
+      );
     }
   });
 

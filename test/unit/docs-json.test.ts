@@ -76,7 +76,14 @@ describe('docs/json.md', () => {
     const paidAlready = { requests: 1, costMicroUsd: 50_000 };
     const model = defaultRegistry().get('gpt-image-2.5-flare');
     const defaultModel = { model, by: 'shipped' as const, ended: undefined };
-    const facts = { defaultModel, sync, covered, finish, fit, regenerate, paidAlready };
+    const columns = {
+      columns: [
+        { column: 'variants', rows: 20, images: 65, times: 3.25 },
+        { column: 'quality', rows: 4, images: 8, times: 4 },
+      ],
+      times: 3.8,
+    };
+    const facts = { defaultModel, columns, sync, covered, finish, fit, regenerate, paidAlready };
     const printed = planJson('catalog-bc6d54ef', totals, facts);
     expect(plan).toEqual(printed);
     expect(shapeOf(plan)).toEqual(shapeOf(printed));

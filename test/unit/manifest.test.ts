@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { parse } from 'csv-parse/sync';
 import { csvLine, harmless, importerLine } from '../../src/shared/manifest/csv-line.ts';
 import {
   manifestLine,
@@ -93,10 +94,11 @@ describe('the manifest as CSV', () => {
     expect(importerLine(['=1+1', '-A', 'x;=1', 0.5, undefined])).toBe('=1+1,-A,"x;=1",0.5,');
   });
 
-  it('leaves other text and numbers as they are, and quotes what needs quotes', () => {
-    expect(csvLine(['a-b', 'say "hi"', 'two\nlines', 'x,y', 0.5, -1, undefined])).toBe(
-      'a-b,"say ""hi""","two\nlines","x,y",0.5,-1,',
-    );
+  it('leaves other text and numbers as they are, and quotes each text', () => {
+    const cells = ['a-b', 'say "hi"', 'two\nlines', 'x,y', 'a =1+1', 0.5, -1, true, '', undefined];
+    const line = csvLine(cells);
+    expect(line).toBe('"a-b","say ""hi""","two\nlines","x,y","a =1+1",0.5,-1,true,,');
+    expect(parse(line)).toEqual([cells.map((cell) => String(cell ?? ''))]);
   });
 
   it("has the person's own columns first, and ours beside one of the same name", () => {

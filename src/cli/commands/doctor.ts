@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { openStack, openStore, type Stack } from '../../app/connections.ts';
-import { signerOf } from '../../app/schedule-signature.ts';
+import { signerOf, UNVERIFIED } from '../../app/schedule-signature.ts';
 import { type CheckResult, sentenceOf } from '../../operations/doctor/check.ts';
 import { type Examination, examinationOf, examine } from '../../operations/doctor/doctor.ts';
 import { Schedules } from '../../producer/schedules/schedules.ts';
@@ -72,10 +72,11 @@ async function scheduleCheck(
 ): Promise<readonly CheckResult[]> {
   const odd: string[] = [];
   let found = 0;
+  const signer = signerOf(config, stack);
   try {
     await using store = await openStore(stack.store, log);
     const limited = withTimeout(signal, CHECK_TIMEOUT_MS);
-    const schedules = new Schedules({ store, signer: signerOf(config, stack) });
+    const schedules = new Schedules({ store, signer });
     const all = await schedules.all((folder, error) => odd.push(`${folder}: ${messageOf(error)}`), limited);
     found = all.length;
   } catch {
@@ -87,6 +88,11 @@ async function scheduleCheck(
     return [{ name: 'schedules', outcome: 'warning', message, mend: 'Look at who may write to the bucket.' }];
   }
   if (found === 0) return [];
+  if (signer === undefined) {
+    const message = `${count(found, 'schedule')} can be read; ${UNVERIFIED}`;
+    const mend = 'Set FAL_KEY, or SCHEDULE_KEY where the workers have one.';
+    return [{ name: 'schedules', outcome: 'warning', message, mend }];
+  }
   const message = `${count(found, 'schedule')} can be read and ${found === 1 ? 'is' : 'are'} signed.`;
   return [{ name: 'schedules', outcome: 'ok', message, mend: undefined }];
 }

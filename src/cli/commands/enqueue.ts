@@ -2,16 +2,19 @@ import { existsSync } from 'node:fs';
 import { openStack, openStore } from '../../app/connections.ts';
 import { openLearned } from '../../app/learned-latency.ts';
 import { openShop } from '../../app/open-services.ts';
-import { queueList, refuseDryRunOptions } from '../../operations/enqueue-list.ts';
+import { assertQueueable, queueList, refuseDryRunOptions } from '../../operations/enqueue-list.ts';
 import { finishBy } from '../../operations/finish-by.ts';
 import { followWhole } from '../../operations/follow-whole.ts';
 import { planFromArguments, planSentence } from '../../operations/plan-list.ts';
+import { headOfSame } from '../../producer/enqueue.ts';
 import { count } from '../../shared/base/count.ts';
 import { toUsd } from '../../shared/base/money.ts';
+import { Journal } from '../../shared/journal/journal.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
 import { stackOptions } from '../open.ts';
 import type { ListArguments } from '../options/list.ts';
+import { isAsked, spendingOf } from '../output/confirm-spending.ts';
 import { EXIT_OF, endSentence, followOptions } from '../output/end.ts';
 import { fitLines, reportLines, sampleLines } from '../output/plan.ts';
 import { planJson } from '../output/plan-json.ts';
@@ -66,6 +69,7 @@ export async function dryRun(
   args: ListArguments,
 ): Promise<Exit> {
   const config = configOf(context);
+  assertQueueable(args, config);
   await using stack = await openStack(stackOptions(context, args, config, 'not-needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: [] });
   // Opening a folder makes it, and a dry run leaves nothing behind.
@@ -75,12 +79,13 @@ export async function dryRun(
   const { plan, proof, fit } = planned;
   await using _plan = plan;
   const { totals } = plan;
+  const batch = args.batch ?? plan.batchId;
+  if (store !== undefined) await headOfSame(batch, plan.digest, new Journal({ store }), context.signal);
   await using learned =
     totals.requests === 0
       ? undefined
       : await openLearned({ ...context, note: (text) => say(context, `note: ${text}`) }, stack);
   const facts = { ...planned, finish: await finishBy(planned, config, learned?.latencyOf) };
-  const batch = args.batch ?? plan.batchId;
   if (args.json === true) {
     printJson(context, planJson(batch, totals, facts));
     return EXIT.ok;
@@ -108,6 +113,8 @@ export async function dryRun(
     );
     for (const line of fitLines(fit, totals.shots, next)) say(context, line);
   }
+  if (args.cap === undefined && isAsked(spendingOf(totals, facts), args, config))
+    say(context, `note: ${command} asks before it spends this; without a terminal it needs --yes or --cap`);
   say(context, 'Nothing was queued: this was a dry run.');
   return EXIT.ok;
 }

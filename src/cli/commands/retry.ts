@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Stack } from '../../app/connections.ts';
 import { refuseCancelled } from '../../operations/cancel.ts';
-import { confirmSpending } from '../../operations/plan-list.ts';
 import { rebuildBatch } from '../../operations/rebuild/rebuild.ts';
 import {
   findRetryable,
@@ -20,6 +19,7 @@ import { batchStatus } from '../../shared/status/status.ts';
 import { writeGone } from '../../shared/takes/original-notes.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from '../context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from '../open.ts';
+import { confirmSpending } from '../output/confirm-spending.ts';
 import { rebuildDepsOf } from './rebuild.ts';
 
 export interface RetryArguments extends OperatorArguments {

@@ -5,7 +5,7 @@ import { assertSigner } from '../../app/schedule-signature.ts';
 import { planFromArguments, planSentence } from '../../operations/plan-list.ts';
 import { isPath } from '../../operations/recipe-choice.ts';
 import { withSchedules } from '../../operations/schedule-services.ts';
-import { templateOf } from '../../producer/list/source.ts';
+import { refuseWebAddress, templateOf } from '../../producer/list/source.ts';
 import { type RuleArguments, ruleOf } from '../../producer/schedules/rule.ts';
 import { nextDue } from '../../producer/schedules/run.ts';
 import {
@@ -71,8 +71,7 @@ export async function scheduleAddCommand(
     if (before !== undefined && !isThere) say(context, `Replaces ${definitionText(before)}.`);
     // The store first: Redis is brought in line with it, by this or by a worker.
     const at = systemClock();
-    if (!isThere)
-      await schedules.writeEvent(name, { kind: 'add', at, definition }, eventId(), context.signal);
+    if (!isThere) await schedules.change(name, { kind: 'add', at, definition }, eventId(), context.signal);
     const paused = standing?.paused ?? false;
     if (!paused && (!isThere || !(await queue.standing()).some((one) => one.name === name && one.isAlive)))
       await queue.upsert(name, definition.rule);
@@ -131,6 +130,7 @@ async function definitionOf(
       'usage',
       'Standard input cannot be read anew by each run: name a file, or s3://bucket/key.',
     );
+  refuseWebAddress(list);
   const rule = ruleOf(args, nowMs, Intl.DateTimeFormat().resolvedOptions().timeZone);
   const { cap, priority, overlap } = args;
   return {

@@ -1,13 +1,18 @@
 import type { PlannedList } from '../../operations/plan-list.ts';
+import type { ColumnCost } from '../../producer/estimate/column-costs.ts';
 import type { Covered } from '../../producer/estimate/coverage.ts';
 import type { Finish } from '../../producer/estimate/duration.ts';
 import type { FitResult } from '../../producer/estimate/fit.ts';
 import type { PlanTotals } from '../../producer/plan/totals.ts';
 import { toUsd } from '../../shared/base/money.ts';
+import { roundedTimes } from './columns.ts';
 
 /** What is said of a list beside its totals. */
 export interface PlanFacts
-  extends Pick<PlannedList, 'defaultModel' | 'sync' | 'covered' | 'fit' | 'regenerate' | 'paidAlready'> {
+  extends Pick<
+    PlannedList,
+    'defaultModel' | 'columns' | 'sync' | 'covered' | 'fit' | 'regenerate' | 'paidAlready'
+  > {
   readonly finish: Finish | undefined;
 }
 
@@ -15,7 +20,7 @@ export interface PlanFacts
 export function planJson(
   batch: string,
   totals: PlanTotals,
-  { defaultModel, sync, covered, finish, fit, regenerate, paidAlready }: PlanFacts,
+  { defaultModel, columns, sync, covered, finish, fit, regenerate, paidAlready }: PlanFacts,
 ) {
   const { shots, images, requests, reusedImages, fetchedImages, minMicroUsd, maxMicroUsd, naiveMicroUsd } =
     totals;
@@ -29,6 +34,7 @@ export function planJson(
     estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
     naiveUsd: toUsd(naiveMicroUsd),
     ...(defaultModel === undefined ? {} : { defaultModel: defaultModel.model.endpoint }),
+    ...(columns.columns.length === 0 ? {} : { columns: columns.columns.map(columnJson) }),
     ...(sync === undefined ? {} : { sync }),
     ...(covered === undefined
       ? {}
@@ -44,6 +50,10 @@ export function planJson(
       ? {}
       : { paidAlready: { requests: paidAlready.requests, usd: toUsd(paidAlready.costMicroUsd) } }),
   };
+}
+
+function columnJson({ column, rows, images, times }: ColumnCost) {
+  return { column, rows, images, times: roundedTimes(times) };
 }
 
 /** Which limit has to be raised for the list to be done (sooner). */

@@ -7,12 +7,13 @@ import { count } from '../../shared/base/count.ts';
 import { formatUsd } from '../../shared/base/money.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import type { ListArguments } from '../options/list.ts';
+import { columnsLine } from './columns.ts';
 import { bindsOf, type PlanFacts } from './plan-json.ts';
 import { duration } from './progress.ts';
 
 /** What a person should know before the money is spent, one line each: `--dry-run`, `enqueue` and `run` say the same. */
 export function reportLines(
-  { defaultModel, sync, covered, finish, regenerate, paidAlready }: PlanFacts,
+  { defaultModel, columns, sync, covered, finish, regenerate, paidAlready }: PlanFacts,
   rows: number,
   {
     args,
@@ -27,6 +28,8 @@ export function reportLines(
 ): string[] {
   const lines: string[] = [];
   if (defaultModel !== undefined) lines.push(defaultModelSentence(defaultModel, defaultRegistry(), nowMs));
+  const multiplied = columnsLine(columns);
+  if (multiplied !== undefined) lines.push(multiplied);
   if (sync !== undefined) lines.push(syncSentence(sync, args));
   if (covered !== undefined) lines.push(coveredSentence(covered, rows));
   if (regenerate !== undefined) lines.push(regenerateSentence(regenerate, args));

@@ -5,6 +5,7 @@ import type { RowFault } from '../list/fault.ts';
 import type { RawRow } from '../list/list.ts';
 import type { NameJudge } from '../shots/file-names.ts';
 import { IdSet } from '../shots/id-set.ts';
+import { LookAlikes } from '../shots/look-alikes.ts';
 import type { ListOptions } from '../shots/options.ts';
 import { createValidator, type Shot, type Validated } from '../shots/shot.ts';
 
@@ -25,7 +26,7 @@ export interface CheckDeps {
 export type Checked =
   | { readonly kind: 'shot'; readonly shot: Shot }
   | { readonly kind: 'fault'; readonly fault: RowFault }
-  /** Said once a list, before the row that it is about. */
+  /** Said once a list: before the row that it is about, or behind all rows. */
   | { readonly kind: 'warning'; readonly text: string }
   /** How many rows took the default model. */
   | { readonly kind: 'default-rows'; readonly rows: number };
@@ -38,7 +39,9 @@ export async function* checkRows(deps: CheckDeps): AsyncGenerator<Checked> {
   const { registry, options, recipes } = deps;
   const warnings = new Set<string>();
   const fallback = { model: deps.defaultModel, rows: 0 };
-  const validate = createValidator({ registry, fallback, options, recipes, ids: new IdSet(), warnings });
+  const ids = new IdSet();
+  const lookAlikes = new LookAlikes(ids);
+  const validate = createValidator({ registry, fallback, options, recipes, ids, warnings });
   let told = 0;
   const unread = new Unread(options.ignore);
   for await (const given of deps.rows) {
@@ -47,6 +50,7 @@ export async function* checkRows(deps: CheckDeps): AsyncGenerator<Checked> {
     const judged = validated.ok ? named(validated.shot, deps.judgeNames) : validated;
     for (const text of warnings.size > told ? [...warnings].slice(told) : []) yield { kind: 'warning', text };
     told = warnings.size;
+    if (judged.ok) lookAlikes.add(judged.shot.id, judged.shot.line);
     if (judged.ok) yield { kind: 'shot', shot: judged.shot };
     else for (const fault of judged.faults) yield { kind: 'fault', fault };
   }
@@ -54,6 +58,7 @@ export async function* checkRows(deps: CheckDeps): AsyncGenerator<Checked> {
     const text = `--ignore ${shown(column)}: the list has no such column`;
     yield { kind: 'warning', text };
   }
+  for (const text of lookAlikes.warnings()) yield { kind: 'warning', text };
   yield { kind: 'default-rows', rows: fallback.rows };
 }
 

@@ -9,7 +9,8 @@ export async function* jsonlRows(blocks: AsyncIterable<RecordBlock>): AsyncGener
   const blank = new BlankRows();
   for await (const block of blocks) {
     let line = block.line;
-    for (const text of block.bytes.toString().split('\n')) {
+    // Behind the last line break of a block there is no line.
+    for (const text of block.bytes.toString().replace(/\n$/, '').split('\n')) {
       if (text.trim() !== '') yield rowOf(text, line);
       else blank.add(line);
       line += 1;

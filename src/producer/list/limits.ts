@@ -68,12 +68,13 @@ export function assertColumnsFit(names: readonly string[], line: number): void {
 export class BlankRows {
   #count = 0;
 
-  /** Throws a `UserError` where there are too many. */
+  /** `line`: of the first of these rows, which follow each other. Throws a `UserError` where there are too many. */
   add(line: number, rows = 1): void {
+    const allowed = LIST_LIMITS.blankRows - this.#count;
     this.#count += rows;
-    if (this.#count <= LIST_LIMITS.blankRows) return;
+    if (rows <= allowed) return;
     throw badList(
-      line,
+      line + allowed,
       `more than ${LIST_LIMITS.blankRows.toLocaleString('en-US')} rows are blank; take them out of the list`,
     );
   }

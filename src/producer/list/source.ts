@@ -32,6 +32,7 @@ export function sourceOf(
     );
   }
   if (list === '-') return { kind: 'stdin', stream: stdin };
+  refuseWebAddress(list);
   const address = parseS3Address(list);
   if (address === undefined) return { kind: 'file', path: resolve(cwd, list) };
   if (simulate === true) {
@@ -45,6 +46,15 @@ export function sourceOf(
     address: list,
     open: (signal) => readS3Object(address, { config: config.s3, log }, signal),
   };
+}
+
+/** Throws a `UserError` on a list at an address of the web. */
+export function refuseWebAddress(list: string): void {
+  if (!/^https?:\/\//i.test(list)) return;
+  throw new UserError(
+    'usage',
+    'Lists at web addresses are not read yet: fetch the list to a file, or to s3://bucket/key, and name that.',
+  );
 }
 
 /** A prompt of 32,000 characters, and room for names of columns. */

@@ -48,7 +48,10 @@ export const definition = z
     /** An absolute path, or `s3://bucket/key`: read again by each run. */
     list: z
       .string()
-      .refine((text) => isAbsolute(text) || text.startsWith('s3://'), 'is no absolute path and no address'),
+      .refine(
+        (text) => isAbsolute(text) || text.startsWith('s3://'),
+        'is no absolute path and no s3:// address; lists at web addresses are not read yet',
+      ),
     rule,
     overlap: z.enum(OVERLAPS),
     /** Micro-dollars that one run may spend. */

@@ -1,11 +1,12 @@
 import type { z } from 'zod';
-import { MalformedError } from '../../shared/base/errors.ts';
+import { MalformedError, UserError } from '../../shared/base/errors.ts';
 import { optional } from '../../shared/base/time.ts';
 import { foldersIn } from '../../shared/store/folders.ts';
 import { encodeSegment, objectKeys } from '../../shared/store/keys.ts';
 import type { ObjectStore } from '../../shared/store/object-store.ts';
 import { putJsonOnce, putOrReadJson, readJson, readListedJson } from '../../shared/store/objects.ts';
 import {
+  isSame,
   type Schedule,
   type ScheduleEvent,
   type ScheduleRun,
@@ -47,9 +48,9 @@ export class Schedules {
     const found: Schedule[] = [];
     for await (const folder of foldersIn(this.#store, objectKeys.schedules, signal)) {
       try {
-        const { schedule, unsigned } = await this.#readFolder(folder, signal);
+        const { schedule, refused } = await this.#readFolder(folder, signal);
         if (schedule !== undefined) found.push(schedule);
-        if (unsigned !== undefined) broken(folder, new MalformedError(unsignedSentence(unsigned)));
+        if (refused !== undefined) broken(folder, new MalformedError(refused));
       } catch (error) {
         if (!(error instanceof MalformedError)) throw error;
         broken(folder, error);
@@ -64,6 +65,20 @@ export class Schedules {
         ? { ...value, signature: this.#signer.sign(encodeSegment(name), value) }
         : value;
     await this.#once(objectKeys.scheduleEvent(name, value.at, id), signed, signal);
+  }
+
+  /**
+   * `writeEvent`, and reads back what counts now. Rejects with a `UserError` (`schedule_blocked`) if an event of a later
+   * time says otherwise: what stops a schedule needs no signature, so anybody who writes to the bucket can date it ahead.
+   */
+  async change(name: string, event: ScheduleEvent, id: string, signal?: AbortSignal): Promise<void> {
+    await this.writeEvent(name, event, id, signal);
+    const { schedule, newest } = await this.#readFolder(encodeSegment(name), signal);
+    if (newest === undefined || isAsSaid(event, schedule)) return;
+    throw new UserError(
+      'schedule_blocked',
+      `${name} is not as you asked: ${newest.key} is dated ${new Date(newest.at).toISOString()}, later than now, and it counts. If it is not yours, delete that object; if it is, correct the clock of the machine that wrote it. Then run the command again.`,
+    );
   }
 
   /** Resolves to the run that stands: the first one written. */
@@ -89,29 +104,45 @@ export class Schedules {
     return undefined;
   }
 
-  /** What stops a schedule needs no signature; what lets it run, or says what, does. `unsigned`: the key of the last without. */
+  /**
+   * What stops a schedule needs no signature; what lets it run, or says what, does. `refused`: why the last event that
+   * counts for nothing does so. `newest`: the last event that counts.
+   */
   async #readFolder(
     folder: string,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly schedule: Schedule | undefined; readonly unsigned: string | undefined }> {
+  ): Promise<{
+    readonly schedule: Schedule | undefined;
+    readonly refused: string | undefined;
+    readonly newest: { readonly key: string; readonly at: number } | undefined;
+  }> {
     const events: ScheduleEvent[] = [];
-    let unsigned: string | undefined;
+    let refused: string | undefined;
+    let newest: { readonly key: string; readonly at: number } | undefined;
     const prefix = `${objectKeys.schedules}${folder}/events/`;
     for await (const { key } of this.#store.list(prefix, optional(signal))) {
       const event = await readListedJson(this.#store, key, scheduleEvent, signal);
-      if (this.#isBelieved(folder, key, event)) events.push(event);
-      else unsigned = key;
+      const fault = this.#faultOf(folder, key, event);
+      if (fault !== undefined) refused = fault;
+      else {
+        events.push(event);
+        newest = { key, at: event.at };
+      }
     }
-    return { schedule: scheduleOf(events), unsigned };
+    return { schedule: scheduleOf(events), refused, newest };
   }
 
-  #isBelieved(folder: string, key: string, event: ScheduleEvent): boolean {
-    if (this.#signer === undefined || event.kind === 'pause' || event.kind === 'remove') return true;
+  /** Why an event counts for nothing; undefined if it counts. */
+  #faultOf(folder: string, key: string, event: ScheduleEvent): string | undefined {
     // Under another time or another name it would be a word of ours, said where nobody said it.
     const at = String(event.at).padStart(14, '0');
-    if (!key.startsWith(`${objectKeys.schedules}${folder}/events/${at}-`)) return false;
-    if (event.kind === 'add' && encodeSegment(event.definition.name) !== folder) return false;
-    return this.#signer.isSigned(folder, event);
+    const isElsewhere =
+      !key.startsWith(`${objectKeys.schedules}${folder}/events/${at}-`) ||
+      (event.kind === 'add' && encodeSegment(event.definition.name) !== folder);
+    if (isElsewhere)
+      return `${key} says another time or name than its own, so it counts for nothing. No command writes such an object: delete it.`;
+    if (this.#signer === undefined || event.kind === 'pause' || event.kind === 'remove') return undefined;
+    return this.#signer.isSigned(folder, event) ? undefined : unsignedSentence(key);
   }
 
   async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<boolean> {
@@ -120,6 +151,20 @@ export class Schedules {
 
   async #read<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
     return await readJson(this.#store, key, schema, signal);
+  }
+}
+
+/** Whether what counts is what an event said. */
+function isAsSaid(event: ScheduleEvent, schedule: Schedule | undefined): boolean {
+  switch (event.kind) {
+    case 'add':
+      return schedule !== undefined && isSame(schedule.definition, event.definition);
+    case 'resume':
+      return schedule?.paused === false;
+    case 'pause':
+      return schedule?.paused !== false;
+    case 'remove':
+      return schedule === undefined;
   }
 }
 

@@ -11,14 +11,19 @@ export class IdSet {
   /** The line of the same id (after Unicode NFC) seen before; undefined where it is new, and then it is kept. Lines count from 1. */
   add(id: string, line: number): number | undefined {
     if (this.#size * 3 > this.#slots.length / 2) this.#grow();
-    const word = idWords(id);
-    const words = [word(0), word(1), word(2)] as const;
+    const words = wordsOf(id);
     const at = findSlot(this.#slots, words);
     const earlier = this.#slots[at + 3] ?? 0;
     if (earlier !== 0) return earlier;
     this.#slots.set([...words, line], at);
     this.#size += 1;
     return undefined;
+  }
+
+  /** The line of the same id seen before; nothing is kept. */
+  find(id: string): number | undefined {
+    const line = this.#slots[findSlot(this.#slots, wordsOf(id)) + 3] ?? 0;
+    return line === 0 ? undefined : line;
   }
 
   #grow(): void {
@@ -31,6 +36,11 @@ export class IdSet {
     }
     this.#slots = slots;
   }
+}
+
+function wordsOf(id: string): readonly [number, number, number] {
+  const word = idWords(id);
+  return [word(0), word(1), word(2)];
 }
 
 /** Open addressing: four words a slot, the fourth (the line, from 1) says that it is taken. */

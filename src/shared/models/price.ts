@@ -55,8 +55,7 @@ export function listPrice(model: Model, values: ModelValues): PriceRange {
   if (rule.kind === 'flat') {
     return { minMicroUsd: rule.microUsdPerImage, maxMicroUsd: rule.microUsdPerImage };
   }
-  const known = tierCaches.get(rule) ?? { names: pricedInputs(rule), ranges: new Map<string, PriceRange>() };
-  tierCaches.set(rule, known);
+  const known = tiersOf(rule);
   let key = '';
   for (const name of known.names) key += `${values[name]}\n`;
   const range = known.ranges.get(key) ?? tierRange(model, rule, values);
@@ -66,15 +65,27 @@ export function listPrice(model: Model, values: ModelValues): PriceRange {
 
 type TierRule = Extract<PriceRule, { kind: 'image-tokens' }>;
 
-/** A list of a million rows asks for the same few tiers. Keys are values that the model allows, so it stays small. */
-const tierCaches = new WeakMap<
-  TierRule,
-  { readonly names: readonly string[]; readonly ranges: Map<string, PriceRange> }
->();
+interface Tiers {
+  readonly names: readonly string[];
+  readonly ranges: Map<string, PriceRange>;
+}
 
-/** The inputs that the rule's tiers name. */
-function pricedInputs(rule: TierRule): string[] {
-  return [...new Set(rule.tiers.flatMap((tier) => Object.keys(tier.when)))];
+/** A list of a million rows asks for the same few tiers. Keys are values that the model allows, so it stays small. */
+const tierCaches = new WeakMap<TierRule, Tiers>();
+
+/** The inputs that decide the price of a picture. */
+export function pricedInputs(rule: PriceRule): readonly string[] {
+  return rule.kind === 'flat' ? [] : tiersOf(rule).names;
+}
+
+/** What is known of a rule's tiers so far. */
+function tiersOf(rule: TierRule): Tiers {
+  const known = tierCaches.get(rule) ?? {
+    names: [...new Set(rule.tiers.flatMap((tier) => Object.keys(tier.when)))],
+    ranges: new Map<string, PriceRange>(),
+  };
+  tierCaches.set(rule, known);
+  return known;
 }
 
 function tierRange(model: Model, rule: TierRule, values: ModelValues): PriceRange {

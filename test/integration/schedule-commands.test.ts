@@ -87,6 +87,10 @@ describe('schedule add', () => {
     expect(await desk.list()).toMatchObject([
       { name: 'nightly', list: join(desk.folder, 'list.csv'), ...BERLIN, capUsd: 1, lastRun: null },
     ]);
+    await writeFile(join(desk.folder, 'stock.csv'), 'id,prompt,variants\nmug,a mug,42\n');
+    expect((await desk.add(CAPPED, ['stock.csv'], 'stock')).err).toContain(
+      'The column variants makes 42 pictures of 1 row; a column that means something else in your shop: --ignore variants\n',
+    );
   });
 
   it('the same again changes nothing; otherwise it replaces, and says what', async () => {

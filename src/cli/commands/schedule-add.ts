@@ -24,6 +24,7 @@ import { parseS3Address } from '../../shared/store/s3/reader.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from '../context.ts';
 import type { ListArguments } from '../options/list.ts';
 import { assertOnDone } from '../options/on-done.ts';
+import { columnsLine } from '../output/columns.ts';
 import { definitionText, scheduleJson, timeText } from '../output/schedule.ts';
 
 export type ScheduleAddArguments = ListArguments &
@@ -55,10 +56,12 @@ export async function scheduleAddCommand(
   return await withSchedules(context, args, async ({ shop, stack, schedules, queue }) => {
     assertSigner(config, stack);
     const planning = { command: 'enqueue' as const, list: asked.list, args, config, store: shop.store };
-    const { plan } = await planFromArguments(context, planning);
+    const { plan, columns } = await planFromArguments(context, planning);
     await using _plan = plan;
     for (const note of stack.notes) say(context, `note: ${note}`);
     say(context, `A run of the list as it is now: ${planSentence(plan.totals)}`);
+    const multiplied = columnsLine(columns);
+    if (multiplied !== undefined) say(context, multiplied);
     if (asked.cap !== undefined && plan.totals.maxMicroUsd > asked.cap)
       say(
         context,

@@ -1,9 +1,10 @@
 import { realpath } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
-import { Readable, Writable } from 'node:stream';
-import type { Context } from '../cli/context.ts';
-import type { ListArguments } from '../cli/options/list.ts';
-import { queueList } from '../operations/enqueue-list.ts';
+import { Readable } from 'node:stream';
+import { refuseToChoose } from '../operations/choose-model.ts';
+import { type EnqueueListRequest, enqueueList } from '../operations/enqueue-list.ts';
+import type { EnqueueOptions } from '../operations/enqueue-options.ts';
+import type { Surroundings } from '../operations/plan-list.ts';
 import type { Shop } from '../operations/services.ts';
 import type { ListProcess } from '../producer/child/check-in-child.ts';
 import type { RunDeps } from '../producer/schedules/run.ts';
@@ -20,8 +21,9 @@ import { isOver } from '../shared/status/status.ts';
 import type { Stack } from './connections.ts';
 
 export interface ScheduleRunOptions {
-  /** Whose words a run speaks with; it is never asked anything. */
-  readonly context: Context;
+  readonly surroundings: Surroundings;
+  /** Default: nobody is asked, as in a worker. */
+  readonly ask?: Pick<EnqueueListRequest, 'chooseModel' | 'confirm'>;
   readonly shop: Shop;
   readonly stack: Stack;
   readonly config: Config;
@@ -32,9 +34,16 @@ export interface ScheduleRunOptions {
   readonly lists?: ListProcess | undefined;
 }
 
+/** The cap, or the word of the user who added the schedule without one, is the answer. */
+const NOBODY: Pick<EnqueueListRequest, 'chooseModel' | 'confirm'> = {
+  chooseModel: async (choice) => refuseToChoose(choice),
+  confirm: async () => undefined,
+};
+
 /** A scheduled run is what `enqueue` does with the same list and options, for the worker and for `schedule run`. */
 export function scheduleRunDepsOf({
-  context,
+  surroundings,
+  ask = NOBODY,
   shop,
   stack,
   config,
@@ -49,7 +58,7 @@ export function scheduleRunDepsOf({
     async queue({ list, options, priority, cap, ownRecipe }, batch, signal, onPlanned) {
       await assertBelow(config.scheduleFolder, list);
       const { template, recipe, ...others } = options;
-      const args = {
+      const asked = {
         ...others,
         ...(recipe === undefined ? {} : { recipe }),
         // Texts, and never paths or `@FILE`: what stood in files was read when the schedule was added.
@@ -62,14 +71,22 @@ export function scheduleRunDepsOf({
         priority,
         batch,
         ...(cap === undefined ? {} : { cap }),
-        // The cap, or the word of the user who added it without one, is the answer.
-        yes: true,
         ...(stack.simulated ? { simulate: true } : {}),
         // What `schedule add` stored of the same arguments, as the same parser gave them.
-      } as ListArguments;
+      } as EnqueueOptions;
       try {
-        const given = { stack, shop, config, command: 'enqueue', list, args, lists, onPlanned } as const;
-        await queueList({ ...context, signal }, given);
+        const { prefix, simulated } = stack;
+        const given = {
+          shop,
+          config,
+          prefix,
+          simulated,
+          command: 'enqueue',
+          list,
+          options: asked,
+          lists,
+        } as const;
+        await enqueueList(surroundings, { ...given, ...ask, onPlanned }, signal);
       } catch (error) {
         if (!(error instanceof UserError) || error.code !== 'batch_taken') throw error;
         // It has rung for this time before, and the list is another one by now.
@@ -84,7 +101,7 @@ export function scheduleRunDepsOf({
       if (status === undefined || isOver(status.state)) return undefined;
       return status.heldReason ?? `it is ${status.state}`;
     },
-    clean: redactor([...secretsOf(context.environment), ...stack.secrets]),
+    clean: redactor([...secretsOf(surroundings.environment), ...stack.secrets]),
     clock: systemClock,
     log,
   };
@@ -134,24 +151,16 @@ async function assertWhole(
   );
 }
 
-/** The context of a run that nobody sees: what it says goes to the log. */
-export function unseenContext(environment: Environment, log: Logger): Context {
-  const silent = () =>
-    new Writable({
-      write(chunk, _encoding, done) {
-        log.debug({ said: String(chunk).trimEnd() }, 'a scheduled run says');
-        done();
-      },
-    });
+/** Of a run that nobody sees: what it says goes to the log. */
+export function unseenSurroundings(environment: Environment, log: Logger): Surroundings {
+  const say = (said: string) => log.debug({ said }, 'a scheduled run says');
   return {
     environment,
     // Lists and templates of schedules have absolute paths.
     cwd: '/',
-    // Whoever holds a context writes to it, reads it, and asks whether it is a terminal; these are not.
-    stdin: Readable.from([]) as unknown as NodeJS.ReadStream,
-    stdout: silent() as unknown as NodeJS.WriteStream,
-    stderr: silent() as unknown as NodeJS.WriteStream,
-    signal: new AbortController().signal,
+    stdin: Readable.from([]),
     clock: systemClock,
+    log,
+    notices: { warn: say, note: say },
   };
 }

@@ -2,6 +2,7 @@ import type { Shop } from '../operations/services.ts';
 import type { ListProcess } from '../producer/child/check-in-child.ts';
 import { runDue } from '../producer/schedules/run.ts';
 import { Schedules } from '../producer/schedules/schedules.ts';
+import { assertSigner, signerOf } from '../producer/schedules/signature.ts';
 import { syncSchedules } from '../producer/schedules/sync.ts';
 import type { Config, Environment } from '../shared/base/config.ts';
 import { messageOf } from '../shared/base/errors.ts';
@@ -10,8 +11,7 @@ import { settlesWithin, systemClock } from '../shared/base/time.ts';
 import { ScheduleQueue } from '../shared/queues/schedule-queue.ts';
 import type { ScheduleStep } from '../worker/workers.ts';
 import type { Stack } from './connections.ts';
-import { scheduleRunDepsOf, unseenContext } from './schedule-run-deps.ts';
-import { assertSigner, signerOf } from './schedule-signature.ts';
+import { scheduleRunDepsOf, unseenSurroundings } from './schedule-run-deps.ts';
 
 export interface SchedulingOptions {
   readonly url: string;
@@ -45,8 +45,8 @@ export function openScheduling(options: SchedulingOptions): Scheduling {
   assertSigner(options.config, stack);
   const schedules = new Schedules({ store: shop.store, signer: signerOf(options.config, stack) });
   const queue = new ScheduleQueue({ url, prefix });
-  const context = unseenContext(environment, log);
-  const deps = scheduleRunDepsOf({ ...options, context, schedules, queue });
+  const surroundings = unseenSurroundings(environment, log);
+  const deps = scheduleRunDepsOf({ ...options, surroundings, schedules, queue });
   const stopping = new AbortController();
   let current: Promise<unknown> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;

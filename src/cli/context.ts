@@ -1,3 +1,4 @@
+import type { Notices } from '../operations/plan-list.ts';
 import { type Config, type Environment, readConfig, secretsOf } from '../shared/base/config.ts';
 import { createLogger, type Logger, redactor } from '../shared/base/log.ts';
 import { escapedJson, printable } from '../shared/base/printable.ts';
@@ -62,4 +63,12 @@ export function printText({ stdout }: Context, text: string): void {
 
 export function printJson({ stdout }: Context, value: unknown): void {
   stdout.write(`${escapedJson(JSON.stringify(value))}\n`);
+}
+
+/** What an operation warns of is said on the terminal. */
+export function noticesOf(context: Context): Notices {
+  return {
+    warn: (text) => say(context, `warning: ${text}`),
+    note: (text) => say(context, `note: ${text}`),
+  };
 }

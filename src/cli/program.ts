@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import { PRESET_NAMES } from '../operations/export/presets.ts';
-import { presignTtl } from '../operations/export/presign.ts';
 import { GROUPINGS } from '../shared/ledger/costs.ts';
 import { approveCommand } from './commands/approve.ts';
 import { pauseCommand, resumeCommand } from './commands/resume.ts';
@@ -8,6 +7,7 @@ import { statusCommand } from './commands/status.ts';
 import type { Context, Exit } from './context.ts';
 import { day } from './options/days.ts';
 import { usd } from './options/list.ts';
+import { presignTtl } from './options/presign-ttl.ts';
 
 /**
  * Adds the commands that look at batches and steer them. `done` is told what each came to. What is imported in here only as a

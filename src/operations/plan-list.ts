@@ -1,16 +1,10 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { chooseModel } from '../app/default-model.ts';
-import type { ListCommand } from '../cli/commands/list.ts';
-import { type Context, openLog, say } from '../cli/context.ts';
-import { type ListArguments, listOptionsOf } from '../cli/options/list.ts';
 import { hasPicturesOf, openCatalogSync, type SyncTotals } from '../producer/catalog-sync.ts';
 import type { ListProcess } from '../producer/child/check-in-child.ts';
 import { checkList, listProcess } from '../producer/child/list-process.ts';
 import { ColumnCosts, type ColumnsCost } from '../producer/estimate/column-costs.ts';
 import { type Covered, RowCosts, tightest } from '../producer/estimate/coverage.ts';
-import { RequestKinds } from '../producer/estimate/duration.ts';
+import { type Finish, RequestKinds } from '../producer/estimate/duration.ts';
 import { Fit, type FitResult } from '../producer/estimate/fit.ts';
 import { PaidAlready } from '../producer/estimate/paid-already.ts';
 import { OnceMore, type RegenerateCosts } from '../producer/estimate/retakes.ts';
@@ -19,13 +13,13 @@ import { sourceOf, templateOf } from '../producer/list/source.ts';
 import { createMade } from '../producer/plan/existing.ts';
 import { type Plan, planChecked } from '../producer/plan/plan.ts';
 import { type ChosenProof, ProofSample } from '../producer/plan/proof.ts';
-import type { PlanTotals } from '../producer/plan/totals.ts';
 import type { PlanWriterDeps } from '../producer/plan/writer.ts';
+import { hashOfImage } from '../producer/shots/image-hash.ts';
 import type { Shot } from '../producer/shots/shot.ts';
-import type { Config } from '../shared/base/config.ts';
-import { count } from '../shared/base/count.ts';
+import type { Config, Environment } from '../shared/base/config.ts';
 import { UserError } from '../shared/base/errors.ts';
-import { formatUsd } from '../shared/base/money.ts';
+import type { Logger } from '../shared/base/log.ts';
+import type { Clock } from '../shared/base/time.ts';
 import { catalogOf } from '../shared/catalog/catalog.ts';
 import { Journal } from '../shared/journal/journal.ts';
 import { type DefaultModel, defaultModelOf } from '../shared/models/default-model.ts';
@@ -36,20 +30,42 @@ import type { OwnRecipe } from '../shared/pictures/stored.ts';
 import { inputOf } from '../shared/requests/input.ts';
 import type { ObjectStore } from '../shared/store/object-store.ts';
 import { createTakesOfPlan, Takes } from '../shared/takes/takes.ts';
+import type { ModelChoice } from './choose-model.ts';
+import { type EnqueueOptions, listOptionsOf } from './enqueue-options.ts';
 import { freeCharges } from './free-charges.ts';
+import type { ListCommand } from './list-command.ts';
 import { chooseRecipes } from './recipe-choice.ts';
 import { roomsLeft } from './room-left.ts';
 
-export interface PlanListDeps {
+/** Where a list and its template are read from, and who is told. */
+export interface Surroundings {
+  readonly environment: Environment;
+  /** Relative paths begin here. */
+  readonly cwd: string;
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly notices: Notices;
+}
+
+/** What a user should know and nothing waits for. */
+export interface Notices {
+  warn(text: string): void;
+  note(text: string): void;
+}
+
+export interface PlanListRequest {
   /** What the user typed, for the commands that messages name. */
   readonly command: ListCommand;
   readonly list: string | undefined;
-  readonly args: ListArguments;
+  readonly options: EnqueueOptions;
   readonly config: Config;
   /** undefined where there is no store yet. */
   readonly store: ObjectStore | undefined;
   /** The process that reads and checks the list; default: the one that ships. */
   readonly lists?: ListProcess | undefined;
+  /** Which model goes on with a catalog of the default that ended; rejects where nobody can be asked. */
+  readonly chooseModel: (choice: ModelChoice) => Promise<Model>;
 }
 
 export interface PlannedList {
@@ -78,47 +94,51 @@ export interface PlannedList {
   readonly ownRecipe: OwnRecipe | undefined;
 }
 
+/** What is said of a list beside its totals. */
+export interface PlanFacts
+  extends Pick<
+    PlannedList,
+    'defaultModel' | 'columns' | 'sync' | 'covered' | 'fit' | 'regenerate' | 'paidAlready'
+  > {
+  readonly finish: Finish | undefined;
+}
+
 /** Prompts that a dry run shows. */
 const SAMPLES = 3;
 
 /**
- * Reads, checks and plans the list of `run` or `enqueue`, against what the store holds already. Asks where the default
- * model has changed under the catalog's pictures; see `chooseModel`.
+ * Reads, checks and plans a list against what the store holds already. Rejects with a `UserError` that names every fault,
+ * or with the signal's reason; nothing is queued or stored.
  */
-export async function planFromArguments(context: Context, deps: PlanListDeps): Promise<PlannedList> {
-  const { command, list, args, config } = deps;
+export async function planList(
+  surroundings: Surroundings,
+  request: PlanListRequest,
+  signal: AbortSignal,
+): Promise<PlannedList> {
+  const { command, list, options, config, chooseModel } = request;
   const registry = defaultRegistry();
-  const chosen = defaultModelOf(registry, config.defaultModel, context.clock());
-  const planned = await planWith(context, deps, chosen);
+  const chosen = defaultModelOf(registry, config.defaultModel, surroundings.clock());
+  const planned = await planWith(surroundings, request, chosen, signal);
   const { ended, model } = chosen;
   try {
     if (ended === undefined || planned.defaultModel === undefined) return planned;
-    if (!(await hasPictures(context, deps, planned.name, ended))) return planned;
-    if (args.dryRun === true) {
-      const both = [model, ended].map(({ alias }) => `--model ${alias}`).join(' or ');
-      say(
-        context,
-        `note: this catalog has pictures of ${ended.alias}, which ended; to queue it, write ${both}`,
-      );
-      return planned;
-    }
-    if ((await chooseModel(context, { ended, model, command, list, args, registry })) === model)
-      return planned;
+    if (!(await hasPictures(request, planned.name, ended, signal))) return planned;
+    if ((await chooseModel({ ended, model, command, list, options, registry })) === model) return planned;
   } catch (error) {
     await planned.plan[Symbol.asyncDispose]();
     throw error;
   }
   await planned.plan[Symbol.asyncDispose]();
-  return await planWith(context, deps, { model: ended, by: 'shipped', ended: undefined });
+  return await planWith(surroundings, request, { model: ended, by: 'shipped', ended: undefined }, signal);
 }
 
 async function hasPictures(
-  { signal }: Context,
-  { store, args }: PlanListDeps,
+  { store, options }: PlanListRequest,
   name: string,
   { endpoint }: Model,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  if (store === undefined || args.prompt !== undefined) return false;
+  if (store === undefined || options.prompt !== undefined) return false;
   const { made, paid } = await createMade(store, signal);
   return await hasPicturesOf(endpoint, catalogOf(name), {
     store,
@@ -133,37 +153,36 @@ async function hasPictures(
 }
 
 async function planWith(
-  context: Context,
-  { list, args, config, store, lists = listProcess(context.environment) }: PlanListDeps,
+  { environment, stdin, cwd, clock, log, notices }: Surroundings,
+  { list, options: asked, config, store, lists = listProcess(environment) }: PlanListRequest,
   defaultModel: DefaultModel,
+  signal: AbortSignal,
 ): Promise<PlannedList> {
-  const { signal, stdin, cwd, clock } = context;
   const registry = defaultRegistry();
-  const log = openLog(context, config, { detail: 'quiet', secrets: [] });
-  const source = sourceOf(list, args, { stdin, cwd, config, log });
-  const resolved = args.resolved?.template;
+  const source = sourceOf(list, asked, { stdin, cwd, config, log });
+  const resolved = asked.resolved?.template;
   const template =
     resolved !== undefined
       ? { template: resolved }
-      : args.template === undefined
+      : asked.template === undefined
         ? {}
-        : { template: await templateOf(args.template, cwd) };
-  const recipes = await chooseRecipes(args, cwd);
+        : { template: await templateOf(asked.template, cwd) };
+  const recipes = await chooseRecipes(asked, cwd);
   const name = listName(source);
-  const sample = args.proof === undefined ? undefined : new ProofSample(args.proof);
-  if (source.kind === 'prompt' && args.prune === true) {
+  const sample = asked.proof === undefined ? undefined : new ProofSample(asked.proof);
+  if (source.kind === 'prompt' && asked.prune === true) {
     throw new UserError('usage', '--prune compares a list with the last one of its name: it needs a list.');
   }
   const existing = await whatExists(store, signal);
   const options = {
-    ...listOptionsOf(args, registry),
+    ...listOptionsOf(asked, registry),
     ...template,
     ...(recipes.planned === undefined ? {} : { recipe: recipes.planned }),
   };
   const fit =
-    args.fit === undefined
+    asked.fit === undefined
       ? undefined
-      : new Fit(args.fit, options.model === undefined ? defaultModel.model : registry.get(options.model), {
+      : new Fit(asked.fit, options.model === undefined ? defaultModel.model : registry.get(options.model), {
           ...existing,
           hashOf: hashOfImage,
         });
@@ -173,18 +192,18 @@ async function planWith(
   const used = new Set<string>();
   const paidAlready = new PaidAlready({
     charges: await freeCharges(store, clock(), signal, ({ message }) =>
-      say(context, `warning: a charge that no request has cannot be read, and is left out: ${message}`),
+      notices.warn(`a charge that no request has cannot be read, and is left out: ${message}`),
     ),
     posted: ({ shot: { model, prompt }, input }, numImages) =>
       inputOf({ row: { prompt, input }, model }, numImages),
   });
-  const onceMore = args.regenerate === undefined ? undefined : new OnceMore();
+  const onceMore = asked.regenerate === undefined ? undefined : new OnceMore();
   const samples: Pick<Shot, 'id' | 'prompt'>[] = [];
   const sync =
     store === undefined || source.kind === 'prompt'
       ? undefined
       : await openCatalogSync(catalogOf(name), { store, journal: new Journal({ store }), signal }, (text) =>
-          say(context, `warning: ${text}`),
+          notices.warn(text),
         );
   const { model } = defaultModel;
   const plan = await planChecked({
@@ -223,16 +242,16 @@ async function planWith(
     signal,
   });
   try {
-    for (const warning of plan.warnings) say(context, `warning: ${warning}`);
+    for (const warning of plan.warnings) notices.warn(warning);
     for (const named of used) {
       const recipe = recipes.recipes.get(named);
       const text = options.names ?? recipe?.names;
       const sizes = text === undefined ? undefined : sizeWordsNote(text, recipe?.renditions ?? []);
-      if (sizes !== undefined) say(context, `note: ${sizes}`);
+      if (sizes !== undefined) notices.note(sizes);
     }
-    const batch = args.batch ?? plan.batchId;
+    const batch = asked.batch ?? plan.batchId;
     const { caps } = config;
-    const room = tightest(await roomsLeft({ caps, batch, cap: args.cap, store, clock, signal }));
+    const room = tightest(await roomsLeft({ caps, batch, cap: asked.cap, store, clock, signal }));
     return {
       plan,
       name,
@@ -243,7 +262,7 @@ async function planWith(
       covered: room === undefined ? undefined : { ...room, rows: costs.rowsWithin(room.leftMicroUsd) },
       kinds: kinds.kinds(),
       fit: await fit?.result(),
-      regenerate: args.regenerate === undefined ? undefined : onceMore?.times(args.regenerate, args.cap),
+      regenerate: asked.regenerate === undefined ? undefined : onceMore?.times(asked.regenerate, asked.cap),
       paidAlready: paidAlready.totals(),
       columns: columns.totals(),
       samples,
@@ -262,31 +281,4 @@ async function whatExists(
   if (store === undefined) return { made: async () => [] };
   const takes = await Takes.load({ store, journal: new Journal({ store }), signal });
   return { ...(await createMade(store, signal)), takes: createTakesOfPlan(takes, store, signal) };
-}
-
-/** No shipped model takes images yet; a file of one would be read from here. */
-export async function hashOfImage(address: string): Promise<string> {
-  return createHash('sha256')
-    .update(await readFile(address))
-    .digest('hex');
-}
-
-export function planSentence({
-  shots,
-  images,
-  requests,
-  reusedImages,
-  fetchedImages,
-  minMicroUsd,
-  maxMicroUsd,
-  naiveMicroUsd,
-}: PlanTotals): string {
-  const cost =
-    minMicroUsd === maxMicroUsd
-      ? formatUsd(maxMicroUsd)
-      : `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`;
-  const reused = reusedImages === 0 ? '' : `, ${count(reusedImages, 'image')} already made`;
-  const fetched = fetchedImages === 0 ? '' : `, ${count(fetchedImages, 'image')} paid already and to fetch`;
-  const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
-  return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}${fetched}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
 }

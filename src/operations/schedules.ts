@@ -1,151 +1,129 @@
+import { randomBytes } from 'node:crypto';
 import pMap from 'p-map';
-import { scheduleRunDepsOf } from '../app/schedule-run-deps.ts';
-import { assertSigner, signerOf, UNVERIFIED } from '../app/schedule-signature.ts';
-import { eventId } from '../cli/commands/schedule-add.ts';
-import { type Context, configOf, EXIT, type Exit, printJson, printText, say } from '../cli/context.ts';
-import { type OperatorArguments, simulatedElsewhere } from '../cli/open.ts';
-import {
-  runJson,
-  type ScheduleState,
-  scheduleJson,
-  scheduleTable,
-  timeText,
-} from '../cli/output/schedule.ts';
-import { nextDue, runNow } from '../producer/schedules/run.ts';
-import { UserError } from '../shared/base/errors.ts';
-import { silentLogger } from '../shared/base/log.ts';
+import { nextDue } from '../producer/schedules/run.ts';
+import type { Definition, Schedule, ScheduleRun } from '../producer/schedules/schedule.ts';
+import type { Schedules } from '../producer/schedules/schedules.ts';
+import { messageOf, UserError } from '../shared/base/errors.ts';
+import { nearest } from '../shared/base/nearest.ts';
 import { systemClock } from '../shared/base/time.ts';
+import type { ScheduleQueue } from '../shared/queues/schedule-queue.ts';
 import { readStatus } from '../shared/status/read-status.ts';
-import { allSchedules, knownSchedule, type OpenedSchedules, withSchedules } from './schedule-services.ts';
+import type { BatchStatus } from '../shared/status/status.ts';
+import type { Notices } from './plan-list.ts';
+import type { Shop } from './services.ts';
+
+export interface ScheduleServices {
+  readonly shop: Shop;
+  readonly schedules: Schedules;
+  readonly queue: ScheduleQueue;
+  readonly notices: Notices;
+  /** Whether simulated work lies beside, which real work does not see. */
+  readonly simulatedElsewhere: boolean;
+}
+
+/** A schedule, its last run, and how that one's batch stands by now. */
+export interface ScheduleState {
+  readonly schedule: Schedule;
+  readonly lastRun: ScheduleRun | undefined;
+  readonly status: BatchStatus | undefined;
+}
 
 const READS_AT_ONCE = 16;
 
-/** `schedule list`: every schedule, when it is due, and how its last run went. */
-export async function scheduleListCommand(context: Context, args: OperatorArguments): Promise<Exit> {
-  return await withSchedules(context, args, async (opened) => {
-    const now = systemClock();
-    const { shop, stack, schedules, queue } = opened;
-    if (signerOf(configOf(context), stack) === undefined) say(context, `note: ${UNVERIFIED}`);
-    const states = await pMap(
-      await allSchedules(context, opened),
-      async (schedule): Promise<ScheduleState> => {
-        const lastRun = await schedules.lastRun(schedule.definition.name, now, context.signal);
-        const batch = lastRun?.batch;
-        return { schedule, lastRun, status: batch === undefined ? undefined : await readStatus(shop, batch) };
-      },
-      { concurrency: READS_AT_ONCE },
-    );
-    if (args.json === true) {
-      printJson(
-        context,
-        states.map((state) => scheduleJson(state, now)),
-      );
-      return EXIT.ok;
-    }
-    if (states.length === 0) {
-      const elsewhere = simulatedElsewhere(context, args) ? ' (add --simulate for simulated ones)' : '';
-      say(context, `There is no schedule${elsewhere}; add one with: shotlist schedule add NAME LIST`);
-      return EXIT.ok;
-    }
-    printText(context, scheduleTable(states, now));
-    if ((await queue.workers()) === 0)
-      say(context, 'note: no worker with the role schedule runs; nothing fires until one does.');
-    return EXIT.ok;
-  });
+/** Every schedule, with how its last run went. */
+export async function listSchedules(
+  services: ScheduleServices,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<ScheduleState[]> {
+  const { shop, schedules } = services;
+  return await pMap(
+    await allSchedules(services, signal),
+    async (schedule) => {
+      const lastRun = await schedules.lastRun(schedule.definition.name, nowMs, signal);
+      const batch = lastRun?.batch;
+      return { schedule, lastRun, status: batch === undefined ? undefined : await readStatus(shop, batch) };
+    },
+    { concurrency: READS_AT_ONCE },
+  );
 }
 
-/** `schedule run NAME`: its list as it is now, at once. */
-export async function scheduleRunCommand(
-  context: Context,
+/** It is not due until it is resumed. What it has queued goes on. */
+export async function pauseSchedule(
+  services: ScheduleServices,
   name: string,
-  args: OperatorArguments,
-): Promise<Exit> {
-  return await withSchedules(context, args, async (opened) => {
-    const config = configOf(context);
-    assertSigner(config, opened.stack);
-    const { definition } = await knownSchedule(context, args, name, opened);
-    // What it comes to is said here; the log is for workers.
-    const deps = scheduleRunDepsOf({ ...opened, context, config, log: silentLogger });
-    const run = await runNow(definition, context.signal, deps);
-    if (args.json === true) printJson(context, { name, ...runJson(run) });
-    if (run.outcome === 'failed') throw new UserError('run_failed', `${name} failed: ${run.error}`);
-    if (args.json !== true)
-      say(
-        context,
-        `${name}: ${run.outcome === 'nothing' ? 'nothing to pay for; ' : ''}queued as ${run.batch}; follow it with: shotlist status ${run.batch} --watch`,
-      );
-    return EXIT.ok;
-  });
+  signal: AbortSignal,
+): Promise<void> {
+  const { paused } = await knownSchedule(services, name, signal);
+  if (!paused) await change(services, name, 'pause', signal);
+  await services.queue.remove(name);
 }
 
-/** `schedule pause NAME`: it is not due until it is resumed. What it has queued goes on. */
-export async function schedulePauseCommand(
-  context: Context,
+/** It is due again, from now on. Resolves to when; undefined: never. */
+export async function resumeSchedule(
+  services: ScheduleServices,
   name: string,
-  args: OperatorArguments,
-): Promise<Exit> {
-  return await withSchedules(context, args, async (opened) => {
-    const { paused } = await knownSchedule(context, args, name, opened);
-    if (!paused) await write(context, name, 'pause', opened);
-    await opened.queue.remove(name);
-    return tell(
-      context,
-      args,
-      { name, state: 'paused' },
-      `${name} is paused; shotlist schedule resume ${name}`,
-    );
-  });
+  signal: AbortSignal,
+): Promise<{ readonly definition: Definition; readonly nextMs: number | undefined }> {
+  const { paused, definition } = await knownSchedule(services, name, signal);
+  if (paused) {
+    await change(services, name, 'resume', signal);
+    await services.queue.upsert(name, definition.rule);
+  }
+  return { definition, nextMs: nextDue(definition, systemClock()) };
 }
 
-/** `schedule resume NAME`: it is due again, from now on. */
-export async function scheduleResumeCommand(
-  context: Context,
+/** It is not due any more. What it has queued goes on, and is paid. */
+export async function removeSchedule(
+  services: ScheduleServices,
   name: string,
-  args: OperatorArguments,
-): Promise<Exit> {
-  return await withSchedules(context, args, async (opened) => {
-    const { paused, definition } = await knownSchedule(context, args, name, opened);
-    if (paused) {
-      await write(context, name, 'resume', opened);
-      await opened.queue.upsert(name, definition.rule);
-    }
-    const next = nextDue(definition, systemClock());
-    const when = next === undefined ? 'never' : timeText(next, definition.rule);
-    return tell(context, args, { name, state: 'active' }, `${name} goes on; next run: ${when}.`);
-  });
+  signal: AbortSignal,
+): Promise<void> {
+  await knownSchedule(services, name, signal);
+  await change(services, name, 'remove', signal);
+  await services.queue.remove(name);
 }
 
-/** `schedule remove NAME`: it is not due any more. What it has queued goes on, and is paid. */
-export async function scheduleRemoveCommand(
-  context: Context,
+/** Throws a `UserError` that names the one that was meant, where there is none of that name. */
+export async function knownSchedule(
+  services: ScheduleServices,
   name: string,
-  args: OperatorArguments,
-): Promise<Exit> {
-  return await withSchedules(context, args, async (opened) => {
-    await knownSchedule(context, args, name, opened);
-    await write(context, name, 'remove', opened);
-    await opened.queue.remove(name);
-    return tell(
-      context,
-      args,
-      { name, state: 'removed' },
-      `${name} is removed; what it has queued goes on (shotlist cancel BATCH drops that).`,
-    );
-  });
+  signal: AbortSignal,
+): Promise<Schedule> {
+  const schedule = await services.schedules.read(name, signal);
+  if (schedule !== undefined) return schedule;
+  const names = (await allSchedules(services, signal)).map(({ definition }) => definition.name);
+  const near = nearest(name, names);
+  const hint =
+    near !== undefined
+      ? `did you mean ${near}?`
+      : services.simulatedElsewhere
+        ? 'add --simulate if it was added with it.'
+        : 'shotlist schedule list names them.';
+  throw new UserError('unknown_schedule', `There is no schedule ${name}: ${hint}`);
 }
 
-async function write(
-  context: Context,
+/** A name that no other event of the same millisecond has. */
+export function scheduleEventId(): string {
+  return randomBytes(6).toString('hex');
+}
+
+/** Every schedule there is; one that is damaged is told, and the others come all the same. */
+async function allSchedules(
+  { schedules, notices }: Pick<ScheduleServices, 'schedules' | 'notices'>,
+  signal: AbortSignal,
+): Promise<Schedule[]> {
+  return await schedules.all(
+    (folder, error) => notices.warn(`schedule ${folder}: ${messageOf(error)}`),
+    signal,
+  );
+}
+
+async function change(
+  { schedules }: Pick<ScheduleServices, 'schedules'>,
   name: string,
   kind: 'pause' | 'resume' | 'remove',
-  { schedules, stack }: OpenedSchedules,
+  signal: AbortSignal,
 ): Promise<void> {
-  if (kind === 'resume') assertSigner(configOf(context), stack);
-  await schedules.change(name, { kind, at: systemClock() }, eventId(), context.signal);
-}
-
-function tell(context: Context, { json }: OperatorArguments, result: object, sentence: string): Exit {
-  if (json === true) printJson(context, result);
-  else say(context, sentence);
-  return EXIT.ok;
+  await schedules.change(name, { kind, at: systemClock() }, scheduleEventId(), signal);
 }

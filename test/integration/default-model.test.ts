@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import { scheduleRunDepsOf, unseenContext } from '../../src/app/schedule-run-deps.ts';
+import { scheduleRunDepsOf, unseenSurroundings } from '../../src/app/schedule-run-deps.ts';
 import { dryRun, enqueueCommand } from '../../src/cli/commands/enqueue.ts';
 import type { ListArguments } from '../../src/cli/options/list.ts';
 import { runDue } from '../../src/producer/schedules/run.ts';
@@ -132,9 +132,9 @@ describe('a schedule whose catalog has pictures of the ended default', () => {
     const { workshop, schedules, queue, list } = one;
     const { shop, stack } = workshop;
     const depsAt = (clock: () => number, defaultModel: string | undefined) => {
-      const context = { ...unseenContext({}, silentLogger), clock };
+      const surroundings = { ...unseenSurroundings({}, silentLogger), clock };
       const config = { ...workshop.config, defaultModel };
-      return scheduleRunDepsOf({ context, shop, stack, config, schedules, queue, log: silentLogger });
+      return scheduleRunDepsOf({ surroundings, shop, stack, config, schedules, queue, log: silentLogger });
     };
     const day = 86_400_000;
     await one.add(

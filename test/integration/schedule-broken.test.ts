@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { scheduleRunDepsOf, unseenContext } from '../../src/app/schedule-run-deps.ts';
+import { scheduleRunDepsOf, unseenSurroundings } from '../../src/app/schedule-run-deps.ts';
 import { startWork } from '../../src/app/worker.ts';
 import type { ListProcess } from '../../src/producer/child/check-in-child.ts';
 import { PLAN_LIMITS, PlanBrokenError } from '../../src/producer/child/limits.ts';
@@ -34,7 +34,7 @@ function depsWith(one: Scheduling, lists: ListProcess): RunDeps {
   const { schedules, queue } = one;
   const log = silentLogger;
   return scheduleRunDepsOf({
-    context: unseenContext({}, log),
+    surroundings: unseenSurroundings({}, log),
     shop,
     stack,
     config,

@@ -1,18 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { signerOf } from '../../src/app/schedule-signature.ts';
 import { doctorCommand } from '../../src/cli/commands/doctor.ts';
-import { type ScheduleAddArguments, scheduleAddCommand } from '../../src/cli/commands/schedule-add.ts';
-import type { Context } from '../../src/cli/context.ts';
 import {
   scheduleListCommand,
   schedulePauseCommand,
   scheduleRemoveCommand,
   scheduleResumeCommand,
   scheduleRunCommand,
-} from '../../src/operations/schedules.ts';
+} from '../../src/cli/commands/schedule-actions.ts';
+import { type ScheduleAddArguments, scheduleAddCommand } from '../../src/cli/commands/schedule-add.ts';
+import type { Context } from '../../src/cli/context.ts';
 import { Schedules } from '../../src/producer/schedules/schedules.ts';
+import { signerOf } from '../../src/producer/schedules/signature.ts';
 import { Closers } from '../../src/shared/base/disposables.ts';
 import { ScheduleQueue } from '../../src/shared/queues/schedule-queue.ts';
 import { runInContext } from '../support/cli-context.ts';

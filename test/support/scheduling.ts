@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { scheduleRunDepsOf, unseenContext } from '../../src/app/schedule-run-deps.ts';
-import { signerOf } from '../../src/app/schedule-signature.ts';
+import { scheduleRunDepsOf, unseenSurroundings } from '../../src/app/schedule-run-deps.ts';
 import { startWork, type Work } from '../../src/app/worker.ts';
 import type { RunDeps } from '../../src/producer/schedules/run.ts';
 import type { Definition, ScheduleRun } from '../../src/producer/schedules/schedule.ts';
 import { Schedules } from '../../src/producer/schedules/schedules.ts';
+import { signerOf } from '../../src/producer/schedules/signature.ts';
 import { Closers } from '../../src/shared/base/disposables.ts';
 import { silentLogger } from '../../src/shared/base/log.ts';
 import { ScheduleQueue } from '../../src/shared/queues/schedule-queue.ts';
@@ -44,7 +44,7 @@ export async function openScheduling(): Promise<Scheduling> {
   const list = join(folder.path, 'list.csv');
   await writeFile(list, LIST);
   const log = silentLogger;
-  const context = unseenContext({}, log);
+  const surroundings = unseenSurroundings({}, log);
 
   async function runs(name: string): Promise<ScheduleRun[]> {
     const found: ScheduleRun[] = [];
@@ -60,7 +60,7 @@ export async function openScheduling(): Promise<Scheduling> {
     schedules,
     queue,
     list,
-    runDeps: scheduleRunDepsOf({ context, shop, stack, config, schedules, queue, log }),
+    runDeps: scheduleRunDepsOf({ surroundings, shop, stack, config, schedules, queue, log }),
     runs,
     writeList: (text) => writeFile(list, text),
     async add(given, atMs) {

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { presignTtl } from '../../src/cli/options/presign-ttl.ts';
 import { presetCsv } from '../../src/operations/export/preset-csv.ts';
 import { handleOf } from '../../src/operations/export/preset-rows.ts';
 import { loadPreset, PRESET_NAMES, type PresetName } from '../../src/operations/export/presets.ts';
-import { presignedLines, presignTtl } from '../../src/operations/export/presign.ts';
+import { presignedLines } from '../../src/operations/export/presign.ts';
 import { silentLogger } from '../../src/shared/base/log.ts';
 import { type ManifestLine, manifestLine } from '../../src/shared/manifest/manifest.ts';
 import { openS3Store } from '../../src/shared/store/s3/store.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { commandWith } from '../../src/cli/commands/list.ts';
 import { fitLines } from '../../src/cli/output/plan.ts';
+import { commandWith } from '../../src/operations/list-command.ts';
 import { Fit } from '../../src/producer/estimate/fit.ts';
 import { readList } from '../../src/producer/list/list.ts';
 import { planList } from '../../src/producer/plan/plan.ts';

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { openStack, openStore, type Stack } from '../../app/connections.ts';
-import { signerOf, UNVERIFIED } from '../../app/schedule-signature.ts';
 import { type CheckResult, sentenceOf } from '../../operations/doctor/check.ts';
 import { type Examination, examinationOf, examine } from '../../operations/doctor/doctor.ts';
 import { Schedules } from '../../producer/schedules/schedules.ts';
+import { signerOf, UNVERIFIED } from '../../producer/schedules/signature.ts';
 import { type Config, secretsOf } from '../../shared/base/config.ts';
 import { count } from '../../shared/base/count.ts';
 import { Closers } from '../../shared/base/disposables.ts';

@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { openStack, openStore } from '../../app/connections.ts';
 import { openLearned } from '../../app/learned-latency.ts';
 import { openShop } from '../../app/open-services.ts';
-import { assertQueueable, queueList, refuseDryRunOptions } from '../../operations/enqueue-list.ts';
+import { assertQueueable, refuseDryRunOptions } from '../../operations/enqueue-list.ts';
 import { finishBy } from '../../operations/finish-by.ts';
 import { followWhole } from '../../operations/follow-whole.ts';
-import { planFromArguments, planSentence } from '../../operations/plan-list.ts';
+import { commandWith } from '../../operations/list-command.ts';
+import { planList } from '../../operations/plan-list.ts';
 import { headOfSame } from '../../producer/enqueue.ts';
 import { count } from '../../shared/base/count.ts';
 import { toUsd } from '../../shared/base/money.ts';
@@ -16,11 +17,11 @@ import { stackOptions } from '../open.ts';
 import type { ListArguments } from '../options/list.ts';
 import { isAsked, spendingOf } from '../output/confirm-spending.ts';
 import { EXIT_OF, endSentence, followOptions } from '../output/end.ts';
-import { fitLines, reportLines, sampleLines } from '../output/plan.ts';
+import { fitLines, planSentence, reportLines, sampleLines } from '../output/plan.ts';
 import { planJson } from '../output/plan-json.ts';
 import { sheetAtHold } from '../output/proof-sheet.ts';
 import { proofSentence } from '../output/proof-words.ts';
-import { commandWith } from './list.ts';
+import { queueList, surroundingsOf } from './queue-list.ts';
 import { statusJson } from './status.ts';
 
 /** `enqueue LIST`: plans and queues; workers do the rest. */
@@ -75,7 +76,26 @@ export async function dryRun(
   // Opening a folder makes it, and a dry run leaves nothing behind.
   const none = stack.store.kind === 'folder' && !existsSync(stack.store.folder);
   await using store = none ? undefined : await openStore(stack.store, log);
-  const planned = await planFromArguments(context, { command, list, args, config, store });
+  const planned = await planList(
+    surroundingsOf(context, config),
+    {
+      command,
+      list,
+      options: args,
+      config,
+      store,
+      // A dry run asks nobody, and goes on with what is the default now.
+      chooseModel: async ({ ended, model }) => {
+        const both = [model, ended].map(({ alias }) => `--model ${alias}`).join(' or ');
+        say(
+          context,
+          `note: this catalog has pictures of ${ended.alias}, which ended; to queue it, write ${both}`,
+        );
+        return model;
+      },
+    },
+    context.signal,
+  );
   const { plan, proof, fit } = planned;
   await using _plan = plan;
   const { totals } = plan;

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { openStack } from '../../app/connections.ts';
 import { openShop } from '../../app/open-services.ts';
-import { jsonArray, jsonLines, printLines, writeLines } from '../../operations/export/lines-out.ts';
+import { jsonArray, jsonLines, writeLines } from '../../operations/export/lines-out.ts';
 import { presetCsv } from '../../operations/export/preset-csv.ts';
 import { loadPreset, type Preset, type PresetName } from '../../operations/export/presets.ts';
 import { presignedLines } from '../../operations/export/presign.ts';
@@ -15,6 +15,7 @@ import type { ManifestLine } from '../../shared/manifest/manifest.ts';
 import { manifestCsv } from '../../shared/manifest/manifest-csv.ts';
 import { type Context, EXIT, type Exit, say } from '../context.ts';
 import { type OpenedStore, type OperatorArguments, stackOptions, unknownBatch, withStore } from '../open.ts';
+import { printLines } from '../output/lines.ts';
 
 export interface ExportArguments extends OperatorArguments {
   readonly format: 'jsonl' | 'csv';

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { jsonArray, jsonLines, printLines } from '../../operations/export/lines-out.ts';
+import { jsonArray, jsonLines } from '../../operations/export/lines-out.ts';
 import { askedLedgerKeys } from '../../operations/ledger-keys.ts';
 import { toUsd } from '../../shared/base/money.ts';
 import { dayOf } from '../../shared/base/time.ts';
@@ -11,6 +11,7 @@ import { csvLine } from '../../shared/manifest/csv-line.ts';
 import { type Context, EXIT, type Exit } from '../context.ts';
 import { type OperatorArguments, simulatedElsewhere, withStore } from '../open.ts';
 import { refuseBackwards } from '../options/days.ts';
+import { printLines } from '../output/lines.ts';
 
 export interface LedgerArguments extends OperatorArguments, DayRange {
   readonly batch?: string;

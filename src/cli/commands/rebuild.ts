@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander';
 import type { Stack } from '../../app/connections.ts';
-import { signerOf } from '../../app/schedule-signature.ts';
 import {
   type RebuildDeps,
   type Rebuilt,
@@ -9,6 +8,7 @@ import {
 } from '../../operations/rebuild/rebuild.ts';
 import type { Shop } from '../../operations/services.ts';
 import { Schedules } from '../../producer/schedules/schedules.ts';
+import { signerOf } from '../../producer/schedules/signature.ts';
 import { syncSchedules } from '../../producer/schedules/sync.ts';
 import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';

@@ -4,7 +4,7 @@ import { openStack, type Stack } from '../../app/connections.ts';
 import { openShop } from '../../app/open-services.ts';
 import { RUN_ROLES, startWork } from '../../app/worker.ts';
 import { assertUsable } from '../../operations/doctor/preflight.ts';
-import { queueList, refuseDryRunOptions } from '../../operations/enqueue-list.ts';
+import { refuseDryRunOptions } from '../../operations/enqueue-list.ts';
 import { leftOfEnding } from '../../operations/follow-ending.ts';
 import { failingShots, isRegenerating, withoutRoom } from '../../operations/follow-regenerations.ts';
 import { followEndingUntilStopped, followWhole, type Whole, wholeOf } from '../../operations/follow-whole.ts';
@@ -29,6 +29,7 @@ import type { ListArguments } from '../options/list.ts';
 import { EXIT_OF, endingSentence, endSentence, followOptions, noRoomSentence } from '../output/end.ts';
 import { sheetAtHold } from '../output/proof-sheet.ts';
 import { dryRun } from './enqueue.ts';
+import { queueList } from './queue-list.ts';
 import { statusJson } from './status.ts';
 
 /** `run LIST`: enqueue, work and watch in one process until the batch ends. */

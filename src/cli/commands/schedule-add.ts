@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { assertBelow } from '../../app/schedule-run-deps.ts';
-import { assertSigner } from '../../app/schedule-signature.ts';
-import { planFromArguments, planSentence } from '../../operations/plan-list.ts';
+import { assertOnDone } from '../../operations/on-done.ts';
+import { planList } from '../../operations/plan-list.ts';
 import { isPath } from '../../operations/recipe-choice.ts';
-import { withSchedules } from '../../operations/schedule-services.ts';
+import { scheduleEventId } from '../../operations/schedules.ts';
 import { refuseWebAddress, templateOf } from '../../producer/list/source.ts';
 import { type RuleArguments, ruleOf } from '../../producer/schedules/rule.ts';
 import { nextDue } from '../../producer/schedules/run.ts';
@@ -14,6 +13,7 @@ import {
   isSame,
   type OVERLAPS,
 } from '../../producer/schedules/schedule.ts';
+import { assertSigner } from '../../producer/schedules/signature.ts';
 import type { Config } from '../../shared/base/config.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd } from '../../shared/base/money.ts';
@@ -23,9 +23,12 @@ import { ownRecipe } from '../../shared/pictures/stored.ts';
 import { parseS3Address } from '../../shared/store/s3/reader.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from '../context.ts';
 import type { ListArguments } from '../options/list.ts';
-import { assertOnDone } from '../options/on-done.ts';
 import { columnsLine } from '../output/columns.ts';
+import { chooseModel } from '../output/default-model.ts';
+import { planSentence } from '../output/plan.ts';
 import { definitionText, scheduleJson, timeText } from '../output/schedule.ts';
+import { withSchedules } from '../schedules.ts';
+import { surroundingsOf } from './queue-list.ts';
 
 export type ScheduleAddArguments = ListArguments &
   RuleArguments & { readonly overlap: (typeof OVERLAPS)[number] };
@@ -55,8 +58,18 @@ export async function scheduleAddCommand(
   await assertBelow(config.scheduleFolder, asked.list);
   return await withSchedules(context, args, async ({ shop, stack, schedules, queue }) => {
     assertSigner(config, stack);
-    const planning = { command: 'enqueue' as const, list: asked.list, args, config, store: shop.store };
-    const { plan, columns } = await planFromArguments(context, planning);
+    const { plan, columns } = await planList(
+      surroundingsOf(context, config),
+      {
+        command: 'enqueue',
+        list: asked.list,
+        options: args,
+        config,
+        store: shop.store,
+        chooseModel: (choice) => chooseModel(context, args, choice),
+      },
+      context.signal,
+    );
     await using _plan = plan;
     for (const note of stack.notes) say(context, `note: ${note}`);
     say(context, `A run of the list as it is now: ${planSentence(plan.totals)}`);
@@ -74,7 +87,8 @@ export async function scheduleAddCommand(
     if (before !== undefined && !isThere) say(context, `Replaces ${definitionText(before)}.`);
     // The store first: Redis is brought in line with it, by this or by a worker.
     const at = systemClock();
-    if (!isThere) await schedules.change(name, { kind: 'add', at, definition }, eventId(), context.signal);
+    if (!isThere)
+      await schedules.change(name, { kind: 'add', at, definition }, scheduleEventId(), context.signal);
     const paused = standing?.paused ?? false;
     if (!paused && (!isThere || !(await queue.standing()).some((one) => one.name === name && one.isAlive)))
       await queue.upsert(name, definition.rule);
@@ -188,9 +202,4 @@ function keptRule(before: Definition['rule'], asked: Definition['rule']): Defini
   return before.kind === 'every' && asked.kind === 'every' && before.everyMs === asked.everyMs
     ? before
     : asked;
-}
-
-/** A name that no other event of the same millisecond has. */
-export function eventId(): string {
-  return randomBytes(6).toString('hex');
 }

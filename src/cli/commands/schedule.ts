@@ -1,15 +1,15 @@
 import { type Command, Option } from 'commander';
+import { OVERLAPS } from '../../producer/schedules/schedule.ts';
+import type { Registry } from '../../shared/models/registry.ts';
+import type { Context, Exit } from '../context.ts';
+import { addListArguments } from '../options/list.ts';
 import {
   scheduleListCommand,
   schedulePauseCommand,
   scheduleRemoveCommand,
   scheduleResumeCommand,
   scheduleRunCommand,
-} from '../../operations/schedules.ts';
-import { OVERLAPS } from '../../producer/schedules/schedule.ts';
-import type { Registry } from '../../shared/models/registry.ts';
-import type { Context, Exit } from '../context.ts';
-import { addListArguments } from '../options/list.ts';
+} from './schedule-actions.ts';
 import { scheduleAddCommand, UNFIT } from './schedule-add.ts';
 
 export interface ScheduleCommandDeps {

@@ -1,46 +1,19 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { EnqueueOptions } from '../../operations/enqueue-options.ts';
 import { MAX_PROOF_ROWS } from '../../producer/plan/proof.ts';
-import { attributeOf, type ListOptions } from '../../producer/shots/options.ts';
 import { type MicroUsd, parseUsd } from '../../shared/base/money.ts';
 import { MAX_REGENERATIONS } from '../../shared/journal/regeneration.ts';
 import { defaultModelOf } from '../../shared/models/default-model.ts';
 import type { Registry } from '../../shared/models/registry.ts';
-import type { Recipe } from '../../shared/pictures/recipes.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../../shared/queues/jobs.ts';
 import { webhookUrl } from './on-done.ts';
 
 /** What `run` and `enqueue` take. */
-export interface ListArguments {
-  readonly prompt?: string;
-  readonly batch?: string;
-  readonly template?: string;
-  readonly model?: string;
-  readonly variants?: string;
-  readonly recipe?: string;
-  readonly allowUnlabelled?: true;
-  /** The template of the files' names. */
-  readonly names?: string;
-  readonly ignore?: readonly string[];
-  readonly cap?: MicroUsd;
-  readonly priority: number;
-  /** Rows that run first, while the others wait for a person's word on them. */
-  readonly proof?: number;
-  readonly prune?: true;
-  /** So often at most a picture that fails a check is made anew. */
-  readonly regenerate?: number;
-  /** Where the webhook of its end goes. */
-  readonly onDone?: string;
-  /** With `--dry-run` alone: what the whole list may cost, at the best quality. */
-  readonly fit?: MicroUsd;
+export interface ListArguments extends EnqueueOptions {
   readonly dryRun?: true;
   readonly yes?: true;
   readonly json?: true;
-  readonly simulate?: true;
   readonly watch?: true;
-  /** What a schedule holds in place of the files that were named when it was added. */
-  readonly resolved?: { readonly template?: string; readonly recipe?: Recipe };
-  /** By the attribute names of the model inputs' flags. */
-  readonly [input: string]: unknown;
 }
 
 export function usd(text: string): MicroUsd {
@@ -150,21 +123,4 @@ export function addListArguments(command: Command, registry: Registry, nowMs: nu
     )
     .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')
     .option('--simulate', 'try it without paying: a simulated fal, with a Redis and a store of its own');
-}
-
-export function listOptionsOf(args: ListArguments, registry: Registry): ListOptions {
-  const { model, template, variants, names, ignore } = args;
-  const inputs: Record<string, string> = {};
-  for (const input of registry.models.flatMap((one) => one.inputs)) {
-    const value = args[attributeOf(input.flag)];
-    if (value !== undefined) inputs[input.name] = String(value);
-  }
-  return {
-    ...(model === undefined ? {} : { model }),
-    ...(template === undefined ? {} : { template }),
-    ...(variants === undefined ? {} : { variants }),
-    ...(names === undefined ? {} : { names }),
-    ...(ignore === undefined ? {} : { ignore }),
-    inputs,
-  };
 }

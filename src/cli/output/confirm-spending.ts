@@ -1,3 +1,4 @@
+import type { PlanFacts } from '../../operations/plan-list.ts';
 import type { ColumnsCost } from '../../producer/estimate/column-costs.ts';
 import type { PlanTotals } from '../../producer/plan/totals.ts';
 import type { Config } from '../../shared/base/config.ts';
@@ -6,7 +7,6 @@ import { formatUsd } from '../../shared/base/money.ts';
 import type { Context } from '../context.ts';
 import type { ListArguments } from '../options/list.ts';
 import { columnsSentence, isDear, timesText } from './columns.ts';
-import type { PlanFacts } from './plan-json.ts';
 
 export interface Spending extends Pick<PlanTotals, 'maxMicroUsd'> {
   /** Columns of the list that multiply its cost. Default: there is no list. */

@@ -1,4 +1,4 @@
-import type { PlannedList } from '../../operations/plan-list.ts';
+import type { PlanFacts } from '../../operations/plan-list.ts';
 import type { ColumnCost } from '../../producer/estimate/column-costs.ts';
 import type { Covered } from '../../producer/estimate/coverage.ts';
 import type { Finish } from '../../producer/estimate/duration.ts';
@@ -6,15 +6,6 @@ import type { FitResult } from '../../producer/estimate/fit.ts';
 import type { PlanTotals } from '../../producer/plan/totals.ts';
 import { toUsd } from '../../shared/base/money.ts';
 import { roundedTimes } from './columns.ts';
-
-/** What is said of a list beside its totals. */
-export interface PlanFacts
-  extends Pick<
-    PlannedList,
-    'defaultModel' | 'columns' | 'sync' | 'covered' | 'fit' | 'regenerate' | 'paidAlready'
-  > {
-  readonly finish: Finish | undefined;
-}
 
 /** The public contract of `enqueue --json` and `--dry-run --json`. A fact is there where there is something to say. */
 export function planJson(

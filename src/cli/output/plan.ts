@@ -1,17 +1,23 @@
-import { defaultModelSentence } from '../../app/default-model.ts';
-import type { PlannedList } from '../../operations/plan-list.ts';
+import type { PlanFacts, PlannedList } from '../../operations/plan-list.ts';
 import type { SyncTotals } from '../../producer/catalog-sync.ts';
 import type { FitResult } from '../../producer/estimate/fit.ts';
+import type { PlanTotals } from '../../producer/plan/totals.ts';
 import type { Config } from '../../shared/base/config.ts';
 import { count } from '../../shared/base/count.ts';
-import { formatUsd } from '../../shared/base/money.ts';
+import { formatUsd, type MicroUsd } from '../../shared/base/money.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
-import type { ListArguments } from '../options/list.ts';
 import { columnsLine } from './columns.ts';
-import { bindsOf, type PlanFacts } from './plan-json.ts';
+import { defaultModelSentence } from './default-model.ts';
+import { bindsOf } from './plan-json.ts';
 import { duration } from './progress.ts';
 
-/** What a person should know before the money is spent, one line each: `--dry-run`, `enqueue` and `run` say the same. */
+/** Options that the words of a plan depend on. */
+export interface SaidOptions {
+  readonly prune?: boolean | undefined;
+  readonly cap?: MicroUsd | undefined;
+}
+
+/** What a user should know before the money is spent, one line each: `--dry-run`, `enqueue` and `run` say the same. */
 export function reportLines(
   { defaultModel, columns, sync, covered, finish, regenerate, paidAlready }: PlanFacts,
   rows: number,
@@ -20,7 +26,7 @@ export function reportLines(
     config,
     nowMs,
   }: {
-    readonly args: Pick<ListArguments, 'prune' | 'cap'>;
+    readonly args: SaidOptions;
     readonly config: Pick<Config, 'fal'>;
     /** Wall clock, ms since 1970. */
     readonly nowMs: number;
@@ -38,8 +44,28 @@ export function reportLines(
   return lines;
 }
 
+export function planSentence({
+  shots,
+  images,
+  requests,
+  reusedImages,
+  fetchedImages,
+  minMicroUsd,
+  maxMicroUsd,
+  naiveMicroUsd,
+}: PlanTotals): string {
+  const cost =
+    minMicroUsd === maxMicroUsd
+      ? formatUsd(maxMicroUsd)
+      : `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`;
+  const reused = reusedImages === 0 ? '' : `, ${count(reusedImages, 'image')} already made`;
+  const fetched = fetchedImages === 0 ? '' : `, ${count(fetchedImages, 'image')} paid already and to fetch`;
+  const naive = requests === 0 ? '' : ` (one request an image: ${formatUsd(naiveMicroUsd)})`;
+  return `${count(shots, 'shot')}, ${count(images, 'image')}${reused}${fetched}: ${count(requests, 'request')} to fal, ${cost}${naive}`;
+}
+
 /** What is new, changed, unchanged, gone. */
-function syncSentence(sync: SyncTotals, { prune }: Pick<ListArguments, 'prune'>): string {
+function syncSentence(sync: SyncTotals, { prune }: Pick<SaidOptions, 'prune'>): string {
   const number = (n: number) => n.toLocaleString('en');
   const { goneIds } = sync;
   const more = sync.gone > goneIds.length ? ', …' : '';
@@ -75,7 +101,7 @@ function coveredSentence(
 /** What may be paid beyond the estimate, where pictures fail their checks. */
 function regenerateSentence(
   { times, maxMicroUsd }: NonNullable<PlanFacts['regenerate']>,
-  { cap }: Pick<ListArguments, 'cap'>,
+  { cap }: Pick<SaidOptions, 'cap'>,
 ): string {
   const within =
     cap === undefined

@@ -4,11 +4,6 @@ import { formatUsd, type MicroUsd } from '../../shared/base/money.ts';
 import type { Forecast } from '../../shared/status/forecast.ts';
 import { duration } from './progress.ts';
 
-/** The rows that run first; undefined where all can run, since none is left to wait. */
-export function rowsOfProof(proof: ChosenProof | undefined): readonly number[] | undefined {
-  return proof === undefined || proof.rows.length === proof.payableRows ? undefined : proof.rows;
-}
-
 /** What `--proof` comes to on this list. */
 export function proofSentence(batch: string, { rows, payableRows, maxMicroUsd }: ChosenProof): string {
   const waiting = payableRows - rows.length;

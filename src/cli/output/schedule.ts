@@ -1,16 +1,10 @@
+import type { ScheduleState } from '../../operations/schedules.ts';
 import { nextDue } from '../../producer/schedules/run.ts';
-import type { Definition, Schedule, ScheduleRun } from '../../producer/schedules/schedule.ts';
+import type { Definition, ScheduleRun } from '../../producer/schedules/schedule.ts';
 import { formatUsd, fromUsd, toUsd } from '../../shared/base/money.ts';
 import type { Rule } from '../../shared/queues/due-times.ts';
 import type { BatchStatus } from '../../shared/status/status.ts';
 import { left, right, tableOf } from './tables.ts';
-
-/** A schedule, its last run, and how that one's batch stands by now. */
-export interface ScheduleState {
-  readonly schedule: Schedule;
-  readonly lastRun: ScheduleRun | undefined;
-  readonly status: BatchStatus | undefined;
-}
 
 /** The public contract of `schedule list --json`: an array of these. */
 export function scheduleJson({ schedule, lastRun, status }: ScheduleState, nowMs: number) {

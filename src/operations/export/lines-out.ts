@@ -3,18 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Context } from '../../cli/context.ts';
 import { errorCodes, UserError } from '../../shared/base/errors.ts';
 import { jsonLine } from '../../shared/store/json-line.ts';
-
-/** Writes lines to standard output as fast as it takes them. A reader that has seen enough (`| head`) is no error. */
-export async function printLines({ stdout }: Context, lines: AsyncIterable<string>): Promise<void> {
-  try {
-    await pipeline(Readable.from(withBreaks(lines)), stdout, { end: false });
-  } catch (error) {
-    if (!errorCodes(error).includes('EPIPE')) throw error;
-  }
-}
 
 /** Writes lines to a file, which appears under its name only when all of them are in it. */
 export async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
@@ -58,6 +48,6 @@ export async function* jsonLines(items: AsyncIterable<unknown>): AsyncGenerator<
   for await (const item of items) yield jsonLine(item);
 }
 
-async function* withBreaks(lines: AsyncIterable<string>): AsyncGenerator<string> {
+export async function* withBreaks(lines: AsyncIterable<string>): AsyncGenerator<string> {
   for await (const line of lines) yield `${line}\n`;
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { hashOfImage } from '../../producer/shots/image-hash.ts';
 import type { Logger } from '../../shared/base/log.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import type { Head } from '../../shared/journal/objects.ts';
 import { defaultRegistry, type Registry } from '../../shared/models/registry.ts';
 import { readStatus } from '../../shared/status/read-status.ts';
 import { regenerationsOf } from '../../shared/takes/regenerated.ts';
-import { hashOfImage } from '../plan-list.ts';
 import type { Shop } from '../services.ts';
 import { type RegenerateDeps, regenerate } from './regenerate.ts';
 

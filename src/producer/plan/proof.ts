@@ -110,3 +110,8 @@ function insert(best: Candidate[], candidate: Candidate, most: number): void {
 function isBefore(a: Candidate, b: Candidate): boolean {
   return a.shotKey < b.shotKey || (a.shotKey === b.shotKey && a.row < b.row);
 }
+
+/** The rows that run first; undefined where all can run, since none is left to wait. */
+export function rowsOfProof(proof: ChosenProof | undefined): readonly number[] | undefined {
+  return proof === undefined || proof.rows.length === proof.payableRows ? undefined : proof.rows;
+}

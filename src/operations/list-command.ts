@@ -1,7 +1,7 @@
-import { attributeOf } from '../../producer/shots/options.ts';
-import { toUsd } from '../../shared/base/money.ts';
-import type { Registry } from '../../shared/models/registry.ts';
-import type { ListArguments } from '../options/list.ts';
+import { attributeOf } from '../producer/shots/options.ts';
+import { toUsd } from '../shared/base/money.ts';
+import type { Registry } from '../shared/models/registry.ts';
+import type { EnqueueOptions } from './enqueue-options.ts';
 
 export type ListCommand = 'run' | 'enqueue';
 
@@ -13,7 +13,7 @@ export function commandWith(
   others: Readonly<Record<string, string>>,
   command: ListCommand,
   list: string | undefined,
-  args: ListArguments,
+  args: EnqueueOptions,
   registry: Registry,
 ): string {
   const words = ['shotlist', command, ...(list === undefined ? [] : [list])];

@@ -1,14 +1,13 @@
-import { commandWith, type ListCommand } from '../cli/commands/list.ts';
-import type { Context } from '../cli/context.ts';
-import type { ListArguments } from '../cli/options/list.ts';
-import { UserError } from '../shared/base/errors.ts';
-import { formatUsd } from '../shared/base/money.ts';
-import type { DefaultModel } from '../shared/models/default-model.ts';
-import type { Model } from '../shared/models/model.ts';
-import { endsAtMs, successorOf } from '../shared/models/model-end.ts';
-import { listPrice } from '../shared/models/price.ts';
-import type { Registry } from '../shared/models/registry.ts';
-import { tierOf } from '../shared/models/tier.ts';
+import { endedSentence, type ModelChoice, refuseToChoose } from '../../operations/choose-model.ts';
+import { formatUsd } from '../../shared/base/money.ts';
+import type { DefaultModel } from '../../shared/models/default-model.ts';
+import type { Model } from '../../shared/models/model.ts';
+import { endsAtMs, successorOf } from '../../shared/models/model-end.ts';
+import { listPrice } from '../../shared/models/price.ts';
+import type { Registry } from '../../shared/models/registry.ts';
+import { tierOf } from '../../shared/models/tier.ts';
+import type { Context } from '../context.ts';
+import type { ListArguments } from '../options/list.ts';
 
 /** One line of every plan that takes it: the default model, why it is that one, and what a picture costs. */
 export function defaultModelSentence(
@@ -53,43 +52,19 @@ export function priceWords(model: Model): string {
   return `${prices.join(', ')} a picture${at === '' ? '' : ` of ${at}`}, and its prompt${step}`;
 }
 
-/**
- * Which model a catalog goes on with that has pictures of the default that ended. Asks on a terminal; elsewhere throws a
- * `UserError` (`choose_model`) with both commands. `--yes` does not choose.
- */
+/** Asks which model a catalog goes on with; without a terminal as `refuseToChoose`. */
 export async function chooseModel(
   context: Context,
-  {
-    ended,
-    model,
-    command,
-    list,
-    args,
-    registry,
-  }: {
-    readonly ended: Model;
-    readonly model: Model;
-    readonly command: ListCommand;
-    readonly list: string | undefined;
-    readonly args: ListArguments;
-    readonly registry: Registry;
-  },
+  { json }: Pick<ListArguments, 'json'>,
+  choice: ModelChoice,
 ): Promise<Model> {
-  const what = `This catalog has pictures of ${ended.alias}, which ended on ${ended.ends?.date ?? ''}; the default is ${model.alias} now, and would make all of them again.`;
-  if (!context.stdin.isTTY || !context.stderr.isTTY || args.json === true) {
-    const both = [model, ended].map(({ alias }) =>
-      commandWith({ model: alias }, command, list, args, registry),
-    );
-    throw new UserError(
-      'choose_model',
-      `${what} Nothing was queued. To make them with ${model.alias}: ${both[0] ?? ''}. To keep them, for as long as fal answers: ${both[1] ?? ''}. For all lists and schedules: DEFAULT_MODEL.`,
-    );
-  }
+  if (!context.stdin.isTTY || !context.stderr.isTTY || json === true) return refuseToChoose(choice);
+  const { ended, model } = choice;
   // Only who is asked waits for it.
   const { select } = await import('@inquirer/prompts');
   return await select(
     {
-      message: `${what} Which model makes the list?`,
+      message: `${endedSentence(choice)} Which model makes the list?`,
       choices: [
         { name: `${model.alias}: ${priceWords(model)}`, value: model },
         { name: `${ended.alias}: keeps its pictures, for as long as fal answers`, value: ended },

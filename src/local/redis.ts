@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { environmentFor } from '../shared/child-env.ts';
 import { errorCodes, UserError } from '../shared/errors.ts';
 import { type Logger, silentLogger } from '../shared/log.ts';
 import { sleep } from '../shared/time.ts';
+import { privateFolder } from './private-folder.ts';
 import { projectRoot } from './project-root.ts';
 import { findRedisServer } from './redis-binary.ts';
 import { claimRedisFolder, type FolderClaim } from './redis-folder.ts';
@@ -57,7 +58,7 @@ export async function startRedis(options: RedisOptions): Promise<LocalRedis> {
       'No redis-server or valkey-server of version 6.2 or newer was found; `npm run setup` brings one.',
     );
   }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await privateFolder(folder);
   const password = options.password ?? randomBytes(24).toString('hex');
   const claim = await claimRedisFolder(folder);
   try {

@@ -17,6 +17,7 @@ import { type Examination, examinationOf, examine } from '../worker/doctor/docto
 import { createFalHttp, openFalSockets } from '../worker/generate/fal-http.ts';
 import { createFalPlatform } from '../worker/generate/fal-platform.ts';
 import { createWork } from '../worker/house.ts';
+import { connectionsOf } from './connections.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, printText } from './context.ts';
 import type { OperatorArguments } from './operator.ts';
 import { count } from './plan-list.ts';
@@ -134,6 +135,7 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
       caps: config.caps,
       folder: stack.store.kind === 'folder' ? stack.store.folder : undefined,
     },
+    connections: connectionsOf(context, config, stack),
     redis: openOne,
     redisRights: async () => await tryRights({ redis: await openOne(), prefix: stack.prefix }),
     redisPlace: redisPlace(config, redisUrl),

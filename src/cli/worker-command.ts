@@ -9,8 +9,10 @@ import { shippedRecipesFolder } from '../shared/recipes.ts';
 import { openRedis } from '../shared/redis.ts';
 import { tryRights } from '../shared/redis-rights.ts';
 import { once } from '../worker/doctor/check.ts';
+import { encryptionWarnings } from '../worker/doctor/encryption.ts';
 import { marginWarnings } from '../worker/generate/absence.ts';
 import { assertUsable, unusable } from '../worker/preflight.ts';
+import { connectionsOf } from './connections.ts';
 import { type Context, configOf, EXIT, type Exit, openLog } from './context.ts';
 import { openShop } from './shop.ts';
 import { openStack, openStore, type Stack } from './stack.ts';
@@ -62,6 +64,7 @@ export async function workerCommand(
   const log = openLog(context, config, { detail: 'full', secrets: stack.secrets });
   const warnings = [
     ...(await lookAt(context, config, { stack, roles, log })),
+    ...encryptionWarnings(connectionsOf(context, config, stack)),
     ...marginWarnings(config.fal.unknownMarginS, defaultRegistry().models),
   ];
   for (const warning of warnings) log.warn({ warning }, 'worth mending');

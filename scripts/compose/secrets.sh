@@ -8,6 +8,8 @@ cd "${1:-/secrets}"
 once() {
   [ -s "$1" ] && return
   od -An -N24 -tx1 /dev/urandom | tr -d ' \n' > "$1.new"
+  # An empty password would let everybody in.
+  [ "$(wc -c < "$1.new")" -eq 48 ] || { echo "No random bytes for $1: run this again." >&2; exit 1; }
   mv "$1.new" "$1"
 }
 

@@ -41,6 +41,18 @@ describe('the passwords of the compose project', () => {
     expect(worker).not.toContain(first['minio/root-password']);
   });
 
+  it('are none at all where there are no random bytes', async () => {
+    await using folder = await tempFolder();
+    await mkdir(join(folder.path, 'redis'));
+    await writeFile(join(folder.path, 'od'), '#!/bin/sh\n', { mode: 0o755 });
+    const env = { PATH: `${folder.path}:${process.env['PATH'] ?? ''}` };
+    await expect(run('sh', [script('secrets.sh'), folder.path], { env })).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('No random bytes'),
+    });
+    expect(await readdir(join(folder.path, 'redis'))).not.toContain('redis.conf');
+  });
+
   it('let a worker into the Redis that they are for, and nobody else', async () => {
     await using folder = await tempFolder();
     await makeSecrets(folder.path);

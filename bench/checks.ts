@@ -4,9 +4,9 @@
  */
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { parseRecipe } from '../src/shared/recipes.ts';
+import { parseRecipe } from '../src/shared/pictures/recipes.ts';
 import { findingsOf } from '../src/worker/render/checks.ts';
-import { lookOf, quartersOf } from '../src/worker/render/look.ts';
+import { lookOf, quartersOf } from '../src/worker/render/fingerprint.ts';
 import { MEASURED_SIDE, measure } from '../src/worker/render/measures.ts';
 import { NEARLY } from '../src/worker/render/near-duplicates.ts';
 import { decode, smallOf } from '../src/worker/render/pixels.ts';

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { openRedis } from '../src/shared/redis.ts';
+import { openRedis } from '../src/shared/redis/redis.ts';
 import { addBare, usedMemory } from './support/bare-queue.ts';
 import { writeList } from './support/catalog-list.ts';
 import { bench } from './support/figures.ts';

@@ -5,9 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Batches } from '../src/shared/records/batches.ts';
-import { openRedis } from '../src/shared/redis.ts';
-import { sleep, systemClock } from '../src/shared/time.ts';
+import { sleep, systemClock } from '../src/shared/base/time.ts';
+import { openRedis } from '../src/shared/redis/redis.ts';
+import { Batches } from '../src/shared/requests/batches.ts';
 import { writeList } from './support/catalog-list.ts';
 import { bench } from './support/figures.ts';
 import { photographs } from './support/photographs.ts';

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { openRedis } from '../src/shared/redis.ts';
+import { openRedis } from '../src/shared/redis/redis.ts';
 import { addBare, usedMemory } from './support/bare-queue.ts';
 import { writeList } from './support/catalog-list.ts';
 import { bench, type Figure } from './support/figures.ts';

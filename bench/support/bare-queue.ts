@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
-import { connectionOf } from '../../src/shared/queues.ts';
-import type { Redis } from '../../src/shared/redis.ts';
+import { connectionOf } from '../../src/shared/queues/queues.ts';
+import type { Redis } from '../../src/shared/redis/redis.ts';
 import { listRow } from './catalog-list.ts';
 
 /** Nothing but the queue: no check, no plan, no record, the row itself as the job. Resolves to the time in ms. */

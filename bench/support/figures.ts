@@ -4,7 +4,7 @@ import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import Table from 'cli-table3';
 import { z } from 'zod';
-import { projectRoot } from '../../src/local/project-root.ts';
+import { projectRoot } from '../../src/shared/base/project-root.ts';
 
 /** In the order of the page. */
 export const BENCHES = ['enqueue', 'size', 'sync', 'slots', 'long-runs', 'render', 'render-memory'] as const;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createFalClient } from '@fal-ai/client';
 import { Queue, Worker } from 'bullmq';
 import { z } from 'zod';
-import { connectionOf } from '../../src/shared/queues.ts';
+import { connectionOf } from '../../src/shared/queues/queues.ts';
 import { listRow } from './catalog-list.ts';
 
 export const naiveTask = z.object({

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { projectRoot } from '../../src/local/project-root.ts';
+import { projectRoot } from '../../src/shared/base/project-root.ts';
 
 export interface ProgramRun {
   readonly stdout: string;

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { readList } from '../../src/producer/list.ts';
-import { planList } from '../../src/producer/plan.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
+import { readList } from '../../src/producer/list/list.ts';
+import { planList } from '../../src/producer/plan/plan.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
+import { readPlanChunk } from '../../src/shared/journal/plan-row.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { originalsOf } from '../../src/shared/originals.ts';
-import { readPlanChunk } from '../../src/shared/plan-row.ts';
-import { systemClock } from '../../src/shared/time.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
+import { originalsOf } from '../../src/shared/takes/originals.ts';
 import { xmpOf } from '../../src/worker/render/provenance.ts';
 
 /**

@@ -1,6 +1,6 @@
-// What a script hands on of its environment: an allowlist, as in `src/shared/child-env.ts`, which is not built yet here.
+// What a script hands on of its environment: an allowlist, as in `src/shared/base/child-env.ts`, which is not built yet here.
 
-/** The list of the same name in `src/shared/child-env.ts`. */
+/** The list of the same name in `src/shared/base/child-env.ts`. */
 const PROGRAM = [
   'PATH',
   'HOME',

@@ -1,19 +1,19 @@
 import { type Command, Option } from 'commander';
 import { defaultRegistry } from '../shared/models/registry.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
+import { enqueueCommand } from './commands/enqueue.ts';
+import { addRebuildCommand } from './commands/rebuild.ts';
+import { addRecipeCommands } from './commands/recipe.ts';
+import { addReconcileCommand } from './commands/reconcile.ts';
+import { addRedoCommand } from './commands/redo.ts';
+import { addRerenderCommand } from './commands/rerender.ts';
+import { runCommand } from './commands/run.ts';
+import { addScheduleCommands } from './commands/schedule.ts';
+import { addUnknownCommands } from './commands/unknown.ts';
+import { addWorkerCommand } from './commands/worker.ts';
 import type { Context, Exit } from './context.ts';
-import { addDoctorCommand } from './doctor-command.ts';
-import { enqueueCommand } from './enqueue-command.ts';
-import { addListArguments } from './list-arguments.ts';
-import { addOperatorCommands } from './operator-commands.ts';
-import { addRebuildCommand } from './rebuild-command.ts';
-import { addRecipeCommands } from './recipe-command.ts';
-import { addReconcileCommand } from './reconcile-command.ts';
-import { addRedoCommand } from './redo-command.ts';
-import { addRerenderCommand } from './rerender-command.ts';
-import { runCommand } from './run-command.ts';
-import { addScheduleCommands } from './schedule-command.ts';
-import { addUnknownCommands } from './unknown-command.ts';
-import { addWorkerCommand } from './worker-command.ts';
+import { addListArguments } from './options/list.ts';
+import { addOperatorCommands } from './program.ts';
 
 /** Adds every command, in the order of the help. `done` is told what each came to. */
 export function addAllCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { messageOf, UnavailableError, UserError } from '../shared/errors.ts';
-import { redisRefusal, refusalSentence } from '../shared/redis-refusals.ts';
-import { systemClock } from '../shared/time.ts';
+import { messageOf, UnavailableError, UserError } from '../shared/base/errors.ts';
+import { systemClock } from '../shared/base/time.ts';
+import { redisRefusal, refusalSentence } from '../shared/redis/refusals.ts';
 import { type Context, cleaned, EXIT, type Exit, say } from './context.ts';
-import { addOperatorCommands } from './operator-commands.ts';
+import { addOperatorCommands } from './program.ts';
 
 // The SDK warns on Node 20, which this program supports for as long as its parts do.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';

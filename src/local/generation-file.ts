@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCodes } from '../shared/errors.ts';
+import { errorCodes } from '../shared/base/errors.ts';
 
 /**
  * Who owns a folder, told in numbered files (`stack-1.json`, `stack-2.json`, …) of which the highest counts. An owner

@@ -1,4 +1,4 @@
-import { errorCodes } from '../shared/errors.ts';
+import { errorCodes } from '../shared/base/errors.ts';
 
 /** Whether there is a process with this id; another user's counts. After a restart of the machine it may be a stranger. */
 export function isProcessAlive(pid: number): boolean {

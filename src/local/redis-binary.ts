@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { environmentFor } from '../shared/child-env.ts';
+import { environmentFor } from '../shared/base/child-env.ts';
 
 const NAMES = ['redis-server', 'valkey-server'] as const;
 /** Homebrew's folders: a shell that was not set up for it, or an editor, has them not on the PATH. */

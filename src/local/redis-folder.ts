@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { UserError } from '../shared/errors.ts';
-import { sleep } from '../shared/time.ts';
+import { UserError } from '../shared/base/errors.ts';
+import { sleep } from '../shared/base/time.ts';
 import { claimGeneration, readGeneration, rewriteGeneration } from './generation-file.ts';
 import { isProcessAlive } from './process-alive.ts';
 import { askRedis } from './redis-inline.ts';

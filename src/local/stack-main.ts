@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { messageOf } from '../shared/errors.ts';
+import { messageOf } from '../shared/base/errors.ts';
 import { startRedis } from './redis.ts';
 import { superviseStack } from './stack-supervisor.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import { messageOf, UserError } from '../shared/errors.ts';
+import { messageOf, UserError } from '../shared/base/errors.ts';
 import { claimGeneration, rewriteGeneration } from './generation-file.ts';
 import type { LocalRedis } from './redis.ts';
 import {

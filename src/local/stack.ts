@@ -4,11 +4,11 @@ import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { environmentFor } from '../shared/child-env.ts';
-import { UserError } from '../shared/errors.ts';
-import { sleep } from '../shared/time.ts';
+import { environmentFor } from '../shared/base/child-env.ts';
+import { UserError } from '../shared/base/errors.ts';
+import { privateFolder } from '../shared/base/private-folder.ts';
+import { sleep } from '../shared/base/time.ts';
 import { readGeneration } from './generation-file.ts';
-import { privateFolder } from './private-folder.ts';
 import { isProcessAlive } from './process-alive.ts';
 import {
   addressSchema,

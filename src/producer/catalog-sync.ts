@@ -1,10 +1,10 @@
-import { newestEntry } from '../shared/catalog.ts';
-import { MalformedError } from '../shared/errors.ts';
-import type { Journal } from '../shared/journal.ts';
-import { leanHeap } from '../shared/lean-heap.ts';
-import type { ObjectStore } from '../shared/object-store.ts';
-import { planShots } from '../shared/plan-shots.ts';
-import { ShotTable, type WantedShot } from '../shared/shot-table.ts';
+import { MalformedError } from '../shared/base/errors.ts';
+import { newestEntry } from '../shared/catalog/catalog.ts';
+import { ShotTable, type WantedShot } from '../shared/catalog/shot-table.ts';
+import type { Journal } from '../shared/journal/journal.ts';
+import { planShots } from '../shared/journal/plan-shots.ts';
+import type { ObjectStore } from '../shared/store/object-store.ts';
+import { leanHeap } from './lean-heap.ts';
 
 /** How a list differs from the one of its name that was queued last. Counts are of rows. */
 export interface SyncTotals {

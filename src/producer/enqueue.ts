@@ -1,15 +1,15 @@
 import pMap from 'p-map';
-import { UserError } from '../shared/errors.ts';
-import type { JobCall, QueueName } from '../shared/jobs.ts';
-import type { Journal } from '../shared/journal.ts';
-import type { Head } from '../shared/journal-objects.ts';
-import { batchIdFault } from '../shared/keys.ts';
-import type { MicroUsd } from '../shared/money.ts';
-import { proofOf, waitsForProof } from '../shared/proof.ts';
-import type { Batches } from '../shared/records/batches.ts';
-import type { Records } from '../shared/records/records.ts';
-import { type Clock, optional } from '../shared/time.ts';
-import type { Plan } from './plan.ts';
+import { UserError } from '../shared/base/errors.ts';
+import type { MicroUsd } from '../shared/base/money.ts';
+import { type Clock, optional } from '../shared/base/time.ts';
+import type { Journal } from '../shared/journal/journal.ts';
+import type { Head } from '../shared/journal/objects.ts';
+import type { JobCall, QueueName } from '../shared/queues/jobs.ts';
+import type { Batches } from '../shared/requests/batches.ts';
+import { proofOf, waitsForProof } from '../shared/requests/proof.ts';
+import type { Records } from '../shared/requests/records.ts';
+import { batchIdFault } from '../shared/store/keys.ts';
+import type { Plan } from './plan/plan.ts';
 
 export interface EnqueueDeps {
   readonly journal: Journal;

@@ -1,5 +1,5 @@
 import { type Job, Worker } from 'bullmq';
-import { redisRefusal } from '../shared/redis-refusals.ts';
+import { redisRefusal } from '../shared/redis/refusals.ts';
 
 /** How long a worker rests after Redis refused it a job. */
 const BRAKE_MS = 500;

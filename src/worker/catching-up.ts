@@ -1,9 +1,9 @@
-import { messageOf } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import type { Batches } from '../shared/records/batches.ts';
-import type { Redis } from '../shared/redis.ts';
-import { type CatchUpDeps, catchUp } from './catch-up.ts';
-import { createVoice } from './voice.ts';
+import { messageOf } from '../shared/base/errors.ts';
+import type { Logger } from '../shared/base/log.ts';
+import { createVoice } from '../shared/base/voice.ts';
+import type { Redis } from '../shared/redis/redis.ts';
+import type { Batches } from '../shared/requests/batches.ts';
+import { type CatchUpDeps, catchUp } from '../shared/requests/requeue.ts';
 
 export interface CatchingUpDeps extends CatchUpDeps {
   readonly redis: Redis;

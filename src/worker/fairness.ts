@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { messageOf } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import type { Queues } from '../shared/queues.ts';
-import type { Redis } from '../shared/redis.ts';
-import type { Clock } from '../shared/time.ts';
+import { messageOf } from '../shared/base/errors.ts';
+import type { Logger } from '../shared/base/log.ts';
+import type { Clock } from '../shared/base/time.ts';
+import type { Queues } from '../shared/queues/queues.ts';
+import type { Redis } from '../shared/redis/redis.ts';
 
 export interface FairnessDeps {
   readonly redis: Redis;

@@ -1,21 +1,21 @@
 import pMap from 'p-map';
-import { messageOf } from '../shared/errors.ts';
-import type { JobCall, QueueName } from '../shared/jobs.ts';
-import type { Journal } from '../shared/journal.ts';
-import type { Logger } from '../shared/log.ts';
-import type { ObjectStore } from '../shared/object-store.ts';
-import { writeGone } from '../shared/original-notes.ts';
-import { listVariants, listVariantsOfRow } from '../shared/originals.ts';
-import type { Batches } from '../shared/records/batches.ts';
-import type { DuePicture, DuePictures, DueProgress } from '../shared/records/due-pictures.ts';
-import type { Records } from '../shared/records/records.ts';
-import type { Redis } from '../shared/redis.ts';
-import type { Clock } from '../shared/time.ts';
-import { stateOf } from '../shared/variants.ts';
+import { messageOf } from '../shared/base/errors.ts';
+import type { Logger } from '../shared/base/log.ts';
+import type { Clock } from '../shared/base/time.ts';
+import type { Journal } from '../shared/journal/journal.ts';
+import type { JobCall, QueueName } from '../shared/queues/jobs.ts';
+import type { Redis } from '../shared/redis/redis.ts';
+import type { Batches } from '../shared/requests/batches.ts';
+import type { DuePicture, DuePictures, DueProgress } from '../shared/requests/due-pictures.ts';
+import type { Records } from '../shared/requests/records.ts';
+import type { House, Work } from '../shared/requests/steps.ts';
+import type { ObjectStore } from '../shared/store/object-store.ts';
+import { writeGone } from '../shared/takes/original-notes.ts';
+import { listVariants, listVariantsOfRow } from '../shared/takes/originals.ts';
+import { stateOf } from '../shared/takes/variants.ts';
 import type { FetchPaid, StillMissing } from './collect/fetch-paid.ts';
 import type { MediaStop } from './collect/media-stop.ts';
 import { type GoneLooks, isGone, laterLookAtMs } from './collect/patience.ts';
-import type { House, Work } from './house.ts';
 
 export interface LaterLooksDeps {
   readonly store: ObjectStore;

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { messageOf } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import type { Clock } from '../shared/time.ts';
-import { MOST_REASONS, type Wait, type Waits } from '../shared/waits.ts';
-import { createVoice } from './voice.ts';
+import { messageOf } from '../shared/base/errors.ts';
+import type { Logger } from '../shared/base/log.ts';
+import type { Clock } from '../shared/base/time.ts';
+import { createVoice } from '../shared/base/voice.ts';
+import { MOST_REASONS, type Wait, type Waits } from '../shared/redis/waits.ts';
 
 /** Something is waited for, or tried again. */
 export interface Waiting {

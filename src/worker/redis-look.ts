@@ -1,10 +1,10 @@
-import { messageOf } from '../shared/errors.ts';
-import type { Logger } from '../shared/log.ts';
-import { openRedis } from '../shared/redis.ts';
-import { type RedisRefusal, redisRefusal, refusalSentence } from '../shared/redis-refusals.ts';
-import { tryRights, tryWrite } from '../shared/redis-rights.ts';
-import { type Clock, settlesWithin } from '../shared/time.ts';
-import { createVoice } from './voice.ts';
+import { messageOf } from '../shared/base/errors.ts';
+import type { Logger } from '../shared/base/log.ts';
+import { type Clock, settlesWithin } from '../shared/base/time.ts';
+import { createVoice } from '../shared/base/voice.ts';
+import { openRedis } from '../shared/redis/redis.ts';
+import { type RedisRefusal, redisRefusal, refusalSentence } from '../shared/redis/refusals.ts';
+import { tryRights, tryWrite } from '../shared/redis/rights.ts';
 
 export interface RedisLookDeps {
   readonly url: string;

@@ -1,12 +1,12 @@
-import { MalformedError, messageOf } from '../shared/errors.ts';
-import type { JobCall, QueueName } from '../shared/jobs.ts';
-import type { Logger } from '../shared/log.ts';
-import type { Queues } from '../shared/queues.ts';
-import type { Batches, BatchView } from '../shared/records/batches.ts';
-import type { Records } from '../shared/records/records.ts';
-import type { Redis } from '../shared/redis.ts';
-import { giveJobs } from './catch-up.ts';
-import { createVoice } from './voice.ts';
+import { MalformedError, messageOf } from '../shared/base/errors.ts';
+import type { Logger } from '../shared/base/log.ts';
+import { createVoice } from '../shared/base/voice.ts';
+import type { JobCall, QueueName } from '../shared/queues/jobs.ts';
+import type { Queues } from '../shared/queues/queues.ts';
+import type { Redis } from '../shared/redis/redis.ts';
+import type { Batches, BatchView } from '../shared/requests/batches.ts';
+import type { Records } from '../shared/requests/records.ts';
+import { giveJobs } from '../shared/requests/requeue.ts';
 
 export interface SweepDeps {
   readonly redis: Redis;

@@ -1,22 +1,22 @@
 import { DelayedError, type Job, UnrecoverableError, type Worker, type WorkerOptions } from 'bullmq';
-import { ENDINGS, parseEnding } from '../shared/endings.ts';
-import { messageOf, UnavailableError } from '../shared/errors.ts';
-import { parsePayload, type QueueName } from '../shared/jobs.ts';
-import { parseRequestKey } from '../shared/keys.ts';
-import type { Logger } from '../shared/log.ts';
-import { connectionOf, reconnect } from '../shared/queues.ts';
-import { redisRefusal, refusalSentence } from '../shared/redis-refusals.ts';
-import { parseScheduleJob, repeatSettings, SCHEDULE_QUEUE } from '../shared/schedule-queue.ts';
-import { backoffMs, settlesWithin } from '../shared/time.ts';
+import { messageOf, UnavailableError } from '../shared/base/errors.ts';
+import { Later } from '../shared/base/later.ts';
+import type { Logger } from '../shared/base/log.ts';
+import { backoffMs, settlesWithin } from '../shared/base/time.ts';
+import { createVoice } from '../shared/base/voice.ts';
+import { ENDINGS, parseEnding } from '../shared/queues/completion-queue.ts';
+import { parsePayload, type QueueName } from '../shared/queues/jobs.ts';
+import { connectionOf, reconnect } from '../shared/queues/queues.ts';
+import { parseScheduleJob, repeatSettings, SCHEDULE_QUEUE } from '../shared/queues/schedule-queue.ts';
+import { redisRefusal, refusalSentence } from '../shared/redis/refusals.ts';
+import { parseRequestKey } from '../shared/store/keys.ts';
 import { BrakedWorker } from './braked-worker.ts';
-import type { EndingStep } from './endings/ending.ts';
-import { WebhookError, webhookBackoffMs } from './endings/webhook.ts';
-import { Later } from './later.ts';
+import type { EndingStep } from './completion/completion.ts';
+import { WebhookError, webhookBackoffMs } from './completion/webhook.ts';
 import type { Patience } from './patience.ts';
 import { renderForkOptions } from './render/fork-options.ts';
 import { renderBackoffMs } from './render/retry.ts';
 import { RenderWorker } from './render-pool.ts';
-import { createVoice } from './voice.ts';
 
 /** One request, one step; the signal aborts at shutdown and when the job's lock is lost. */
 export type Step = (request: string, signal: AbortSignal) => Promise<void>;

@@ -1,9 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { isUnfinished } from '../../src/shared/rebuild/traces.ts';
-import { type BatchStatus, batchStatus } from '../../src/shared/status.ts';
+import { isUnfinished } from '../../src/shared/journal/traces.ts';
+import { type BatchStatus, batchStatus } from '../../src/shared/status/status.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { askInVain, decideByDashboard, undecidedOf } from './dashboard.ts';
 import type { Stage } from './stage.ts';
 

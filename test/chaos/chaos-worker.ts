@@ -1,6 +1,6 @@
-import { ROLES, startWork } from '../../src/cli/work.ts';
-import { Closers } from '../../src/shared/closers.ts';
-import type { Logger } from '../../src/shared/log.ts';
+import { ROLES, startWork } from '../../src/app/worker.ts';
+import { Closers } from '../../src/shared/base/disposables.ts';
+import type { Logger } from '../../src/shared/base/log.ts';
 import { openChaosShop } from './chaos-shop.ts';
 import { startInlineRender } from './inline-render.ts';
 import type { Tap } from './points.ts';

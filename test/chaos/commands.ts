@@ -1,30 +1,30 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { rebuildDepsOf } from '../../src/cli/rebuild-command.ts';
-import { reconcileDepsOf } from '../../src/cli/reconcile-command.ts';
-import type { Shop } from '../../src/cli/shop.ts';
-import { decideDepsOf } from '../../src/cli/unknown-command.ts';
+import { rebuildDepsOf } from '../../src/cli/commands/rebuild.ts';
+import { reconcileDepsOf } from '../../src/cli/commands/reconcile.ts';
+import { decideDepsOf } from '../../src/cli/commands/unknown.ts';
 import {
   type OperationsDeps,
   pauseAll,
   pauseBatch,
   resumeAll,
   resumeBatch,
-} from '../../src/producer/batches.ts';
-import { type CancelDeps, cancelBatch } from '../../src/producer/cancel.ts';
-import { findRetryable, retryFailures } from '../../src/producer/retry.ts';
-import { UserError } from '../../src/shared/errors.ts';
-import { requestKeyOf } from '../../src/shared/keys.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+} from '../../src/operations/batches.ts';
+import { type CancelDeps, cancelBatch } from '../../src/operations/cancel.ts';
+import { type RebuildDeps, rebuildAll, rebuildBatch } from '../../src/operations/rebuild/rebuild.ts';
+import { absentUnknown, adoptUnknown, type DecideDeps } from '../../src/operations/reconcile/decide.ts';
+import { createReconcile, type ReconcileDeps } from '../../src/operations/reconcile/reconcile.ts';
+import { findRetryable, retryFailures } from '../../src/operations/retry/retry.ts';
+import type { Shop } from '../../src/operations/services.ts';
+import { withdrawQueued } from '../../src/operations/withdraw.ts';
+import { UserError } from '../../src/shared/base/errors.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
+import { createFalQueue } from '../../src/shared/fal/queue.ts';
+import { Settlements } from '../../src/shared/ledger/counters.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { type RebuildDeps, rebuildAll, rebuildBatch } from '../../src/shared/rebuild/rebuild.ts';
-import { Settlements } from '../../src/shared/records/settlements.ts';
-import { systemClock } from '../../src/shared/time.ts';
-import { catchUp } from '../../src/worker/catch-up.ts';
-import { createFalQueue } from '../../src/worker/generate/fal.ts';
-import { withdrawQueued } from '../../src/worker/generate/withdraw.ts';
-import { absentUnknown, adoptUnknown, type DecideDeps } from '../../src/worker/reconcile/decide.ts';
-import { createReconcile, type ReconcileDeps } from '../../src/worker/reconcile/reconcile.ts';
+import { catchUp } from '../../src/shared/requests/requeue.ts';
+import { requestKeyOf } from '../../src/shared/store/keys.ts';
 import type { ChaosShop } from './chaos-shop.ts';
 import { EFFECTS, tapped } from './points.ts';
 import type { OperatorSpec } from './spec.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Environment } from '../../src/shared/config.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import type { Environment } from '../../src/shared/base/config.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { isAtRest, printLogs, untilAtRest } from './at-rest.ts';
 import { type Findings, inspectStage, type Wanted } from './invariants.ts';
 import { addPointsFaults, POINTS_LIST, POINTS_WANTED } from './lists.ts';

@@ -1,10 +1,10 @@
-import { UserError } from '../../src/shared/errors.ts';
-import { parseRequestKey } from '../../src/shared/keys.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { absentUnknown, adoptUnknown } from '../../src/operations/reconcile/decide.ts';
+import { listUnknowns } from '../../src/operations/reconcile/unknowns-list.ts';
+import { UserError } from '../../src/shared/base/errors.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { systemClock } from '../../src/shared/time.ts';
-import { absentUnknown, adoptUnknown } from '../../src/worker/reconcile/decide.ts';
-import { listUnknowns } from '../../src/worker/reconcile/unknowns-list.ts';
+import { parseRequestKey } from '../../src/shared/store/keys.ts';
 import { type ChaosShop, openChaosShop } from './chaos-shop.ts';
 import { decideDeps } from './commands.ts';
 import type { Stage } from './stage.ts';

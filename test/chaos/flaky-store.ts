@@ -1,6 +1,6 @@
 import { type Random, randomOf } from '../../src/local/fal/random.ts';
-import { UnavailableError } from '../../src/shared/errors.ts';
-import type { ListedObject, ObjectStore } from '../../src/shared/object-store.ts';
+import { UnavailableError } from '../../src/shared/base/errors.ts';
+import type { ListedObject, ObjectStore } from '../../src/shared/store/object-store.ts';
 import { replaced } from './points.ts';
 
 export interface Flakiness {

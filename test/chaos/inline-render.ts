@@ -1,7 +1,7 @@
 import { Worker } from 'bullmq';
-import type { Shop } from '../../src/cli/shop.ts';
-import type { Logger } from '../../src/shared/log.ts';
-import { connectionOf } from '../../src/shared/queues.ts';
+import type { Shop } from '../../src/operations/services.ts';
+import type { Logger } from '../../src/shared/base/log.ts';
+import { connectionOf } from '../../src/shared/queues/queues.ts';
 import { renderProcessorOf } from '../support/rendering.ts';
 import { CHAOS_TIMING } from './spec.ts';
 

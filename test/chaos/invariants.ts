@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import type { BookEntry } from '../../src/local/fal/book.ts';
-import { type Adjustment, Corrections } from '../../src/shared/corrections.ts';
-import type { Delivery } from '../../src/shared/journal-objects.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { PLAN_CHUNK_ROWS } from '../../src/shared/plan-chunks.ts';
-import type { PlanRow } from '../../src/shared/plan-row.ts';
+import type { Delivery } from '../../src/shared/journal/objects.ts';
+import { PLAN_CHUNK_ROWS } from '../../src/shared/journal/plan-chunks.ts';
+import type { PlanRow } from '../../src/shared/journal/plan-row.ts';
+import { type Adjustment, Corrections } from '../../src/shared/ledger/corrections.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { endedBefore } from './at-rest.ts';
 import { checkKept } from './kept.ts';
 import type { Stage } from './stage.ts';

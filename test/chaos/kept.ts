@@ -1,6 +1,6 @@
-import { listVariants } from '../../src/shared/originals.ts';
-import type { PlanRow } from '../../src/shared/plan-row.ts';
-import { stateOf } from '../../src/shared/variants.ts';
+import type { PlanRow } from '../../src/shared/journal/plan-row.ts';
+import { listVariants } from '../../src/shared/takes/originals.ts';
+import { stateOf } from '../../src/shared/takes/variants.ts';
 import type { Stage } from './stage.ts';
 
 /** What fal was paid for is an original, or noted as paid so that nobody pays for it again. */

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startRedis } from '../../src/local/redis.ts';
-import { Closers } from '../../src/shared/closers.ts';
+import { Closers } from '../../src/shared/base/disposables.ts';
 import { runNemesis } from './nemesis.ts';
 import { nameOf } from './plan-crashes.ts';
 import { writeReport } from './report.ts';

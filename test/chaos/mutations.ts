@@ -1,8 +1,8 @@
-import type { Shop } from '../../src/cli/shop.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { dayOf } from '../../src/shared/time.ts';
-import { FalError } from '../../src/worker/generate/fal-error.ts';
-import type { FalHttp } from '../../src/worker/generate/fal-http.ts';
+import type { Shop } from '../../src/operations/services.ts';
+import { dayOf } from '../../src/shared/base/time.ts';
+import { FalError } from '../../src/shared/fal/errors.ts';
+import type { FalHttp } from '../../src/shared/fal/http.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
 import { replaced } from './points.ts';
 
 /**

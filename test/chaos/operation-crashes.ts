@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { silentLogger } from '../../src/shared/log.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { printLogs, untilAtRest } from './at-rest.ts';
 import { openChaosShop } from './chaos-shop.ts';
 import { runCommand } from './commands.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FalSimulator, FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
-import type { Environment } from '../../src/shared/config.ts';
+import type { Environment } from '../../src/shared/base/config.ts';
 import { untilAtRest } from './at-rest.ts';
 import type { Wanted } from './invariants.ts';
 import { rowsOf, untilTrue } from './operation-rows.ts';

@@ -1,4 +1,4 @@
-import { createLogger } from '../../src/shared/log.ts';
+import { createLogger } from '../../src/shared/base/log.ts';
 import { openChaosShop } from './chaos-shop.ts';
 import { runCommand } from './commands.ts';
 import { tapOf } from './points.ts';

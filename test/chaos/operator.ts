@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { redisIsLost } from '../../src/cli/rebuild-command.ts';
-import { pauseBatch, resumeAll, resumeBatch } from '../../src/producer/batches.ts';
-import { UserError } from '../../src/shared/errors.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { redisIsLost } from '../../src/cli/commands/rebuild.ts';
+import { pauseBatch, resumeAll, resumeBatch } from '../../src/operations/batches.ts';
+import { UserError } from '../../src/shared/base/errors.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { openChaosShop } from './chaos-shop.ts';
 import { operationsOf, runCommand } from './commands.ts';
 import type { OperatorSpec, ProcessSpec } from './spec.ts';

@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
-import { pauseAll, pauseBatch, resumeAll, resumeBatch } from '../../src/producer/batches.ts';
+import { pauseAll, pauseBatch, resumeAll, resumeBatch } from '../../src/operations/batches.ts';
 import { enqueue } from '../../src/producer/enqueue.ts';
-import { createMade } from '../../src/producer/made.ts';
-import { planList } from '../../src/producer/plan.ts';
-import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
-import type { Logger } from '../../src/shared/log.ts';
+import { createMade } from '../../src/producer/plan/existing.ts';
+import { planList } from '../../src/producer/plan/plan.ts';
+import type { Logger } from '../../src/shared/base/log.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { systemClock } from '../../src/shared/time.ts';
+import { DEFAULT_PRIORITY } from '../../src/shared/queues/jobs.ts';
 import { openChaosShop } from './chaos-shop.ts';
 import { operationsOf } from './commands.ts';
 import type { Tap } from './points.ts';

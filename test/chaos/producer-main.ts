@@ -1,4 +1,4 @@
-import { createLogger } from '../../src/shared/log.ts';
+import { createLogger } from '../../src/shared/base/log.ts';
 import { tapOf } from './points.ts';
 import { produce } from './produce.ts';
 import type { ProducerSpec } from './spec.ts';

@@ -1,4 +1,4 @@
-import type { Environment } from '../../src/shared/config.ts';
+import type { Environment } from '../../src/shared/base/config.ts';
 import type { Flakiness } from './flaky-store.ts';
 import type { Mutation } from './mutations.ts';
 import type { Death } from './points.ts';

@@ -8,14 +8,14 @@ import {
   type FalSimulatorOptions,
   startFalSimulator,
 } from '../../src/local/fal/simulator.ts';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { Closers } from '../../src/shared/closers.ts';
-import type { Environment } from '../../src/shared/config.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { Batches } from '../../src/shared/records/batches.ts';
-import { systemClock } from '../../src/shared/time.ts';
+import type { Environment } from '../../src/shared/base/config.ts';
+import { Closers } from '../../src/shared/base/disposables.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import { Batches } from '../../src/shared/requests/batches.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
 import { startChaosWorker } from './chaos-worker.ts';
 import { openOperator } from './operator.ts';
 import type { Tap } from './points.ts';

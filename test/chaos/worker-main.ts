@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createLogger } from '../../src/shared/log.ts';
+import { createLogger } from '../../src/shared/base/log.ts';
 import { startChaosWorker } from './chaos-worker.ts';
 import { tapOf } from './points.ts';
 import type { ProcessSpec } from './spec.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { readBook } from '../../src/local/fal/read-book.ts';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 import { EXAMPLE, jsonOf, processesIn, program, workplace } from '../support/program.ts';
 
 describe('run --proof', () => {

@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { readBook } from '../../src/local/fal/read-book.ts';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
 import type { ManifestLine } from '../../src/shared/manifest/manifest.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { jsonOf, program, workplace } from '../support/program.ts';
 
 describe('redo --simulate', () => {

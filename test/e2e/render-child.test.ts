@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { RENDER_STACK, type RenderStack } from '../../src/cli/render-stack.ts';
+import { RENDER_STACK, type RenderStack } from '../../src/app/render-stack.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -55,7 +55,7 @@ describe('a render child of the built program', () => {
     });
     const ended = once(child, 'exit');
     try {
-      child.send({ cmd: INIT, value: join(root, 'dist', 'cli', 'render-child-main.js') });
+      child.send({ cmd: INIT, value: join(root, 'dist', 'app', 'render-child-main.js') });
       await once(child, 'message');
       const job = { id: 'r-0', data: JSON.stringify({ v: 1, request: 'b.0.0' }), opts: {} };
       child.send({ cmd: START, job, token: 't' });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 import { testFal } from '../support/fal.ts';
 import { jsonOf, processesIn, program, workplace } from '../support/program.ts';
 import { listOf, realEnv, timesPaid } from '../support/program-fal.ts';

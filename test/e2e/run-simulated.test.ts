@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import { readBook } from '../../src/local/fal/read-book.ts';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
 import { EXAMPLE, jsonOf, processesIn, program, workplace } from '../support/program.ts';
 
 interface ManifestLine {

@@ -2,10 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { batchOf } from '../../src/producer/schedule-run.ts';
-import { scheduleSigner } from '../../src/producer/schedule-signer.ts';
-import { Schedules } from '../../src/producer/schedules.ts';
+import { batchOf } from '../../src/producer/schedules/run.ts';
+import { Schedules } from '../../src/producer/schedules/schedules.ts';
+import { scheduleSigner } from '../../src/producer/schedules/signer.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
 import { jsonOf, program, startProgram, workplace } from '../support/program.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 import { testFal } from '../support/fal.ts';
 import {
   type Env,

@@ -1,8 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { statusCommand } from '../../src/cli/status-command.ts';
-import { Attendance } from '../../src/shared/attendance.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import { startHeartbeat } from '../../src/worker/heartbeat.ts';
+import { statusCommand } from '../../src/cli/commands/status.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { startHeartbeat } from '../../src/shared/redis/heartbeat.ts';
+import { Attendance } from '../../src/shared/redis/presence.ts';
 import { testRedis } from '../support/redis.ts';
 import { openWorkshop } from '../support/workshop.ts';
 import { workshopCli } from '../support/workshop-cli.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { cancelCommand } from '../../src/cli/cancel-command.ts';
-import { resumeCommand } from '../../src/cli/resume-command.ts';
-import { statusCommand } from '../../src/cli/status-command.ts';
+import { cancelCommand } from '../../src/cli/commands/cancel.ts';
+import { resumeCommand } from '../../src/cli/commands/resume.ts';
+import { statusCommand } from '../../src/cli/commands/status.ts';
 import type { Fault } from '../../src/local/fal/faults.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, failuresOf } from '../support/accounts.ts';
 import { openDesk } from '../support/desk.ts';

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
-import { silentLogger } from '../../src/shared/log.ts';
-import { Queues } from '../../src/shared/queues.ts';
-import type { Word } from '../../src/shared/records/batches.ts';
-import { NO_STOPS } from '../../src/shared/records/endpoint-stops.ts';
-import { statusOf } from '../../src/shared/status.ts';
-import { type CatchUpDeps, catchUp } from '../../src/worker/catch-up.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { Queues } from '../../src/shared/queues/queues.ts';
+import type { Word } from '../../src/shared/requests/batches.ts';
+import { NO_STOPS } from '../../src/shared/requests/endpoint-stops.ts';
+import { type CatchUpDeps, catchUp } from '../../src/shared/requests/requeue.ts';
+import { statusOf } from '../../src/shared/status/status.ts';
 import { createNotice, startCatchingUp } from '../../src/worker/catching-up.ts';
 import { type Desk, openDesk, PRICE } from '../support/desk.ts';
 import { until } from '../support/fal.ts';

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { costsCommand } from '../../src/cli/costs-command.ts';
-import { exportCommand } from '../../src/cli/export-command.ts';
-import { ledgerCommand } from '../../src/cli/ledger-command.ts';
-import type { Journal } from '../../src/shared/journal.ts';
+import { costsCommand } from '../../src/cli/commands/costs.ts';
+import { exportCommand } from '../../src/cli/commands/export.ts';
+import { ledgerCommand } from '../../src/cli/commands/ledger.ts';
+import type { Journal } from '../../src/shared/journal/journal.ts';
 import { runInContext } from '../support/cli-context.ts';
 import { anEntry, anImage, aRow, type FilledStore, filledStore, writePlan } from '../support/filled-store.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import { dryRun, enqueueCommand } from '../../src/cli/enqueue-command.ts';
-import type { ListArguments } from '../../src/cli/list-arguments.ts';
-import { scheduleRunDepsOf, unseenContext } from '../../src/cli/schedule-run-deps.ts';
-import { runDue } from '../../src/producer/schedule-run.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { scheduleRunDepsOf, unseenContext } from '../../src/app/schedule-run-deps.ts';
+import { dryRun, enqueueCommand } from '../../src/cli/commands/enqueue.ts';
+import type { ListArguments } from '../../src/cli/options/list.ts';
+import { runDue } from '../../src/producer/schedules/run.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { openScheduling } from '../support/scheduling.ts';
 import { openWorkshop } from '../support/workshop.ts';
 import { workshopCli } from '../support/workshop-cli.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { assertListsAll } from '../../src/shared/listing-probe.ts';
+import { type CheckResult, runChecks } from '../../src/operations/doctor/check.ts';
+import { preflight } from '../../src/operations/doctor/preflight.ts';
+import { storeChecks } from '../../src/operations/doctor/store.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { shippedRecipesFolder } from '../../src/shared/recipes.ts';
-import { type CheckResult, runChecks } from '../../src/worker/doctor/check.ts';
-import { storeChecks } from '../../src/worker/doctor/store.ts';
-import { preflight } from '../../src/worker/preflight.ts';
+import { shippedRecipesFolder } from '../../src/shared/pictures/recipes.ts';
+import { assertListsAll } from '../../src/shared/store/listing-probe.ts';
 import { type Bend, type FakeS3Options, fakeS3, refusal, type S3Call } from '../support/fake-s3.ts';
 
 async function looked(

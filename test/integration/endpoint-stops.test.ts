@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { FaultedRequest } from '../../src/local/fal/faults.ts';
-import { resumeAll, resumeBatch } from '../../src/producer/batches.ts';
+import { resumeAll, resumeBatch } from '../../src/operations/batches.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, ledgerOf } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
 

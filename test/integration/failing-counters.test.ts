@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { countedOn } from '../../src/shared/records/failing.ts';
-import type { Outcome } from '../../src/shared/records/outcome.ts';
-import { Records } from '../../src/shared/records/records.ts';
-import type { TransitionName } from '../../src/shared/records/states.ts';
-import { systemClock } from '../../src/shared/time.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
+import { countedOn } from '../../src/shared/requests/failing.ts';
+import type { Outcome } from '../../src/shared/requests/outcome.ts';
+import { Records } from '../../src/shared/requests/records.ts';
+import type { TransitionName } from '../../src/shared/requests/states.ts';
 import { replaced } from '../chaos/points.ts';
 import { type Desk, openDesk } from '../support/desk.ts';
 

@@ -1,11 +1,11 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { retryCommand } from '../../src/cli/commands/retry.ts';
+import { statusCommand } from '../../src/cli/commands/status.ts';
 import { EXIT } from '../../src/cli/context.ts';
-import { retryCommand } from '../../src/cli/retry-command.ts';
-import { statusCommand } from '../../src/cli/status-command.ts';
 import type { FaultedRequest } from '../../src/local/fal/faults.ts';
-import { resumeBatch } from '../../src/producer/batches.ts';
-import { countedOn } from '../../src/shared/records/failing.ts';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import { resumeBatch } from '../../src/operations/batches.ts';
+import { countedOn } from '../../src/shared/requests/failing.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { untilEndedOrDecided } from '../support/another-picture.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Worker } from 'bullmq';
-import { silentLogger } from '../../src/shared/log.ts';
-import { connectionOf, Queues } from '../../src/shared/queues.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { connectionOf, Queues } from '../../src/shared/queues/queues.ts';
 import { createFairness } from '../../src/worker/fairness.ts';
 import { openDesk } from '../support/desk.ts';
 import { until } from '../support/fal.ts';

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import type { Fault } from '../../src/local/fal/faults.ts';
-import { createFalFacts } from '../../src/worker/doctor/fal-facts.ts';
-import { createFalHttp, openFalSockets } from '../../src/worker/generate/fal-http.ts';
-import { createPages } from '../../src/worker/generate/fal-pages.ts';
-import { createFalPlatform } from '../../src/worker/generate/fal-platform.ts';
-import { createBilling } from '../../src/worker/reconcile/billing.ts';
+import { createFalFacts } from '../../src/shared/fal/account.ts';
+import { createBilling } from '../../src/shared/fal/billing.ts';
+import { createFalPlatform } from '../../src/shared/fal/history.ts';
+import { createFalHttp, openFalSockets } from '../../src/shared/fal/http.ts';
+import { createPages } from '../../src/shared/fal/pages.ts';
 import { falClientFor, MODEL, testFal } from '../support/fal.ts';
 
 const INPUT = { prompt: 'a cup', quality: 'low', image_size: '1024x1024', num_images: 1 } as const;

@@ -17,8 +17,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { ANSWER_BYTES } from '../../src/shared/answer-size.ts';
+import { ANSWER_BYTES } from '../../src/shared/base/answer-size.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
 import { keysOf, type OpenedStore, storeContract } from '../support/store-contract.ts';
 
 const text = { contentType: 'text/plain' } as const;
@@ -219,7 +219,7 @@ describe('the folder store', () => {
 
   it('lets exactly one of 64 writers in four processes win', async () => {
     await using opened = await open();
-    const module = pathToFileURL(join(import.meta.dirname, '../../src/local/folder-store.ts')).href;
+    const module = pathToFileURL(join(import.meta.dirname, '../../src/shared/store/folder/store.ts')).href;
     const script = `
       const { openFolderStore } = await import(${JSON.stringify(module)});
       const store = await openFolderStore({ folder: process.argv[1] });

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { DOOR_SHUTS_AFTER } from '../../src/shared/records/doors.ts';
+import { DOOR_SHUTS_AFTER } from '../../src/shared/requests/doors.ts';
 import { expectLedgerIsBook, expectPaidOnce } from '../support/accounts.ts';
 import { untilEndedOrDecided } from '../support/another-picture.ts';
 import { until } from '../support/fal.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, jest } from '@jest/globals';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { dayOf } from '../../src/shared/time.ts';
+import { dayOf } from '../../src/shared/base/time.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { completed, submit } from '../support/fal.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { redactor } from '../../src/shared/log.ts';
-import { type HealthDeps, startHealth } from '../../src/worker/health.ts';
+import { type HealthDeps, startHealth } from '../../src/app/health.ts';
+import { redactor } from '../../src/shared/base/log.ts';
 import { freePort } from '../support/free-port.ts';
 
 async function healthy(changes: Partial<HealthDeps> = {}) {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { readPaid, writePaid } from '../../src/shared/original-notes.ts';
-import { listVariants } from '../../src/shared/originals.ts';
-import { DuePictures } from '../../src/shared/records/due-pictures.ts';
+import { DuePictures } from '../../src/shared/requests/due-pictures.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
+import { readPaid, writePaid } from '../../src/shared/takes/original-notes.ts';
+import { listVariants } from '../../src/shared/takes/originals.ts';
 import { createLookAgain } from '../../src/worker/later-looks.ts';
 import { MODEL } from '../support/fal.ts';
 import { mapStore } from '../support/map-store.ts';

@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { sourceOf, templateOf } from '../../src/cli/list-source.ts';
-import { listName, readList } from '../../src/producer/list.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import { parseS3Address, readS3Object } from '../../src/shared/s3-reader.ts';
+import { listName, readList } from '../../src/producer/list/list.ts';
+import { sourceOf, templateOf } from '../../src/producer/list/source.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { parseS3Address, readS3Object } from '../../src/shared/store/s3/reader.ts';
 import { s3Config } from '../support/s3-suite.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

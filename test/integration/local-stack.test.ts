@@ -10,7 +10,7 @@ import { claimGeneration, readGeneration } from '../../src/local/generation-file
 import { isProcessAlive } from '../../src/local/process-alive.ts';
 import { askRedis } from '../../src/local/redis-inline.ts';
 import { openLocalStack } from '../../src/local/stack.ts';
-import { sleep } from '../../src/shared/time.ts';
+import { sleep } from '../../src/shared/base/time.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 describe('the local stack', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { statusCommand } from '../../src/cli/commands/status.ts';
+import { unknownAdoptCommand, unknownListCommand } from '../../src/cli/commands/unknown.ts';
 import { EXIT } from '../../src/cli/context.ts';
-import { statusCommand } from '../../src/cli/status-command.ts';
-import { unknownAdoptCommand, unknownListCommand } from '../../src/cli/unknown-command.ts';
 import { SHOWN_INPUTS, type ShownInput } from '../../src/local/fal/history-view.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, ledgerOf } from '../support/accounts.ts';
 import { makeAnother } from '../support/another-picture.ts';

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import { dryRun, enqueueCommand } from '../../src/cli/enqueue-command.ts';
-import type { ListArguments } from '../../src/cli/list-arguments.ts';
-import { redoCommand } from '../../src/cli/redo-command.ts';
-import type { Delivery } from '../../src/shared/journal-objects.ts';
-import { IMMUTABLE } from '../../src/shared/object-store.ts';
+import { dryRun, enqueueCommand } from '../../src/cli/commands/enqueue.ts';
+import { redoCommand } from '../../src/cli/commands/redo.ts';
+import type { ListArguments } from '../../src/cli/options/list.ts';
+import type { Delivery } from '../../src/shared/journal/objects.ts';
+import { IMMUTABLE } from '../../src/shared/store/object-store.ts';
 import { openWorkshop } from '../support/workshop.ts';
 import { workshopCli } from '../support/workshop-cli.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { rgbaToThumbHash } from 'thumbhash';
-import { Batches } from '../../src/shared/records/batches.ts';
-import { Restore } from '../../src/shared/records/restore.ts';
+import { Batches } from '../../src/shared/requests/batches.ts';
+import { Restore } from '../../src/shared/requests/restore.ts';
 import { createNearDuplicates, type Met } from '../../src/worker/render/near-duplicates.ts';
 import { type TestRedis, testRedis } from '../support/redis.ts';
 import { openWorkshop } from '../support/workshop.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { freeCharges } from '../../src/cli/free-charges.ts';
-import { statusCommand } from '../../src/cli/status-command.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
+import { statusCommand } from '../../src/cli/commands/status.ts';
+import { freeCharges } from '../../src/operations/free-charges.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { openWorkshop } from '../support/workshop.ts';
 import { workshopCli } from '../support/workshop-cli.ts';
 

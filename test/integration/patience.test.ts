@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { createLook } from '../../src/cli/picture.ts';
-import { statusView } from '../../src/cli/status-view.ts';
-import { startWork } from '../../src/cli/work.ts';
-import { UserError } from '../../src/shared/errors.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import { Waits } from '../../src/shared/waits.ts';
+import { startWork } from '../../src/app/worker.ts';
+import { statusView } from '../../src/cli/output/status.ts';
+import { UserError } from '../../src/shared/base/errors.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import { Waits } from '../../src/shared/redis/waits.ts';
+import { createLook } from '../../src/shared/status/snapshot.ts';
 import { startPatience } from '../../src/worker/patience.ts';
 import { until } from '../support/fal.ts';
 import { logLines } from '../support/log-lines.ts';

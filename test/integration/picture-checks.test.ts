@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { parseRecipe } from '../../src/shared/recipes.ts';
+import { parseRecipe } from '../../src/shared/pictures/recipes.ts';
 import { renderAll } from '../../src/worker/render/render.ts';
 import { noise, transparentPng } from '../support/pictures.ts';
 

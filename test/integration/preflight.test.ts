@@ -1,15 +1,20 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { openFolderStore } from '../../src/local/folder-store.ts';
 import { startRedis } from '../../src/local/redis.ts';
-import { UnavailableError, UserError } from '../../src/shared/errors.ts';
+import {
+  assertUsable,
+  lookAtRedis,
+  type PreflightDeps,
+  preflight,
+} from '../../src/operations/doctor/preflight.ts';
+import { UnavailableError, UserError } from '../../src/shared/base/errors.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { shippedRecipesFolder } from '../../src/shared/recipes.ts';
-import { openRedis } from '../../src/shared/redis.ts';
-import { tryRights } from '../../src/shared/redis-rights.ts';
-import { assertUsable, lookAtRedis, type PreflightDeps, preflight } from '../../src/worker/preflight.ts';
+import { shippedRecipesFolder } from '../../src/shared/pictures/recipes.ts';
+import { openRedis } from '../../src/shared/redis/redis.ts';
+import { tryRights } from '../../src/shared/redis/rights.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
 import { testRedis } from '../support/redis.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -3,12 +3,12 @@ import { chmod, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { ownFolder } from '../../scripts/setup/own-folder.mjs';
-import { exportCommand } from '../../src/cli/export-command.ts';
+import { exportCommand } from '../../src/cli/commands/export.ts';
 import { openStateFile } from '../../src/local/fal/state-file.ts';
-import { openFolderStore } from '../../src/local/folder-store.ts';
 import { openLocalStack } from '../../src/local/stack.ts';
-import { Spool } from '../../src/producer/spool.ts';
-import { Journal } from '../../src/shared/journal.ts';
+import { Spool } from '../../src/producer/plan/spool.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
 import { runInContext } from '../support/cli-context.ts';
 import { BUCKET, fakeS3 } from '../support/fake-s3.ts';
 import { aRow, writePlan } from '../support/filled-store.ts';

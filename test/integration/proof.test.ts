@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { approveCommand } from '../../src/cli/approve-command.ts';
-import { cancelCommand } from '../../src/cli/cancel-command.ts';
-import { resumeCommand } from '../../src/cli/resume-command.ts';
-import { statusCommand } from '../../src/cli/status-command.ts';
-import { pauseBatch } from '../../src/producer/batches.ts';
+import { approveCommand } from '../../src/cli/commands/approve.ts';
+import { cancelCommand } from '../../src/cli/commands/cancel.ts';
+import { resumeCommand } from '../../src/cli/commands/resume.ts';
+import { statusCommand } from '../../src/cli/commands/status.ts';
+import { pauseBatch } from '../../src/operations/batches.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';

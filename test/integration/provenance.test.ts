@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { parseRecipe } from '../../src/shared/recipes.ts';
+import { parseRecipe } from '../../src/shared/pictures/recipes.ts';
 import { assertLabelled, DIGITAL_SOURCE_TYPE, xmpOf } from '../../src/worker/render/provenance.ts';
 import { renderAll } from '../../src/worker/render/render.ts';
 import { transparentPng } from '../support/pictures.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { rebuildCommand } from '../../src/cli/rebuild-command.ts';
+import { rebuildCommand } from '../../src/cli/commands/rebuild.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { flush } from '../support/lost-redis.ts';
 import { openWorkshop } from '../support/workshop.ts';

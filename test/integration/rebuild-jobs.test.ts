@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { jobIdOf } from '../../src/shared/keys.ts';
-import { Queues } from '../../src/shared/queues.ts';
-import { REBUILD_STOP } from '../../src/shared/rebuild/rebuild.ts';
-import { Restore } from '../../src/shared/records/restore.ts';
+import { REBUILD_STOP } from '../../src/operations/rebuild/rebuild.ts';
+import { Queues } from '../../src/shared/queues/queues.ts';
+import { Restore } from '../../src/shared/requests/restore.ts';
+import { jobIdOf } from '../../src/shared/store/keys.ts';
 import { replaced } from '../chaos/points.ts';
 import { testRedis } from '../support/redis.ts';
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
 import { describe, expect, it } from '@jest/globals';
-import { rebuildDepsOf } from '../../src/cli/rebuild-command.ts';
-import { resumeAll } from '../../src/producer/batches.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import { rebuildAll } from '../../src/shared/rebuild/rebuild.ts';
+import { rebuildDepsOf } from '../../src/cli/commands/rebuild.ts';
+import { resumeAll } from '../../src/operations/batches.ts';
+import { rebuildAll } from '../../src/operations/rebuild/rebuild.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
 import { openWorkshop } from '../support/workshop.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { pauseAll, pauseBatch, resumeBatch } from '../../src/producer/batches.ts';
-import { jobIdOf, requestKeyOf } from '../../src/shared/keys.ts';
-import type { Rebuilt } from '../../src/shared/rebuild/rebuild.ts';
+import { pauseAll, pauseBatch, resumeBatch } from '../../src/operations/batches.ts';
+import type { Rebuilt } from '../../src/operations/rebuild/rebuild.ts';
+import { jobIdOf, requestKeyOf } from '../../src/shared/store/keys.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, failuresOf } from '../support/accounts.ts';
 import { untilEndedOrDecided } from '../support/another-picture.ts';
 import { until } from '../support/fal.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { PictureError } from '../../src/shared/media.ts';
-import { loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { PictureError } from '../../src/shared/pictures/formats.ts';
+import { loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/pictures/recipes.ts';
 import { type Rendered, renderAll } from '../../src/worker/render/render.ts';
 import { foreignPicture } from '../support/foreign-pictures.ts';
 import { noise, pixelAt, transparentPng } from '../support/pictures.ts';

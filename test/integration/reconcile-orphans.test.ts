@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { costsCommand } from '../../src/cli/costs-command.ts';
-import { enqueueCommand } from '../../src/cli/enqueue-command.ts';
-import { ledgerCommand } from '../../src/cli/ledger-command.ts';
-import { pauseCommand } from '../../src/cli/resume-command.ts';
-import { dayOf } from '../../src/shared/time.ts';
+import { costsCommand } from '../../src/cli/commands/costs.ts';
+import { enqueueCommand } from '../../src/cli/commands/enqueue.ts';
+import { ledgerCommand } from '../../src/cli/commands/ledger.ts';
+import { pauseCommand } from '../../src/cli/commands/resume.ts';
+import { dayOf } from '../../src/shared/base/time.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
 import { completed, submit } from '../support/fal.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { costsCommand } from '../../src/cli/costs-command.ts';
-import { ledgerCommand } from '../../src/cli/ledger-command.ts';
-import { reconcileCommand, since } from '../../src/cli/reconcile-command.ts';
-import { unknownAdoptCommand } from '../../src/cli/unknown-command.ts';
-import { type Adjustment, Corrections } from '../../src/shared/corrections.ts';
-import { dayOf } from '../../src/shared/time.ts';
+import { costsCommand } from '../../src/cli/commands/costs.ts';
+import { ledgerCommand } from '../../src/cli/commands/ledger.ts';
+import { reconcileCommand, since } from '../../src/cli/commands/reconcile.ts';
+import { unknownAdoptCommand } from '../../src/cli/commands/unknown.ts';
+import { dayOf } from '../../src/shared/base/time.ts';
+import { type Adjustment, Corrections } from '../../src/shared/ledger/corrections.ts';
 import { expectMoneyAtRest, ledgerOf } from '../support/accounts.ts';
 import { completed, submit } from '../support/fal.ts';
 import { anEntry } from '../support/filled-store.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import pMap from 'p-map';
-import { silentLogger } from '../../src/shared/log.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { sweep } from '../../src/worker/sweep.ts';
 import { type Desk, openDesk } from '../support/desk.ts';
 import { until } from '../support/fal.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import type { RequestRecord } from '../../src/shared/records/record.ts';
+import { dayOf } from '../../src/shared/base/time.ts';
+import type { RequestRecord } from '../../src/shared/requests/record.ts';
 import {
   allows,
   holdsClaims,
@@ -8,8 +9,7 @@ import {
   STATES,
   TRANSITIONS,
   type TransitionName,
-} from '../../src/shared/records/states.ts';
-import { dayOf } from '../../src/shared/time.ts';
+} from '../../src/shared/requests/states.ts';
 import { type Desk, openDesk } from '../support/desk.ts';
 
 // Thousands of steps, each a round trip: a busy machine takes its time.

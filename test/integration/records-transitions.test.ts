@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { EndpointStops } from '../../src/shared/records/endpoint-stops.ts';
+import { EndpointStops } from '../../src/shared/requests/endpoint-stops.ts';
 import {
   allows,
   isAtRest,
   STATES,
   TRANSITIONS,
   type TransitionName,
-} from '../../src/shared/records/states.ts';
+} from '../../src/shared/requests/states.ts';
 import { openDesk, PRICE } from '../support/desk.ts';
 
 // The keys of the table are the names.

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { openShop } from '../../src/cli/shop.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import { REDIS_LOST } from '../../src/shared/redis-memory.ts';
+import { openShop } from '../../src/app/open-services.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { REDIS_LOST } from '../../src/shared/requests/redis-continuity.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { until } from '../support/fal.ts';
 import { flush, rebuild, snapshot } from '../support/lost-redis.ts';

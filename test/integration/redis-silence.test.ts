@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { restoreSpent } from '../../src/shared/rebuild/spent.ts';
-import { Batches } from '../../src/shared/records/batches.ts';
-import { Records } from '../../src/shared/records/records.ts';
-import { Settlements } from '../../src/shared/records/settlements.ts';
-import type { Redis } from '../../src/shared/redis.ts';
-import { answersOf, countOf, flagOf, integerOf } from '../../src/shared/redis-answers.ts';
-import { RedisMemory } from '../../src/shared/redis-memory.ts';
+import { Settlements } from '../../src/shared/ledger/counters.ts';
+import { restoreSpent } from '../../src/shared/ledger/spent.ts';
+import { answersOf, countOf, flagOf, integerOf } from '../../src/shared/redis/answers.ts';
+import type { Redis } from '../../src/shared/redis/redis.ts';
+import { Batches } from '../../src/shared/requests/batches.ts';
+import { Records } from '../../src/shared/requests/records.ts';
+import { RedisMemory } from '../../src/shared/requests/redis-continuity.ts';
 import { type Desk, openDesk } from '../support/desk.ts';
 import { testRedis } from '../support/redis.ts';
 

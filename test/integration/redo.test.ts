@@ -1,12 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
-import { cancelCommand } from '../../src/cli/cancel-command.ts';
-import { exportCommand } from '../../src/cli/export-command.ts';
-import { type RedoArguments, redoCommand } from '../../src/cli/redo-command.ts';
-import { retryCommand } from '../../src/cli/retry-command.ts';
+import { cancelCommand } from '../../src/cli/commands/cancel.ts';
+import { exportCommand } from '../../src/cli/commands/export.ts';
+import { type RedoArguments, redoCommand } from '../../src/cli/commands/redo.ts';
+import { retryCommand } from '../../src/cli/commands/retry.ts';
 import type { FaultedRequest } from '../../src/local/fal/faults.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
 import type { ManifestLine } from '../../src/shared/manifest/manifest.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { flush, rebuild } from '../support/lost-redis.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';

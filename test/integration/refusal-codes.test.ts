@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Fault, FaultedRequest } from '../../src/local/fal/faults.ts';
-import { resumeAll } from '../../src/producer/batches.ts';
+import { resumeAll } from '../../src/operations/batches.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
 

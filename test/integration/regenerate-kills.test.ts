@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { silentLogger } from '../../src/shared/log.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { untilAtRest } from '../chaos/at-rest.ts';
 import { inspectStage } from '../chaos/invariants.ts';
 import { tapOf } from '../chaos/points.ts';

@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { PICTURE_LIMITS, PictureError } from '../../src/shared/media.ts';
-import { loadRecipes, parseRecipe, type Recipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
-import { optional } from '../../src/shared/time.ts';
+import { optional } from '../../src/shared/base/time.ts';
+import { PICTURE_LIMITS, PictureError } from '../../src/shared/pictures/formats.ts';
+import {
+  loadRecipes,
+  parseRecipe,
+  type Recipe,
+  shippedRecipesFolder,
+} from '../../src/shared/pictures/recipes.ts';
 import { inspect } from '../../src/worker/render/inspect.ts';
 import { xmpOf } from '../../src/worker/render/provenance.ts';
 import { type Rendered, renderAll } from '../../src/worker/render/render.ts';

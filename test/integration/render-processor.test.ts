@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { UnavailableError, UserError } from '../../src/shared/errors.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import type { DeliveredImage } from '../../src/shared/media.ts';
-import { parseRecipe, type Rendition } from '../../src/shared/recipes.ts';
+import { UnavailableError, UserError } from '../../src/shared/base/errors.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import type { DeliveredImage } from '../../src/shared/pictures/formats.ts';
+import { parseRecipe, type Rendition } from '../../src/shared/pictures/recipes.ts';
 import type { Damage } from '../../src/worker/render/damage.ts';
 import { layOut } from '../../src/worker/render/layout.ts';
 import { createRenderProcessor, type RenderDeps } from '../../src/worker/render/processor.ts';

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import { exportCommand } from '../../src/cli/export-command.ts';
-import { redoCommand } from '../../src/cli/redo-command.ts';
-import { type RerenderArguments, rerenderCommand } from '../../src/cli/rerender-command.ts';
+import { exportCommand } from '../../src/cli/commands/export.ts';
+import { redoCommand } from '../../src/cli/commands/redo.ts';
+import { type RerenderArguments, rerenderCommand } from '../../src/cli/commands/rerender.ts';
 import type { ManifestLine } from '../../src/shared/manifest/manifest.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';

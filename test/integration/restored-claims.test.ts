@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { REBUILD_STOP } from '../../src/shared/rebuild/rebuild.ts';
-import { Restore } from '../../src/shared/records/restore.ts';
+import { REBUILD_STOP } from '../../src/operations/rebuild/rebuild.ts';
+import { Restore } from '../../src/shared/requests/restore.ts';
 import { openDesk, PRICE } from '../support/desk.ts';
 
 const SHOT = 'a'.repeat(32);

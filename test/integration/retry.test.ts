@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { cancelCommand } from '../../src/cli/cancel-command.ts';
-import { exportCommand } from '../../src/cli/export-command.ts';
-import { type RetryArguments, retryCommand } from '../../src/cli/retry-command.ts';
-import { pauseBatch } from '../../src/producer/batches.ts';
-import { findRetryable, retryFailures } from '../../src/producer/retry.ts';
+import { cancelCommand } from '../../src/cli/commands/cancel.ts';
+import { exportCommand } from '../../src/cli/commands/export.ts';
+import { type RetryArguments, retryCommand } from '../../src/cli/commands/retry.ts';
+import { pauseBatch } from '../../src/operations/batches.ts';
+import { findRetryable, retryFailures } from '../../src/operations/retry/retry.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce, failuresOf } from '../support/accounts.ts';
 import { openDesk } from '../support/desk.ts';

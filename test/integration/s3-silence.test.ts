@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
 import { type Bend, type FakeS3, fakeS3, type S3Reply } from '../support/fake-s3.ts';
 import { keysOf } from '../support/store-contract.ts';
 

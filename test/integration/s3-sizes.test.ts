@@ -1,8 +1,8 @@
 import { expect, it } from '@jest/globals';
-import { ANSWER_BYTES } from '../../src/shared/answer-size.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { UnreadablePlanError } from '../../src/shared/plan-chunks.ts';
+import { ANSWER_BYTES } from '../../src/shared/base/answer-size.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import { UnreadablePlanError } from '../../src/shared/journal/plan-chunks.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { type FakeS3, fakeS3, type S3Call, type S3Reply } from '../support/fake-s3.ts';
 import { keysOf } from '../support/store-contract.ts';
 

@@ -1,10 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { assertCreateOnce } from '../../src/shared/create-once.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { createBucketIfMissing, openS3Store } from '../../src/shared/s3-store.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { assertCreateOnce } from '../../src/shared/store/create-once.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
+import { createBucketIfMissing, openS3Store } from '../../src/shared/store/s3/store.ts';
 import { s3Config } from '../support/s3-suite.ts';
 
 /** What no real server can be told to do: a server that answers each request by the next step of a script. */

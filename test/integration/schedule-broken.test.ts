@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { listProcess } from '../../src/cli/list-process.ts';
-import { scheduleRunDepsOf, unseenContext } from '../../src/cli/schedule-run-deps.ts';
-import { startWork } from '../../src/cli/work.ts';
-import type { ListProcess } from '../../src/producer/check-in-child.ts';
-import { PLAN_LIMITS, PlanBrokenError } from '../../src/producer/plan-limits.ts';
-import { type RunDeps, runDue, runNow } from '../../src/producer/schedule-run.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import { ScheduleStarts } from '../../src/shared/schedule-starts.ts';
+import { scheduleRunDepsOf, unseenContext } from '../../src/app/schedule-run-deps.ts';
+import { startWork } from '../../src/app/worker.ts';
+import type { ListProcess } from '../../src/producer/child/check-in-child.ts';
+import { PLAN_LIMITS, PlanBrokenError } from '../../src/producer/child/limits.ts';
+import { listProcess } from '../../src/producer/child/list-process.ts';
+import { type RunDeps, runDue, runNow } from '../../src/producer/schedules/run.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { ScheduleStarts } from '../../src/shared/redis/schedule-starts.ts';
 import { openScheduling, type Scheduling } from '../support/scheduling.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,20 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { signerOf } from '../../src/app/schedule-signature.ts';
+import { doctorCommand } from '../../src/cli/commands/doctor.ts';
+import { type ScheduleAddArguments, scheduleAddCommand } from '../../src/cli/commands/schedule-add.ts';
 import type { Context } from '../../src/cli/context.ts';
-import { doctorCommand } from '../../src/cli/doctor-command.ts';
-import { type ScheduleAddArguments, scheduleAddCommand } from '../../src/cli/schedule-add.ts';
 import {
   scheduleListCommand,
   schedulePauseCommand,
   scheduleRemoveCommand,
   scheduleResumeCommand,
   scheduleRunCommand,
-} from '../../src/cli/schedule-operations.ts';
-import { signerOf } from '../../src/cli/schedule-signature.ts';
-import { Schedules } from '../../src/producer/schedules.ts';
-import { Closers } from '../../src/shared/closers.ts';
-import { ScheduleQueue } from '../../src/shared/schedule-queue.ts';
+} from '../../src/operations/schedules.ts';
+import { Schedules } from '../../src/producer/schedules/schedules.ts';
+import { Closers } from '../../src/shared/base/disposables.ts';
+import { ScheduleQueue } from '../../src/shared/queues/schedule-queue.ts';
 import { runInContext } from '../support/cli-context.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { openWorkshop } from '../support/workshop.ts';

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { rebuildCommand } from '../../src/cli/rebuild-command.ts';
-import { batchOf, runDue, runNow } from '../../src/producer/schedule-run.ts';
-import { syncSchedules } from '../../src/producer/schedule-sync.ts';
-import type { Rule } from '../../src/shared/due-times.ts';
-import { UnavailableError } from '../../src/shared/errors.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { rebuildCommand } from '../../src/cli/commands/rebuild.ts';
+import { batchOf, runDue, runNow } from '../../src/producer/schedules/run.ts';
+import { syncSchedules } from '../../src/producer/schedules/sync.ts';
+import { UnavailableError } from '../../src/shared/base/errors.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import type { Rule } from '../../src/shared/queues/due-times.ts';
 import { flush } from '../support/lost-redis.ts';
 import { LIST, openScheduling, type Scheduling } from '../support/scheduling.ts';
 import { workshopCli } from '../support/workshop-cli.ts';

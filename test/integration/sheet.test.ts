@@ -2,10 +2,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import sharp from 'sharp';
-import { approveCommand } from '../../src/cli/approve-command.ts';
-import { enqueueCommand } from '../../src/cli/enqueue-command.ts';
-import { sheetCommand } from '../../src/cli/sheet-command.ts';
-import { DEFAULT_PRIORITY } from '../../src/shared/jobs.ts';
+import { approveCommand } from '../../src/cli/commands/approve.ts';
+import { enqueueCommand } from '../../src/cli/commands/enqueue.ts';
+import { sheetCommand } from '../../src/cli/commands/sheet.ts';
+import { DEFAULT_PRIORITY } from '../../src/shared/queues/jobs.ts';
 import { openWorkshop } from '../support/workshop.ts';
 import { workshopCli } from '../support/workshop-cli.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { costsCommand } from '../../src/cli/commands/costs.ts';
+import { rebuildCommand } from '../../src/cli/commands/rebuild.ts';
 import type { Context } from '../../src/cli/context.ts';
-import { costsCommand } from '../../src/cli/costs-command.ts';
-import { rebuildCommand } from '../../src/cli/rebuild-command.ts';
-import { pauseBatch, resumeBatch } from '../../src/producer/batches.ts';
+import { pauseBatch, resumeBatch } from '../../src/operations/batches.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { runInContext } from '../support/cli-context.ts';
 import { type Bend, BUCKET, type FakeS3, fakeS3 } from '../support/fake-s3.ts';

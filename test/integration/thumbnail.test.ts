@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { PictureError } from '../../src/shared/media.ts';
+import { PictureError } from '../../src/shared/pictures/formats.ts';
 import { thumbnailOf } from '../../src/worker/render/thumbnail.ts';
 import { foreignPicture } from '../support/foreign-pictures.ts';
 import {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { cancelCommand } from '../../src/cli/cancel-command.ts';
-import { openHouse } from '../../src/cli/shop-house.ts';
+import { openHouse } from '../../src/app/steps.ts';
+import { cancelCommand } from '../../src/cli/commands/cancel.ts';
 import {
   unknownAbsentCommand,
   unknownAdoptCommand,
   unknownJson,
   unknownListCommand,
-} from '../../src/cli/unknown-command.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+} from '../../src/cli/commands/unknown.ts';
+import { absentUnknown } from '../../src/operations/reconcile/decide.ts';
+import { listUnknowns } from '../../src/operations/reconcile/unknowns-list.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { absentUnknown } from '../../src/worker/reconcile/decide.ts';
-import { listUnknowns } from '../../src/worker/reconcile/unknowns-list.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../support/accounts.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';
 import { type WorkshopCli, workshopCli } from '../support/workshop-cli.ts';

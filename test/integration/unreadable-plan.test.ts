@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it, jest } from '@jest/globals';
 import { Queue } from 'bullmq';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { connectionOf } from '../../src/shared/queues.ts';
+import { connectionOf } from '../../src/shared/queues/queues.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { openWorkshop } from '../support/workshop.ts';
 
 // Waits are for conditions; on a machine that is busy with other work they come to pass late.

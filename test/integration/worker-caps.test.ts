@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { resumeBatch } from '../../src/producer/batches.ts';
-import { parseUsd } from '../../src/shared/money.ts';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import { resumeBatch } from '../../src/operations/batches.ts';
+import { parseUsd } from '../../src/shared/base/money.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { openWorkshop } from '../support/workshop.ts';
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { startWork, type Work } from '../../src/cli/work.ts';
-import { QUEUES, type QueueName } from '../../src/shared/jobs.ts';
-import { jobIdOf } from '../../src/shared/keys.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import { systemClock } from '../../src/shared/time.ts';
-import { createFalHttp, type FalHttp, openFalSockets } from '../../src/worker/generate/fal-http.ts';
+import { startWork, type Work } from '../../src/app/worker.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
+import { createFalHttp, type FalHttp, openFalSockets } from '../../src/shared/fal/http.ts';
+import { QUEUES, type QueueName } from '../../src/shared/queues/jobs.ts';
+import { jobIdOf } from '../../src/shared/store/keys.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { until } from '../support/fal.ts';
 import { openWorkshop, type Workshop } from '../support/workshop.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Role } from '../../src/cli/work.ts';
-import { workerCommand } from '../../src/cli/worker-command.ts';
+import type { Role } from '../../src/app/worker.ts';
+import { workerCommand } from '../../src/cli/commands/worker.ts';
 import { runInContext } from '../support/cli-context.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { openWorkshop } from '../support/workshop.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Fault } from '../../src/local/fal/faults.ts';
-import { pauseAll, resumeAll } from '../../src/producer/batches.ts';
+import { pauseAll, resumeAll } from '../../src/operations/batches.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../support/accounts.ts';
 import { testFal } from '../support/fal.ts';
 import { openWorkshop } from '../support/workshop.ts';

@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
-import type { LedgerEntry } from '../../src/shared/journal-objects.ts';
+import type { LedgerEntry } from '../../src/shared/journal/objects.ts';
+import type { PlanRow } from '../../src/shared/journal/plan-row.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { originalsOf } from '../../src/shared/originals.ts';
-import type { PlanRow } from '../../src/shared/plan-row.ts';
-import { inputOf } from '../../src/worker/generate/input.ts';
+import { inputOf } from '../../src/shared/requests/input.ts';
+import { originalsOf } from '../../src/shared/takes/originals.ts';
 import type { Workshop } from './workshop.ts';
 
 const registry = defaultRegistry();

@@ -1,4 +1,4 @@
-import type { BatchStatus } from '../../src/shared/status.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 import type { Workshop } from './workshop.ts';
 
 /** A picture that is made later, as the next one of the day. Resolves to its batch. */

@@ -1,5 +1,5 @@
-import type { BatchView } from '../../src/shared/records/batches.ts';
-import { STATES, type State } from '../../src/shared/records/states.ts';
+import type { BatchView } from '../../src/shared/requests/batches.ts';
+import { STATES, type State } from '../../src/shared/requests/states.ts';
 
 /** A batch of ten shots as Redis holds it, with these counts and whatever else is said. */
 export function batchView(counts: Partial<Record<State, number>>, more: Partial<BatchView> = {}): BatchView {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { Context } from '../../src/cli/context.ts';
-import { type Clock, systemClock } from '../../src/shared/time.ts';
+import { type Clock, systemClock } from '../../src/shared/base/time.ts';
 
 /** What a command wrote. */
 export interface Spoken {

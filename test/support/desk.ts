@@ -1,9 +1,9 @@
-import type { MicroUsd } from '../../src/shared/money.ts';
-import { Batches, type NewBatch } from '../../src/shared/records/batches.ts';
-import type { Outcome } from '../../src/shared/records/outcome.ts';
-import { Records, type RecordsDeps, type Step } from '../../src/shared/records/records.ts';
-import type { State, TransitionName } from '../../src/shared/records/states.ts';
-import { systemClock } from '../../src/shared/time.ts';
+import type { MicroUsd } from '../../src/shared/base/money.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
+import { Batches, type NewBatch } from '../../src/shared/requests/batches.ts';
+import type { Outcome } from '../../src/shared/requests/outcome.ts';
+import { Records, type RecordsDeps, type Step } from '../../src/shared/requests/records.ts';
+import type { State, TransitionName } from '../../src/shared/requests/states.ts';
 import { type TestRedis, testRedis } from './redis.ts';
 
 /** Records and batches over real Redis, with no queue, store or fal: a test's own hands move the requests. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { startRedis } from '../../src/local/redis.ts';
-import { Closers } from '../../src/shared/closers.ts';
+import { Closers } from '../../src/shared/base/disposables.ts';
 import { when } from './program.ts';
 import type { TestRedis } from './redis.ts';
 import { tempFolder } from './temp-folder.ts';

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import { silentLogger } from '../../src/shared/log.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { openS3Store } from '../../src/shared/s3-store.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
+import { openS3Store } from '../../src/shared/store/s3/store.ts';
 import { s3Config } from './s3-suite.ts';
 
 export interface S3Call {

@@ -1,10 +1,10 @@
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import type { Head, LedgerEntry } from '../../src/shared/journal-objects.ts';
-import type { DeliveredImage } from '../../src/shared/media.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { PLAN_CHUNK_ROWS } from '../../src/shared/plan-chunks.ts';
-import { encodePlanChunk, type PlanRow } from '../../src/shared/plan-row.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import type { Head, LedgerEntry } from '../../src/shared/journal/objects.ts';
+import { PLAN_CHUNK_ROWS } from '../../src/shared/journal/plan-chunks.ts';
+import { encodePlanChunk, type PlanRow } from '../../src/shared/journal/plan-row.ts';
+import type { DeliveredImage } from '../../src/shared/pictures/formats.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
 
 /** A store on disk as a batch leaves it behind, written through the journal alone. */
 export interface FilledStore extends AsyncDisposable {

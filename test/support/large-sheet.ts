@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { sheetPage } from '../../src/cli/sheet/page.ts';
-import type { SheetHead, SheetShot } from '../../src/cli/sheet/sheet.ts';
+import { sheetPage } from '../../src/operations/sheet/page.ts';
+import type { SheetHead, SheetShot } from '../../src/operations/sheet/sheet.ts';
 
 /** So many different small pictures, over and over: as large as those of photographs. */
 const DISTINCT = 8;

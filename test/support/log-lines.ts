@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import type { Logger } from '../../src/shared/log.ts';
+import type { Logger } from '../../src/shared/base/log.ts';
 
 export interface LogLine {
   readonly level: number;

@@ -1,6 +1,6 @@
-import { rebuildDepsOf } from '../../src/cli/rebuild-command.ts';
-import { type Rebuilt, rebuildAll } from '../../src/shared/rebuild/rebuild.ts';
-import type { Restore } from '../../src/shared/records/restore.ts';
+import { rebuildDepsOf } from '../../src/cli/commands/rebuild.ts';
+import { type Rebuilt, rebuildAll } from '../../src/operations/rebuild/rebuild.ts';
+import type { Restore } from '../../src/shared/requests/restore.ts';
 import { replaced } from '../chaos/points.ts';
 import type { TestRedis } from './redis.ts';
 import type { Workshop } from './workshop.ts';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { ListedObject, ObjectStore } from '../../src/shared/object-store.ts';
+import type { ListedObject, ObjectStore } from '../../src/shared/store/object-store.ts';
 
 /** A store in memory, for the many little stores that a property needs; the real ones have a suite of their own. */
 export function mapStore(): ObjectStore & { readonly keys: () => string[] } {

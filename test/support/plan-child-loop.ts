@@ -1,4 +1,4 @@
-import { startPlanChild } from '../../src/producer/plan-child.ts';
+import { startPlanChild } from '../../src/producer/child/plan-child.ts';
 
 /** The process of a list in tests that loops over any list. */
 startPlanChild({

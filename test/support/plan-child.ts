@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
-import type { RowFault } from '../../src/producer/fault.ts';
-import { type RawRow, readRows } from '../../src/producer/list.ts';
-import { startPlanChild } from '../../src/producer/plan-child.ts';
+import { startPlanChild } from '../../src/producer/child/plan-child.ts';
+import type { RowFault } from '../../src/producer/list/fault.ts';
+import { type RawRow, readRows } from '../../src/producer/list/list.ts';
 
 /**
  * The process of a list in tests: the real one, but for lists that do to it what a list can do at worst. A list is

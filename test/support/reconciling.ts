@@ -1,4 +1,4 @@
-import { reconcileCommand, since } from '../../src/cli/reconcile-command.ts';
+import { reconcileCommand, since } from '../../src/cli/commands/reconcile.ts';
 import type { FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
 import { openWorkshop } from './workshop.ts';
 import { type WorkshopCli, workshopCli } from './workshop-cli.ts';

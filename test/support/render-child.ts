@@ -1,10 +1,10 @@
 import { appendFileSync, closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UnavailableError } from '../../src/shared/errors.ts';
-import { createLogger } from '../../src/shared/log.ts';
-import { deliveredImage } from '../../src/shared/media.ts';
-import { loadRecipes, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { UnavailableError } from '../../src/shared/base/errors.ts';
+import { createLogger } from '../../src/shared/base/log.ts';
+import { deliveredImage } from '../../src/shared/pictures/formats.ts';
+import { loadRecipes, shippedRecipesFolder } from '../../src/shared/pictures/recipes.ts';
 import { createRenderChild } from '../../src/worker/render/child.ts';
 import type { RenderDeps } from '../../src/worker/render/processor.ts';
 import { endProcess } from '../../src/worker/render/watchdog.ts';

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DeliveredImage } from '../../src/shared/media.ts';
+import type { DeliveredImage } from '../../src/shared/pictures/formats.ts';
 
 /** The records of `render-child.ts`: one JSON file a request. */
 export interface RenderRecord {

@@ -1,11 +1,11 @@
 import { Worker } from 'bullmq';
-import type { Shop } from '../../src/cli/shop.ts';
-import type { Logger } from '../../src/shared/log.ts';
+import type { Shop } from '../../src/operations/services.ts';
+import type { Logger } from '../../src/shared/base/log.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { connectionOf } from '../../src/shared/queues.ts';
-import { loadRecipes, shippedRecipesFolder } from '../../src/shared/recipes.ts';
-import { systemClock } from '../../src/shared/time.ts';
-import { createHouse } from '../../src/worker/house.ts';
+import { loadRecipes, shippedRecipesFolder } from '../../src/shared/pictures/recipes.ts';
+import { connectionOf } from '../../src/shared/queues/queues.ts';
+import { createHouse } from '../../src/shared/requests/steps.ts';
 import { createRenderDeps } from '../../src/worker/render/deps.ts';
 import { createNearDuplicates } from '../../src/worker/render/near-duplicates.ts';
 import { createRenderProcessor, type RenderProcessor } from '../../src/worker/render/processor.ts';

@@ -10,11 +10,11 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Config } from '../../src/shared/config.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import { IMMUTABLE, type ObjectStore } from '../../src/shared/object-store.ts';
-import type { S3Credentials } from '../../src/shared/s3-client.ts';
-import { createBucketIfMissing, openS3Store } from '../../src/shared/s3-store.ts';
+import type { Config } from '../../src/shared/base/config.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { IMMUTABLE, type ObjectStore } from '../../src/shared/store/object-store.ts';
+import type { S3Credentials } from '../../src/shared/store/s3/client.ts';
+import { createBucketIfMissing, openS3Store } from '../../src/shared/store/s3/store.ts';
 import { keysOf, type OpenedStore, storeContract } from './store-contract.ts';
 import { tempFolder } from './temp-folder.ts';
 

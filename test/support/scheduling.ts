@@ -1,16 +1,16 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { scheduleRunDepsOf, unseenContext } from '../../src/cli/schedule-run-deps.ts';
-import { signerOf } from '../../src/cli/schedule-signature.ts';
-import { startWork, type Work } from '../../src/cli/work.ts';
-import type { Definition, ScheduleRun } from '../../src/producer/schedule-objects.ts';
-import type { RunDeps } from '../../src/producer/schedule-run.ts';
-import { Schedules } from '../../src/producer/schedules.ts';
-import { Closers } from '../../src/shared/closers.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { silentLogger } from '../../src/shared/log.ts';
-import { ScheduleQueue } from '../../src/shared/schedule-queue.ts';
+import { scheduleRunDepsOf, unseenContext } from '../../src/app/schedule-run-deps.ts';
+import { signerOf } from '../../src/app/schedule-signature.ts';
+import { startWork, type Work } from '../../src/app/worker.ts';
+import type { RunDeps } from '../../src/producer/schedules/run.ts';
+import type { Definition, ScheduleRun } from '../../src/producer/schedules/schedule.ts';
+import { Schedules } from '../../src/producer/schedules/schedules.ts';
+import { Closers } from '../../src/shared/base/disposables.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { ScheduleQueue } from '../../src/shared/queues/schedule-queue.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { tempFolder } from './temp-folder.ts';
 import { openWorkshop, type Workshop } from './workshop.ts';
 

@@ -2,9 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { assertCreateOnce } from '../../src/shared/create-once.ts';
-import { assertListsAll } from '../../src/shared/listing-probe.ts';
-import type { ListOptions, ObjectStore } from '../../src/shared/object-store.ts';
+import { assertCreateOnce } from '../../src/shared/store/create-once.ts';
+import { assertListsAll } from '../../src/shared/store/listing-probe.ts';
+import type { ListOptions, ObjectStore } from '../../src/shared/store/object-store.ts';
 import { tempFolder } from './temp-folder.ts';
 
 /** An empty store of the test's own, gone after it. */

@@ -1,7 +1,7 @@
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from '../../src/cli/context.ts';
-import { type Clock, systemClock } from '../../src/shared/time.ts';
+import { type Clock, systemClock } from '../../src/shared/base/time.ts';
 import { runInContext, type Spoken } from './cli-context.ts';
 import { tempFolder } from './temp-folder.ts';
 import type { Workshop } from './workshop.ts';

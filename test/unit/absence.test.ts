@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { leastMarginS, marginWarning, provenFrom, toAdopt } from '../../src/worker/generate/absence.ts';
+import { leastMarginS, marginWarning, provenFrom, toAdopt } from '../../src/shared/requests/absence.ts';
 
 const mini = defaultRegistry().get('gpt-image-1-mini');
 const slow = { ...mini, alias: 'slow', latency: { p50Ms: 60_000, p95Ms: 240_000, maxMs: 400_500 } };

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { Journal } from '../../src/shared/journal.ts';
-import type { Result } from '../../src/shared/journal-objects.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import type { Result } from '../../src/shared/journal/objects.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import type { RequestRecord } from '../../src/shared/records/record.ts';
-import { createBook } from '../../src/worker/collect/book.ts';
-import type { House, Work } from '../../src/worker/house.ts';
+import type { RequestRecord } from '../../src/shared/requests/record.ts';
+import type { House, Work } from '../../src/shared/requests/steps.ts';
+import { createBook } from '../../src/worker/collect/cost.ts';
 import { aRow } from '../support/filled-store.ts';
 import { mapStore } from '../support/map-store.ts';
 

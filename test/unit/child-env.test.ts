@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { environmentFor as environmentForScripts } from '../../scripts/setup/child-env.mjs';
-import { environmentFor } from '../../src/shared/child-env.ts';
+import { environmentFor } from '../../src/shared/base/child-env.ts';
 import { ROOT } from '../support/docs.ts';
 
 const PARENT = {
@@ -75,8 +75,8 @@ describe('the environment of a child process', () => {
 
   it('is the same list of names in src and in scripts', () => {
     const listOf = (path: string) => /const PROGRAM = (\[[^\]]+\])/.exec(source(path))?.[1];
-    expect(listOf('src/shared/child-env.ts')).toBe(listOf('scripts/setup/child-env.mjs'));
-    expect(listOf('src/shared/child-env.ts')).toContain('PATH');
+    expect(listOf('src/shared/base/child-env.ts')).toBe(listOf('scripts/setup/child-env.mjs'));
+    expect(listOf('src/shared/base/child-env.ts')).toContain('PATH');
   });
 
   it('is chosen at every start of a process in src and scripts', () => {
@@ -93,6 +93,6 @@ describe('the environment of a child process', () => {
     // BullMQ forks the render children; work.ts hands it their environment.
     const forking = files.filter((file) => source(file).includes('workerForkOptions:'));
     expect(forking).toEqual(['src/worker/workers.ts']);
-    expect(source('src/cli/work.ts')).toMatch(/environment: \{\s+\.\.\.environmentFor\(/);
+    expect(source('src/app/worker.ts')).toMatch(/environment: \{\s+\.\.\.environmentFor\(/);
   });
 });

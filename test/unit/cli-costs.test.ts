@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { CostSums, costsJson, groupOf } from '../../src/cli/costs.ts';
-import { day, refuseBackwards } from '../../src/cli/days.ts';
-import { daysBetween } from '../../src/shared/batch-days.ts';
+import { day, refuseBackwards } from '../../src/cli/options/days.ts';
+import { CostSums, costsJson, groupOf } from '../../src/shared/ledger/costs.ts';
+import { daysBetween } from '../../src/shared/ledger/days.ts';
 import { anEntry } from '../support/filled-store.ts';
 
 describe('the sums of the ledger', () => {

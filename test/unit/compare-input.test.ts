@@ -6,7 +6,7 @@ import {
   comparison,
   type Input,
   withoutSignatures,
-} from '../../src/shared/compare-input.ts';
+} from '../../src/shared/fal/compare-input.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 
 const mini = defaultRegistry().get('gpt-image-1-mini');

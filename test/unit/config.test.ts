@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { readConfig, SETTINGS, secretsOf } from '../../src/shared/config.ts';
+import { readConfig, SETTINGS, secretsOf } from '../../src/shared/base/config.ts';
 
 describe('the settings', () => {
   it('have their defaults where nothing is set, and an empty variable counts as unset', () => {

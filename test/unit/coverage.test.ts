@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Room, RowCosts, tightest } from '../../src/producer/coverage.ts';
+import { type Room, RowCosts, tightest } from '../../src/producer/estimate/coverage.ts';
 
 const CENT = 10_000;
 const row = (...cents: number[]) => cents.map((each) => ({ maxMicroUsd: each * CENT }));

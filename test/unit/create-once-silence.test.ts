@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { Schedules } from '../../src/producer/schedules.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import type { Intent, Result } from '../../src/shared/journal-objects.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import { headIn } from '../../src/shared/rebuild/head-in.ts';
-import { Takes } from '../../src/shared/takes.ts';
+import { headIn } from '../../src/operations/rebuild/head-in.ts';
+import { Schedules } from '../../src/producer/schedules/schedules.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import type { Intent, Result } from '../../src/shared/journal/objects.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
+import { Takes } from '../../src/shared/takes/takes.ts';
 import { mapStore } from '../support/map-store.ts';
 
 const NAME = { batch: 'b', row: 0, part: 0 };

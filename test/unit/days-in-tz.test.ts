@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it, jest } from '@jest/globals';
-import { projectRoot } from '../../src/local/project-root.ts';
+import { projectRoot } from '../../src/shared/base/project-root.ts';
 
 // Each is a process of its own: Node reads TZ once, at its start.
 jest.setTimeout(60_000);
 
 const run = promisify(execFile);
-const TIME = join(projectRoot(), 'src/shared/time.ts');
+const TIME = join(projectRoot(), 'src/shared/base/time.ts');
 
 /** The day and month that caps count, in that zone, at each of these moments. */
 async function daysIn(zone: string, moments: readonly string[]): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { defaultModelSentence } from '../../src/cli/default-model.ts';
+import { defaultModelSentence } from '../../src/app/default-model.ts';
 import { defaultModelOf } from '../../src/shared/models/default-model.ts';
 import { createRegistry, defaultRegistry } from '../../src/shared/models/registry.ts';
 

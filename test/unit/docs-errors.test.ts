@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import type { FalFault } from '../../src/worker/generate/fal-error.ts';
-import { readVerdict, submitVerdict } from '../../src/worker/generate/verdicts.ts';
+import type { FalFault } from '../../src/shared/fal/errors.ts';
+import { readVerdict, submitVerdict } from '../../src/shared/requests/verdicts.ts';
 import { ROOT, readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/errors.md');
@@ -71,8 +71,8 @@ describe('docs/errors.md', () => {
   });
 
   it('names every code that a request can fail with, and no other', async () => {
-    const objects = await readFile(join(ROOT, 'src/shared/journal-objects.ts'), 'utf8');
-    const sources = `${await sourcesOf('src/worker')}\n${objects}`;
+    const objects = await readFile(join(ROOT, 'src/shared/journal/objects.ts'), 'utf8');
+    const sources = `${await sourcesOf('src/worker')}\n${await sourcesOf('src/shared/requests')}\n${await sourcesOf('src/shared/fal')}\n${objects}`;
     const found = [
       /new PictureError\(\s*'(\w+)'/g,
       /readonly code: '(media_\w+)' \| '(media_\w+)'/g,
@@ -80,7 +80,7 @@ describe('docs/errors.md', () => {
       /code: '(\w+)',\s*message\b/g,
       /\? '(rejected_input)' : [^']*'(bad_request)' : '(failed_run)'/g,
     ].flatMap((pattern) => [...sources.matchAll(pattern)].flatMap(([, ...codes]) => codes));
-    const media = await readFile(join(ROOT, 'src/shared/media.ts'), 'utf8');
+    const media = await readFile(join(ROOT, 'src/shared/pictures/formats.ts'), 'utf8');
     const [, picture = ''] = /type PictureErrorCode =([^;]+);/.exec(media) ?? [];
     const coded = new Set([...found, ...[...picture.matchAll(/'(\w+)'/g)].map(([, code]) => code)]);
     expect(
@@ -91,7 +91,7 @@ describe('docs/errors.md', () => {
   });
 
   it('names every stop', async () => {
-    const source = await readFile(join(ROOT, 'src/shared/records/batches.ts'), 'utf8');
+    const source = await readFile(join(ROOT, 'src/shared/requests/batches.ts'), 'utf8');
     const [, codes = ''] = /interface Stop \{\s+readonly code:\s+([^;]+);/.exec(source) ?? [];
     expect(tableOf(page, 'stop').map(([stop]) => stop)).toEqual(
       [...codes.matchAll(/'(\w+)'/g)].map(([, code]) => code),

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { costsJson } from '../../src/cli/costs.ts';
-import { ledgerLine } from '../../src/cli/ledger-command.ts';
-import { planJson } from '../../src/cli/plan-json.ts';
-import { reconcileJson } from '../../src/cli/reconcile-command.ts';
-import { statusJson } from '../../src/cli/status-command.ts';
-import { unknownJson } from '../../src/cli/unknown-command.ts';
+import { ledgerLine } from '../../src/cli/commands/ledger.ts';
+import { reconcileJson } from '../../src/cli/commands/reconcile.ts';
+import { statusJson } from '../../src/cli/commands/status.ts';
+import { unknownJson } from '../../src/cli/commands/unknown.ts';
+import { planJson } from '../../src/cli/output/plan-json.ts';
+import type { Outlook } from '../../src/operations/reconcile/unknowns-list.ts';
+import { costsJson } from '../../src/shared/ledger/costs.ts';
 import { manifestLine } from '../../src/shared/manifest/manifest.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { batchStatus } from '../../src/shared/status.ts';
-import type { Outlook } from '../../src/worker/reconcile/unknowns-list.ts';
+import { batchStatus } from '../../src/shared/status/status.ts';
 import { jsonUnder, readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/json.md');

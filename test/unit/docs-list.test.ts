@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { DEFAULT_RECIPE, DEFAULT_VARIANTS } from '../../src/producer/list-options.ts';
-import { MAX_VARIANTS } from '../../src/producer/shot-fields.ts';
-import { SETTINGS } from '../../src/shared/config.ts';
-import { LIST_LIMITS } from '../../src/shared/list-limits.ts';
+import { LIST_LIMITS } from '../../src/producer/list/limits.ts';
+import { MAX_VARIANTS } from '../../src/producer/shots/fields.ts';
+import { DEFAULT_RECIPE, DEFAULT_VARIANTS } from '../../src/producer/shots/options.ts';
+import { SETTINGS } from '../../src/shared/base/config.ts';
 import { successorOf } from '../../src/shared/models/model-end.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { MAX_PLACEHOLDERS } from '../../src/shared/template.ts';
+import { MAX_PLACEHOLDERS } from '../../src/shared/pictures/template.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/list.md');

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { COST_SOURCES } from '../../src/shared/journal-objects.ts';
+import { formatUsd, MICRO_USD_PER_CENT, toUsd } from '../../src/shared/base/money.ts';
+import { COST_SOURCES } from '../../src/shared/journal/objects.ts';
 import { listPrice, priceOf } from '../../src/shared/models/price.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { formatUsd, MICRO_USD_PER_CENT, toUsd } from '../../src/shared/money.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/money.md');

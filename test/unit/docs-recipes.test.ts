@@ -1,7 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { DEFAULT_RECIPE } from '../../src/producer/list-options.ts';
-import { MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS } from '../../src/shared/media.ts';
-import { CHECK_NAMES, loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
+import { DEFAULT_RECIPE } from '../../src/producer/shots/options.ts';
+import { MAX_PICTURE_BYTES, MAX_PICTURE_PIXELS } from '../../src/shared/pictures/formats.ts';
+import {
+  CHECK_NAMES,
+  loadRecipes,
+  parseRecipe,
+  shippedRecipesFolder,
+} from '../../src/shared/pictures/recipes.ts';
 import { NEARLY } from '../../src/worker/render/near-duplicates.ts';
 import { blocksOf, readPage, tableOf } from '../support/docs.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { scheduleJson } from '../../src/cli/schedule-view.ts';
-import { OUTCOMES } from '../../src/producer/schedule-objects.ts';
-import { batchOf } from '../../src/producer/schedule-run.ts';
-import { batchStatus } from '../../src/shared/status.ts';
+import { scheduleJson } from '../../src/cli/output/schedule.ts';
+import { batchOf } from '../../src/producer/schedules/run.ts';
+import { OUTCOMES } from '../../src/producer/schedules/schedule.ts';
+import { batchStatus } from '../../src/shared/status/status.ts';
 import { blocksOf, readPage } from '../support/docs.ts';
 
 const json = await readPage('docs/json.md');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SETTINGS } from '../../src/shared/config.ts';
+import { SETTINGS } from '../../src/shared/base/config.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 describe('docs/settings.md', () => {

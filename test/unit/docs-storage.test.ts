@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { PLAN_CHUNK_ROWS } from '../../src/shared/plan-chunks.ts';
+import { PLAN_CHUNK_ROWS } from '../../src/shared/journal/plan-chunks.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 const page = await readPage('docs/storage.md');

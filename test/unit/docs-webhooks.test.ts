@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { TELL_ATTEMPTS } from '../../src/shared/endings.ts';
-import { batchStatus } from '../../src/shared/status.ts';
-import { webhookUrlFault } from '../../src/shared/webhook-url.ts';
-import { holdBody, webhookBody } from '../../src/worker/endings/ending.ts';
-import { signatureOf, webhookBackoffMs } from '../../src/worker/endings/webhook.ts';
+import { webhookUrlFault } from '../../src/shared/base/webhook-url.ts';
+import { TELL_ATTEMPTS } from '../../src/shared/queues/completion-queue.ts';
+import { batchStatus } from '../../src/shared/status/status.ts';
+import { holdBody, webhookBody } from '../../src/worker/completion/completion.ts';
+import { signatureOf, webhookBackoffMs } from '../../src/worker/completion/webhook.ts';
 import { blocksOf, readPage } from '../support/docs.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 

@@ -1,16 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
-import { UserError } from '../../src/shared/errors.ts';
+import { type Check, halves, NotLookedAt, ok, runChecks } from '../../src/operations/doctor/check.ts';
+import { doctorChecks } from '../../src/operations/doctor/doctor.ts';
+import { falClock } from '../../src/operations/doctor/fal.ts';
+import { lookAtCaps, lookAtDisk, lookAtNode } from '../../src/operations/doctor/machine.ts';
+import { lookAtMediaHosts } from '../../src/operations/doctor/media-hosts.ts';
+import { comparePrice } from '../../src/operations/doctor/price.ts';
+import { redisDurability, redisMemory } from '../../src/operations/doctor/redis.ts';
+import { storeClock } from '../../src/operations/doctor/store.ts';
+import { skewMs, skewText } from '../../src/shared/base/clocks.ts';
+import { UserError } from '../../src/shared/base/errors.ts';
 import type { Model } from '../../src/shared/models/model.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { type Check, halves, NotLookedAt, ok, runChecks } from '../../src/worker/doctor/check.ts';
-import { skewMs, skewText } from '../../src/worker/doctor/clocks.ts';
-import { doctorChecks } from '../../src/worker/doctor/doctor.ts';
-import { falClock } from '../../src/worker/doctor/fal.ts';
-import { lookAtCaps, lookAtDisk, lookAtNode } from '../../src/worker/doctor/machine.ts';
-import { lookAtMediaHosts } from '../../src/worker/doctor/media-hosts.ts';
-import { comparePrice } from '../../src/worker/doctor/price.ts';
-import { redisDurability, redisMemory } from '../../src/worker/doctor/redis.ts';
-import { storeClock } from '../../src/worker/doctor/store.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 const NOW = Date.parse('2026-11-24T12:00:00Z');

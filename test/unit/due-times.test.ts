@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { dueAfter, lastDue, patternOf, type Rule, ruleOfPattern } from '../../src/shared/due-times.ts';
+import { dueAfter, lastDue, patternOf, type Rule, ruleOfPattern } from '../../src/shared/queues/due-times.ts';
 
 const cron = (text: string, tz: string): Rule => ({ kind: 'cron', cron: text, tz });
 const at = (text: string) => Date.parse(text);

@@ -1,5 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { encryptionCheck, encryptionWarnings, isPrivateHost } from '../../src/worker/doctor/encryption.ts';
+import {
+  encryptionCheck,
+  encryptionWarnings,
+  isPrivateHost,
+} from '../../src/operations/doctor/encryption.ts';
 
 const SAFE = { redisUrl: undefined, s3Endpoint: undefined, rejectUnauthorized: undefined };
 

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { EXIT } from '../../src/cli/context.ts';
-import { endSentence } from '../../src/cli/watch.ts';
-import type { BatchStatus } from '../../src/shared/status.ts';
+import { endSentence } from '../../src/cli/output/end.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 
 const none = { planned: 0, submitting: 0, submitted: 0, generated: 0, rendering: 0, held: 0, unknown: 0 };
 
@@ -21,13 +20,11 @@ function statusOf(more: Partial<BatchStatus>): BatchStatus {
 describe('the last line of a command', () => {
   it("counts what was made again and delivered as the batch's own", () => {
     const again = { requests: 3, delivered: 2, failed: 1, open: 0, batches: [] };
-    expect(endSentence(statusOf({}), EXIT.someFailed)).toBe(
-      'spring is done: 2 requests delivered, 3 failed.',
-    );
-    expect(endSentence(statusOf({}), EXIT.someFailed, again)).toBe(
+    expect(endSentence(statusOf({}), 'some-failed')).toBe('spring is done: 2 requests delivered, 3 failed.');
+    expect(endSentence(statusOf({}), 'some-failed', again)).toBe(
       'spring is done: 4 requests delivered (2 of them made again), 1 failed.',
     );
-    expect(endSentence(statusOf({}), EXIT.ok, { ...again, delivered: 3, failed: 0 })).toBe(
+    expect(endSentence(statusOf({}), 'all-delivered', { ...again, delivered: 3, failed: 0 })).toBe(
       'spring is done: 5 requests delivered (3 of them made again).',
     );
   });
@@ -39,7 +36,7 @@ describe('the last line of a command', () => {
       heldReason: 'the day cap leaves no room',
     });
     const again = { requests: 3, delivered: 0, failed: 0, open: 3, batches: [held] };
-    expect(endSentence(statusOf({}), EXIT.held, again)).toBe(
+    expect(endSentence(statusOf({}), 'held', again)).toBe(
       'spring.again1 is held: the day cap leaves no room',
     );
   });

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Agent } from 'undici';
-import { createFalHttp, type FalRequest } from '../../src/worker/generate/fal-http.ts';
+import { createFalHttp, type FalRequest } from '../../src/shared/fal/http.ts';
 
 describe('a POST', () => {
   it('that waited for its socket for too long is not sent any more', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { createFalQueue, type FalQueue } from '../../src/worker/generate/fal.ts';
-import { FalError } from '../../src/worker/generate/fal-error.ts';
+import { FalError } from '../../src/shared/fal/errors.ts';
+import { createFalQueue, type FalQueue } from '../../src/shared/fal/queue.ts';
 
 const PATHS = [
   '../../../v1/models/pricing?x#',

@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
-import { checkRows } from '../../src/producer/check-rows.ts';
-import { FaultReport } from '../../src/producer/fault.ts';
-import type { ListOptions } from '../../src/producer/list-options.ts';
+import { checkRows } from '../../src/producer/child/check-rows.ts';
+import { FaultReport } from '../../src/producer/list/fault.ts';
+import type { ListOptions } from '../../src/producer/shots/options.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 
 const registry = defaultRegistry();

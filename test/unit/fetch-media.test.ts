@@ -2,8 +2,8 @@ import type { lookup } from 'node:dns';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { createFetchMedia, type FetchMedia } from '../../src/worker/collect/media.ts';
-import { openMediaOutbound } from '../../src/worker/outbound.ts';
+import { openMediaOutbound } from '../../src/shared/base/outbound.ts';
+import { createFetchMedia, type FetchMedia } from '../../src/shared/fal/media.ts';
 import { resolver } from '../support/resolver.ts';
 
 const LIMITS = { maxBytes: 1_000 };

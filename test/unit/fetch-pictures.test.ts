@@ -1,15 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Result } from '../../src/shared/journal-objects.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { Later } from '../../src/shared/base/later.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { MediaError } from '../../src/shared/fal/media.ts';
+import type { Result } from '../../src/shared/journal/objects.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import type { RequestRecord } from '../../src/shared/records/record.ts';
+import type { RequestRecord } from '../../src/shared/requests/record.ts';
+import type { Work } from '../../src/shared/requests/steps.ts';
+import type { RequestFailure } from '../../src/shared/requests/verdicts.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
 import { FetchError } from '../../src/worker/collect/fetch-original.ts';
-import { MediaError } from '../../src/worker/collect/media.ts';
 import { createFetchPictures } from '../../src/worker/collect/pictures.ts';
-import type { RequestFailure } from '../../src/worker/generate/verdicts.ts';
-import type { Work } from '../../src/worker/house.ts';
-import { Later } from '../../src/worker/later.ts';
 import { MODEL } from '../support/fal.ts';
 import { mapStore } from '../support/map-store.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { finishOf } from '../../src/producer/finish.ts';
+import { finishOf } from '../../src/producer/estimate/duration.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 
 const model = defaultRegistry().get('gpt-image-1-mini');

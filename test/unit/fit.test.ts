@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { commandWith } from '../../src/cli/list-command.ts';
-import { fitLines } from '../../src/cli/plan-report.ts';
-import { Fit } from '../../src/producer/fit.ts';
-import { readList } from '../../src/producer/list.ts';
-import { planList } from '../../src/producer/plan.ts';
+import { commandWith } from '../../src/cli/commands/list.ts';
+import { fitLines } from '../../src/cli/output/plan.ts';
+import { Fit } from '../../src/producer/estimate/fit.ts';
+import { readList } from '../../src/producer/list/list.ts';
+import { planList } from '../../src/producer/plan/plan.ts';
+import { systemClock } from '../../src/shared/base/time.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { systemClock } from '../../src/shared/time.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const registry = defaultRegistry();

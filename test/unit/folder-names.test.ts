@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { decodeName, fileNameOf, longHashOf, type NameKind } from '../../src/local/folder-names.ts';
+import { decodeName, fileNameOf, longHashOf, type NameKind } from '../../src/shared/store/folder/names.ts';
 
 describe('file names of the folder store', () => {
   it.each<[string, NameKind, string]>([

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { forecastOf } from '../../src/shared/forecast.ts';
-import type { BatchView } from '../../src/shared/records/batches.ts';
-import type { State } from '../../src/shared/records/states.ts';
+import type { BatchView } from '../../src/shared/requests/batches.ts';
+import type { State } from '../../src/shared/requests/states.ts';
+import { forecastOf } from '../../src/shared/status/forecast.ts';
 import { batchView } from '../support/batch-view.ts';
 
 /** Of a hundred shots, at two cents each. */

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { endpointsOf } from '../../src/local/fal/endpoints.ts';
+import { fromUsd } from '../../src/shared/base/money.ts';
 import { expectedOf } from '../../src/shared/models/expected.ts';
 import { listPrice, priceOf } from '../../src/shared/models/price.ts';
 import { createRegistry, defaultRegistry } from '../../src/shared/models/registry.ts';
 import { sizeWord } from '../../src/shared/models/wire.ts';
-import { fromUsd } from '../../src/shared/money.ts';
-import { inputOf } from '../../src/worker/generate/input.ts';
+import { inputOf } from '../../src/shared/requests/input.ts';
 
 const registry = defaultRegistry();
 const models = [registry.get('gpt-image-2.5-flare'), registry.get('gpt-image-2.5-sunburst')];

@@ -4,8 +4,8 @@ import {
   type Surroundings,
   stillStruckOff,
   waitsForPictures,
-} from '../../src/shared/hold-back.ts';
-import type { BatchStatus } from '../../src/shared/status.ts';
+} from '../../src/shared/status/bottleneck.ts';
+import type { BatchStatus } from '../../src/shared/status/status.ts';
 
 const NONE = {
   planned: 0,

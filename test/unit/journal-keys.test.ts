@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import type { LedgerEntry, LedgerKey } from '../../src/shared/journal-objects.ts';
-import { encodeSegment, objectKeys } from '../../src/shared/keys.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import type { LedgerEntry, LedgerKey } from '../../src/shared/journal/objects.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
+import { encodeSegment, objectKeys } from '../../src/shared/store/keys.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const NAME = { batch: 'Cups 2026', row: 3, part: 1 };

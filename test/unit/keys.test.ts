@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { defaultRegistry } from '../../src/shared/models/registry.ts';
+import { rivalHash } from '../../src/shared/requests/input.ts';
 import {
   batchIdFault,
   encodeSegment,
@@ -10,10 +12,8 @@ import {
   requestKeyOf,
   rivalHashOf,
   shotKeyOf,
-} from '../../src/shared/keys.ts';
-import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { assertKey } from '../../src/shared/object-store.ts';
-import { rivalHash } from '../../src/worker/generate/input.ts';
+} from '../../src/shared/store/keys.ts';
+import { assertKey } from '../../src/shared/store/object-store.ts';
 
 describe('a segment of a key', () => {
   it('keeps plain lower-case names as they are', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { blend, Latencies } from '../../src/shared/latencies.ts';
+import { blend, Latencies } from '../../src/shared/redis/latencies.ts';
 import { testRedis } from '../support/redis.ts';
 
 describe('how long requests take', () => {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
-import { faultText } from '../../src/producer/fault.ts';
-import { readList } from '../../src/producer/list.ts';
+import { faultText } from '../../src/producer/list/fault.ts';
+import { readList } from '../../src/producer/list/list.ts';
 
 /** Reads a text as stdin, in chunks of the given size; rows become [line, columns], faults their text. */
 async function read(list: string | Buffer, chunkBytes = 65_536) {

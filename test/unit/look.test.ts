@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { lookOf } from '../../src/worker/render/look.ts';
+import { lookOf } from '../../src/worker/render/fingerprint.ts';
 
 /** A picture whose pixels are grey: `shade` of each place, 0 to 255, and how solid it is. */
 function picture(width: number, height: number, shade: (x: number, y: number) => number, alpha = 255) {

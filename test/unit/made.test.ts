@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { createMade } from '../../src/producer/made.ts';
-import { ORIGINALS } from '../../src/shared/keys.ts';
-import type { ListedObject } from '../../src/shared/object-store.ts';
+import { createMade } from '../../src/producer/plan/existing.ts';
+import { ORIGINALS } from '../../src/shared/store/keys.ts';
+import type { ListedObject } from '../../src/shared/store/object-store.ts';
 
 const PAGE = 1_000;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { mediaUrlFault } from '../../src/worker/collect/media-guard.ts';
+import { mediaUrlFault } from '../../src/shared/fal/media-guard.ts';
 
 const FAL = ['fal.media', '*.fal.media'];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { decodeDataUri, deliveredImage, PictureError, sniff } from '../../src/shared/media.ts';
+import { decodeDataUri, deliveredImage, PictureError, sniff } from '../../src/shared/pictures/formats.ts';
 import { animatedWebp, opaquePicture } from '../support/pictures.ts';
 
 const LIMITS = { maxBytes: 1_000 };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { formatUsd, fromUsd, parseUsd, toUsd } from '../../src/shared/money.ts';
+import { formatUsd, fromUsd, parseUsd, toUsd } from '../../src/shared/base/money.ts';
 
 describe('an amount of dollars', () => {
   it.each([

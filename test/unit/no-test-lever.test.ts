@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { SETTINGS } from '../../src/shared/config.ts';
+import { SETTINGS } from '../../src/shared/base/config.ts';
 
 /** Variables that are read beside the settings, each by one entry point, and what for. */
 const OTHERS = new Set([

@@ -1,9 +1,9 @@
 import type { lookup } from 'node:dns';
 import { describe, expect, it } from '@jest/globals';
 import { fetch } from 'undici';
-import { createPostWebhook } from '../../src/worker/endings/webhook.ts';
-import { isGlobal } from '../../src/worker/global-address.ts';
-import { openOutbound } from '../../src/worker/outbound.ts';
+import { isGlobal } from '../../src/shared/base/global-address.ts';
+import { openOutbound } from '../../src/shared/base/outbound.ts';
+import { createPostWebhook } from '../../src/worker/completion/webhook.ts';
 import { resolver } from '../support/resolver.ts';
 
 const outboundOf = (hosts: readonly string[] = [], resolve?: typeof lookup) =>

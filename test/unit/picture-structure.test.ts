@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import { corrupted } from '../../src/local/fal/odd-pictures.ts';
-import { structureOf } from '../../src/shared/picture-structure.ts';
+import { structureOf } from '../../src/shared/pictures/structure.ts';
 import {
   animatedWebp,
   cmykJpeg,

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import { UnavailableError } from '../../src/shared/errors.ts';
-import { Journal } from '../../src/shared/journal.ts';
+import { UnavailableError } from '../../src/shared/base/errors.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
 import {
   chunkOfRow,
   PLAN_CHUNK_BYTES,
   PLAN_CHUNK_ROWS,
   PlanCutter,
   UnreadablePlanError,
-} from '../../src/shared/plan-chunks.ts';
-import { packPlanLines, readPlanChunk } from '../../src/shared/plan-row.ts';
+} from '../../src/shared/journal/plan-chunks.ts';
+import { packPlanLines, readPlanChunk } from '../../src/shared/journal/plan-row.ts';
 import { mapStore } from '../support/map-store.ts';
 
 describe('a plan chunk', () => {

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { readList } from '../../src/producer/list.ts';
-import { planList } from '../../src/producer/plan.ts';
+import { readList } from '../../src/producer/list/list.ts';
+import { planList } from '../../src/producer/plan/plan.ts';
+import { formatUsd } from '../../src/shared/base/money.ts';
+import { readPlanChunk } from '../../src/shared/journal/plan-row.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { formatUsd } from '../../src/shared/money.ts';
-import { readPlanChunk } from '../../src/shared/plan-row.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 async function planned(name: string, model = 'gpt-image-1-mini') {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { readList } from '../../src/producer/list.ts';
-import { batchIdOf, type Plan, type PlanDeps, planList } from '../../src/producer/plan.ts';
+import { readList } from '../../src/producer/list/list.ts';
+import { batchIdOf, type Plan, type PlanDeps, planList } from '../../src/producer/plan/plan.ts';
+import { type PlanRow, readPlanChunk } from '../../src/shared/journal/plan-row.ts';
 import type { Model } from '../../src/shared/models/model.ts';
 import { createRegistry, defaultRegistry } from '../../src/shared/models/registry.ts';
-import { type PlanRow, readPlanChunk } from '../../src/shared/plan-row.ts';
 
 async function temporaryFolder() {
   const path = await mkdtemp(join(tmpdir(), 'shotlist-plan-test-'));

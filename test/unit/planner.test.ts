@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { splitVariants } from '../../src/producer/planner.ts';
+import { splitVariants } from '../../src/producer/plan/split.ts';
 import { priceOf } from '../../src/shared/models/price.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 

@@ -1,9 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
-import { blockOf, lineOf, openProgress, type Picture } from '../../src/cli/progress.ts';
+import { blockOf, lineOf, openProgress } from '../../src/cli/output/progress.ts';
+import type { Snapshot } from '../../src/shared/status/snapshot.ts';
 
-function picture(more: Partial<Picture['status']> = {}, heldBack?: string): Picture {
+function picture(more: Partial<Snapshot['status']> = {}, heldBack?: string): Snapshot {
   return {
     status: {
       batch: 'cups',
@@ -40,7 +41,7 @@ function picture(more: Partial<Picture['status']> = {}, heldBack?: string): Pict
 }
 
 /** What it writes to a stream that is, or is not, a terminal. */
-async function written(isTTY: boolean, shown: readonly { atMs: number; picture: Picture }[]) {
+async function written(isTTY: boolean, shown: readonly { atMs: number; picture: Snapshot }[]) {
   const stream = new PassThrough();
   const said = text(stream);
   let now = 0;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { ProofSample, type SampledShot } from '../../src/producer/proof-sample.ts';
-import { shotKeyOf } from '../../src/shared/keys.ts';
+import { ProofSample, type SampledShot } from '../../src/producer/plan/proof.ts';
+import type { PlannedRequest } from '../../src/shared/journal/plan-row.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import type { PlannedRequest } from '../../src/shared/plan-row.ts';
+import { shotKeyOf } from '../../src/shared/store/keys.ts';
 
 const model = defaultRegistry().get('gpt-image-1-mini');
 

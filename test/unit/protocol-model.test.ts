@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { TRANSITIONS } from '../../src/shared/records/states.ts';
+import { TRANSITIONS } from '../../src/shared/requests/states.ts';
 import { play } from '../support/protocol/scheduler.ts';
 import { LISTS, scheduleOf } from '../support/protocol/schedules.ts';
 import { SHOWN_BY } from '../support/protocol/shown-by.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { silentLogger } from '../../src/shared/log.ts';
-import type { Reading, Window } from '../../src/worker/generate/fal-platform.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import type { Reading, Window } from '../../src/shared/fal/history.ts';
 import { createReadings } from '../../src/worker/generate/readings.ts';
 import { createWaker } from '../../src/worker/generate/waker.ts';
 

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Journal } from '../../src/shared/journal.ts';
-import type { LedgerTrace } from '../../src/shared/journal-objects.ts';
-import type { ObjectStore } from '../../src/shared/object-store.ts';
-import type { PlannedRequest, PlanRow } from '../../src/shared/plan-row.ts';
-import { nextRound, standingByNames } from '../../src/shared/rebuild/derive.ts';
-import { readDoubt, sentRoundOf } from '../../src/shared/rebuild/doubt.ts';
-import { sumSpent } from '../../src/shared/rebuild/spent.ts';
-import { tracesOf } from '../../src/shared/rebuild/traces.ts';
-import type { RestoredRecord } from '../../src/shared/records/restore.ts';
+import { readDoubt, sentRoundOf } from '../../src/operations/rebuild/doubt.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import type { LedgerTrace } from '../../src/shared/journal/objects.ts';
+import type { PlannedRequest, PlanRow } from '../../src/shared/journal/plan-row.ts';
+import { tracesOf } from '../../src/shared/journal/traces.ts';
+import { sumSpent } from '../../src/shared/ledger/spent.ts';
+import { nextRound, standingByNames } from '../../src/shared/requests/derive.ts';
+import type { RestoredRecord } from '../../src/shared/requests/restore.ts';
+import type { ObjectStore } from '../../src/shared/store/object-store.ts';
 import { mapStore } from '../support/map-store.ts';
 
 /**

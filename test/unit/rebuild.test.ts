@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { proofOf, waitsForProof } from '../../src/shared/proof.ts';
+import { tracesOf, unfinishedFolders } from '../../src/shared/journal/traces.ts';
 import {
   type Doubt,
   nextRound,
@@ -7,9 +7,9 @@ import {
   settleDoubt,
   standingByNames,
   wordAndCap,
-} from '../../src/shared/rebuild/derive.ts';
-import { tracesOf, unfinishedFolders } from '../../src/shared/rebuild/traces.ts';
-import { nextLife } from '../../src/shared/redis-memory.ts';
+} from '../../src/shared/requests/derive.ts';
+import { proofOf, waitsForProof } from '../../src/shared/requests/proof.ts';
+import { nextLife } from '../../src/shared/requests/redis-continuity.ts';
 import { mapStore } from '../support/map-store.ts';
 
 const none = { kind: 'pay', delivered: false, failedRound: undefined, sentRound: undefined } as const;

@@ -2,10 +2,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { UserError } from '../../src/shared/errors.ts';
-import { recipeWords } from '../../src/shared/recipe-words.ts';
-import { loadRecipe, loadRecipes, parseRecipe, shippedRecipesFolder } from '../../src/shared/recipes.ts';
-import { ownRecipe, readStoredRecipe, storeRecipe } from '../../src/shared/stored-recipes.ts';
+import { recipeWords } from '../../src/cli/output/recipe.ts';
+import { UserError } from '../../src/shared/base/errors.ts';
+import {
+  loadRecipe,
+  loadRecipes,
+  parseRecipe,
+  shippedRecipesFolder,
+} from '../../src/shared/pictures/recipes.ts';
+import { ownRecipe, readStoredRecipe, storeRecipe } from '../../src/shared/pictures/stored.ts';
 import { mapStore } from '../support/map-store.ts';
 import { opaquePicture } from '../support/pictures.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { since } from '../../src/cli/reconcile-command.ts';
-import type { FalRequest } from '../../src/worker/generate/fal-http.ts';
-import { createBilling } from '../../src/worker/reconcile/billing.ts';
+import { since } from '../../src/cli/commands/reconcile.ts';
+import { createBilling } from '../../src/shared/fal/billing.ts';
+import type { FalRequest } from '../../src/shared/fal/http.ts';
 
 /** A bill of so many charges, newest first, by pages whose cursor is their number, as fal has them. */
 function billOf(charges: number) {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { NO_BATCH_SEGMENT } from '../../src/shared/corrections.ts';
-import type { LedgerTrace } from '../../src/shared/journal-objects.ts';
-import { encodeSegment } from '../../src/shared/keys.ts';
-import { type BookEvent, summed } from '../../src/worker/reconcile/billing.ts';
-import { compare, driftOf } from '../../src/worker/reconcile/compare.ts';
+import { compare, driftOf } from '../../src/operations/reconcile/compare.ts';
+import { type BookEvent, summed } from '../../src/shared/fal/billing.ts';
+import type { LedgerTrace } from '../../src/shared/journal/objects.ts';
+import { NO_BATCH_SEGMENT } from '../../src/shared/ledger/corrections.ts';
+import { encodeSegment } from '../../src/shared/store/keys.ts';
 
 const SINCE_MS = new Date(2026, 10, 20, 12).getTime();
 const HOUR_MS = 3_600_000;

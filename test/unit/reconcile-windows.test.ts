@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { windowsOf } from '../../src/worker/reconcile/read-history.ts';
+import { windowsOf } from '../../src/operations/reconcile/read-history.ts';
 
 const LONGEST_MS = 1_000_000;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { isDemoted, REDIS_REFUSALS, redisRefusal, refusalSentence } from '../../src/shared/redis-refusals.ts';
-import { refusedIn } from '../../src/shared/redis-rights.ts';
+import { isDemoted, REDIS_REFUSALS, redisRefusal, refusalSentence } from '../../src/shared/redis/refusals.ts';
+import { refusedIn } from '../../src/shared/redis/rights.ts';
 import { readPage, tableOf } from '../support/docs.ts';
 
 describe('what Redis refuses', () => {

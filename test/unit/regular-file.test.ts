@@ -2,11 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { writeLines } from '../../src/cli/lines-out.ts';
-import { templateOf } from '../../src/cli/list-source.ts';
-import { readList } from '../../src/producer/list.ts';
-import { loadRecipe } from '../../src/shared/recipes.ts';
-import { readRegularFile } from '../../src/shared/regular-file.ts';
+import { writeLines } from '../../src/operations/export/lines-out.ts';
+import { readList } from '../../src/producer/list/list.ts';
+import { templateOf } from '../../src/producer/list/source.ts';
+import { readRegularFile } from '../../src/shared/base/regular-file.ts';
+import { loadRecipe } from '../../src/shared/pictures/recipes.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 async function first(path: string): Promise<unknown> {

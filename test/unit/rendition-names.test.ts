@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { createNameJudge, type NameJudgeDeps } from '../../src/producer/name-judge.ts';
-import { parseRecipe } from '../../src/shared/recipes.ts';
-import { compileNames, namesFault, sizeWordsNote } from '../../src/shared/rendition-names.ts';
+import { createNameJudge, type NameJudgeDeps } from '../../src/producer/shots/file-names.ts';
+import { compileNames, namesFault, sizeWordsNote } from '../../src/shared/pictures/file-names.ts';
+import { parseRecipe } from '../../src/shared/pictures/recipes.ts';
 import { filesOf } from '../../src/worker/render/files.ts';
 
 const RENDITIONS = [

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Journal } from '../../src/shared/journal.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { FalError } from '../../src/shared/fal/errors.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
 import { createReadResult, type ReadResultDeps } from '../../src/worker/collect/result.ts';
-import { FalError } from '../../src/worker/generate/fal-error.ts';
 import { MODEL } from '../support/fal.ts';
 import { mapStore } from '../support/map-store.ts';
 

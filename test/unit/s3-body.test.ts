@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { readBody } from '../../src/shared/s3-body.ts';
+import { readBody } from '../../src/shared/store/s3/body.ts';
 
 const limit = { maxBytes: 10, tooMany: () => new RangeError('too many') };
 const never = () => new AbortController().signal;

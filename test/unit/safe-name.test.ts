@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { fileNameOf } from '../../src/local/folder-names.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { assertKey } from '../../src/shared/object-store.ts';
-import { safeName, safeValue } from '../../src/shared/safe-name.ts';
+import { safeName, safeValue } from '../../src/shared/pictures/safe-name.ts';
+import { fileNameOf } from '../../src/shared/store/folder/names.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
+import { assertKey } from '../../src/shared/store/object-store.ts';
 
 describe('a value in a name', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { ruleOf } from '../../src/cli/schedule-rule.ts';
-import { batchOf } from '../../src/producer/schedule-run.ts';
+import { ruleOf } from '../../src/producer/schedules/rule.ts';
+import { batchOf } from '../../src/producer/schedules/run.ts';
 
 const now = Date.parse('2026-11-24T15:37:42Z');
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import { sheetPage } from '../../src/cli/sheet/page.ts';
-import type { SheetHead, SheetPicture, SheetShot } from '../../src/cli/sheet/sheet.ts';
-import { smallestFor } from '../../src/cli/sheet/shots.ts';
+import { sheetPage } from '../../src/operations/sheet/page.ts';
+import type { SheetHead, SheetPicture, SheetShot } from '../../src/operations/sheet/sheet.ts';
+import { smallestFor } from '../../src/operations/sheet/shots.ts';
 import { pngSheet } from '../../src/worker/render/png-sheet.ts';
 import { xmpOf } from '../../src/worker/render/provenance.ts';
 import { pixelAt } from '../support/pictures.ts';

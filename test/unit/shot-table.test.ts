@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ShotTable } from '../../src/shared/shot-table.ts';
+import { ShotTable } from '../../src/shared/catalog/shot-table.ts';
 
 const keyOf = (n: number) => n.toString(16).padStart(16, '0').padEnd(32, 'f');
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { FaultReport, faultText } from '../../src/producer/fault.ts';
-import { IdSet } from '../../src/producer/id-set.ts';
-import { assertOptions, type ListOptions } from '../../src/producer/list-options.ts';
-import { createValidator, type Shot } from '../../src/producer/shot.ts';
+import { FaultReport, faultText } from '../../src/producer/list/fault.ts';
+import { IdSet } from '../../src/producer/shots/id-set.ts';
+import { assertOptions, type ListOptions } from '../../src/producer/shots/options.ts';
+import { createValidator, type Shot } from '../../src/producer/shots/shot.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { compileTemplate } from '../../src/shared/template.ts';
+import { compileTemplate } from '../../src/shared/pictures/template.ts';
 
 const registry = defaultRegistry();
 const mini = registry.get('gpt-image-1-mini');

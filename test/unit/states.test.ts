@@ -11,7 +11,7 @@ import {
   TRANSITIONS,
   type Transition,
   type TransitionName,
-} from '../../src/shared/records/states.ts';
+} from '../../src/shared/requests/states.ts';
 
 const page = await readFile(new URL('../../docs/states.md', import.meta.url), 'utf8');
 const rows: readonly (readonly [string, Transition])[] = Object.entries(TRANSITIONS);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { NO_STOPS } from '../../src/shared/records/endpoint-stops.ts';
-import { batchStatus, statusOf } from '../../src/shared/status.ts';
+import { NO_STOPS } from '../../src/shared/requests/endpoint-stops.ts';
+import { batchStatus, statusOf } from '../../src/shared/status/status.ts';
 import { batchView as view } from '../support/batch-view.ts';
 
 const CAP = { cap: 200_000, spent: 190_000, heldBy: { scope: 'batch:cups', limit: 200_000 } };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createFalQueue } from '../../src/worker/generate/fal.ts';
+import { createFalQueue } from '../../src/shared/fal/queue.ts';
 
 describe('a submit', () => {
   it('never asks fal to leave it out of its history, where a lost answer is looked for', async () => {

@@ -1,13 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import { planRedo, type RedoAsk, redoBatchId } from '../../src/producer/redo-plan.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import { batchIdFault, objectKeys, parseRequestKey, requestKeyOf, shotKeyOf } from '../../src/shared/keys.ts';
-import { withTakes } from '../../src/shared/manifest/manifest-takes.ts';
-import type { DeliveredImage } from '../../src/shared/media.ts';
+import { planRedo, type RedoAsk, redoBatchId } from '../../src/operations/retake/plan.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
+import { type PlanRow, readPlanChunk } from '../../src/shared/journal/plan-row.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import { originalsOfRow } from '../../src/shared/originals.ts';
-import { type PlanRow, readPlanChunk } from '../../src/shared/plan-row.ts';
-import { createTakesOfPlan, type TakeRecord, Takes, writeTake } from '../../src/shared/takes.ts';
+import type { DeliveredImage } from '../../src/shared/pictures/formats.ts';
+import {
+  batchIdFault,
+  objectKeys,
+  parseRequestKey,
+  requestKeyOf,
+  shotKeyOf,
+} from '../../src/shared/store/keys.ts';
+import { withTakes } from '../../src/shared/takes/manifest-takes.ts';
+import { originalsOfRow } from '../../src/shared/takes/originals.ts';
+import { createTakesOfPlan, type TakeRecord, Takes, writeTake } from '../../src/shared/takes/takes.ts';
 import { anImage, aRow } from '../support/filled-store.ts';
 import { mapStore } from '../support/map-store.ts';
 

@@ -1,17 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
-import { openFolderStore } from '../../src/local/folder-store.ts';
-import { Journal } from '../../src/shared/journal.ts';
-import { silentLogger } from '../../src/shared/log.ts';
+import { Later } from '../../src/shared/base/later.ts';
+import { silentLogger } from '../../src/shared/base/log.ts';
+import { FalError } from '../../src/shared/fal/errors.ts';
+import type { SeenEntry } from '../../src/shared/fal/history.ts';
+import { Journal } from '../../src/shared/journal/journal.ts';
 import { defaultRegistry } from '../../src/shared/models/registry.ts';
-import type { Outcome } from '../../src/shared/records/outcome.ts';
-import type { RequestRecord } from '../../src/shared/records/record.ts';
-import { provenFrom } from '../../src/worker/generate/absence.ts';
-import { FalError } from '../../src/worker/generate/fal-error.ts';
-import type { SeenEntry } from '../../src/worker/generate/fal-platform.ts';
+import { provenFrom } from '../../src/shared/requests/absence.ts';
+import type { Outcome } from '../../src/shared/requests/outcome.ts';
+import type { RequestRecord } from '../../src/shared/requests/record.ts';
+import type { House, Work } from '../../src/shared/requests/steps.ts';
+import { openFolderStore } from '../../src/shared/store/folder/store.ts';
+import { createResolveUnknown } from '../../src/worker/generate/lost-answers.ts';
 import type { Readings } from '../../src/worker/generate/readings.ts';
-import { createResolveUnknown } from '../../src/worker/generate/unknowns.ts';
-import type { House, Work } from '../../src/worker/house.ts';
-import { Later } from '../../src/worker/later.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const NAME = { batch: 'b', row: 0, part: 0 };

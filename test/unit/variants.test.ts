@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { createMade } from '../../src/producer/made.ts';
-import { objectKeys } from '../../src/shared/keys.ts';
-import { listVariants, listVariantsOfRow, madeOf } from '../../src/shared/originals.ts';
-import { indicesIn, nthOf, stateOf, variantsOf } from '../../src/shared/variants.ts';
+import { createMade } from '../../src/producer/plan/existing.ts';
+import { objectKeys } from '../../src/shared/store/keys.ts';
+import { listVariants, listVariantsOfRow, madeOf } from '../../src/shared/takes/originals.ts';
+import { indicesIn, nthOf, stateOf, variantsOf } from '../../src/shared/takes/variants.ts';
 import { mapStore } from '../support/map-store.ts';
 
 const SHOT = '9f0246996952e013ce975d14b4ab8ba5';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { FalFault } from '../../src/worker/generate/fal-error.ts';
-import { readVerdict, submitVerdict } from '../../src/worker/generate/verdicts.ts';
-import { lockedMs } from '../../src/worker/generate/ways-back.ts';
+import type { FalFault } from '../../src/shared/fal/errors.ts';
+import { readVerdict, submitVerdict } from '../../src/shared/requests/verdicts.ts';
+import { lockedMs } from '../../src/worker/generate/not-submitted.ts';
 
 function fault(more: Partial<FalFault>): FalFault {
   return {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createVoice } from '../../src/worker/voice.ts';
+import { createVoice } from '../../src/shared/base/voice.ts';
 import { logLines } from '../support/log-lines.ts';
 
 describe('what repeats', () => {

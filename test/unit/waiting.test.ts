@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { QueueStatus } from '../../src/worker/generate/fal.ts';
-import { FalError, type FalFault } from '../../src/worker/generate/fal-error.ts';
-import { paceFor, waitUntilDone } from '../../src/worker/generate/waiting.ts';
+import { FalError, type FalFault } from '../../src/shared/fal/errors.ts';
+import type { QueueStatus } from '../../src/shared/fal/queue.ts';
+import { paceFor, waitUntilDone } from '../../src/worker/generate/wait.ts';
 
 const NEVER = new AbortController().signal;
 

@@ -1,4 +1,4 @@
-import type { MicroUsd } from '../../shared/money.ts';
+import type { MicroUsd } from '../../shared/base/money.ts';
 import type { Input } from './endpoints.ts';
 import type { Run } from './run.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { MicroUsd } from '../../shared/money.ts';
+import type { MicroUsd } from '../../shared/base/money.ts';
 import { gptImage25 } from './gpt-image-2.5.ts';
 import { countIssues, countOf, type Input, issue, optionIssues, promptIssues, text } from './input-checks.ts';
 import type { Issue } from './outcome.ts';

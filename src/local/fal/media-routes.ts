@@ -1,4 +1,4 @@
-import type { Clock } from '../../shared/time.ts';
+import type { Clock } from '../../shared/base/time.ts';
 import { refusal, replaceReply } from './fault-reply.ts';
 import type { Faults, MediaFault, ReplyFault } from './faults.ts';
 import { blanked, corrupted, halved, hugePng, inOtherFormat, undecodablePng } from './odd-pictures.ts';

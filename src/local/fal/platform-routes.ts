@@ -1,6 +1,6 @@
-import type { MicroUsd } from '../../shared/money.ts';
-import { toUsd } from '../../shared/money.ts';
-import type { Clock } from '../../shared/time.ts';
+import type { MicroUsd } from '../../shared/base/money.ts';
+import { toUsd } from '../../shared/base/money.ts';
+import type { Clock } from '../../shared/base/time.ts';
 import { statusCodeOf } from './book.ts';
 import type { Endpoint } from './endpoints.ts';
 import { replaceReply } from './fault-reply.ts';

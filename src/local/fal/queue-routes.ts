@@ -1,4 +1,4 @@
-import type { Clock, Sleep } from '../../shared/time.ts';
+import type { Clock, Sleep } from '../../shared/base/time.ts';
 import type { Endpoint, Input } from './endpoints.ts';
 import { loseReply, refusal, replaceReply } from './fault-reply.ts';
 import type { FaultedRequest, Faults, ReplyFault, SubmitFault } from './faults.ts';

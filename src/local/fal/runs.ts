@@ -1,5 +1,5 @@
-import type { MicroUsd } from '../../shared/money.ts';
-import type { Clock } from '../../shared/time.ts';
+import type { MicroUsd } from '../../shared/base/money.ts';
+import type { Clock } from '../../shared/base/time.ts';
 import type { Input } from './endpoints.ts';
 import { CANCELLED, NEVER_STARTED, type Outcome } from './outcome.ts';
 import { type Random, randomOf, uuidOf } from './random.ts';

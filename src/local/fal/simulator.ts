@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { MicroUsd } from '../../shared/money.ts';
-import { type Clock, type Sleep, sleep, systemClock } from '../../shared/time.ts';
+import type { MicroUsd } from '../../shared/base/money.ts';
+import { type Clock, type Sleep, sleep, systemClock } from '../../shared/base/time.ts';
 import { Book } from './book.ts';
 import { type Endpoint, endpointsOf, type FlatEndpoint, type Input } from './endpoints.ts';
 import { Faults } from './faults.ts';

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PRIVATE } from '../private-folder.ts';
+import { PRIVATE } from '../../shared/base/private-folder.ts';
 import type { Input } from './endpoints.ts';
 import type { Outcome } from './outcome.ts';
 

@@ -1,12 +1,12 @@
-import type { Journal } from '../journal.ts';
-import type { Head } from '../journal-objects.ts';
-import type { ObjectStore } from '../object-store.ts';
-import { Takes } from '../takes.ts';
-import type { Clock } from '../time.ts';
+import type { Clock } from '../base/time.ts';
+import { retiredOf } from '../catalog/retired.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Head } from '../journal/objects.ts';
+import { costsByRow } from '../ledger/row-costs.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { Takes } from '../takes/takes.ts';
 import type { ManifestLine } from './manifest.ts';
 import { type ManifestDeps, manifestLines } from './manifest-lines.ts';
-import { retiredOf } from './retired.ts';
-import { costsByRow } from './row-costs.ts';
 import { createStanding, type StandingDeps } from './standing.ts';
 
 export interface BatchManifestDeps {

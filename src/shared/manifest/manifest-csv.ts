@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { jsonLine } from '../store/json-line.ts';
 import { type Cell, csvLine } from './csv-line.ts';
-import { jsonLine } from './json-line.ts';
 import type { ManifestLine } from './manifest.ts';
 
 /** Which columns a manifest needs, gathered line by line. */

@@ -1,5 +1,5 @@
-import type { Head } from '../journal-objects.ts';
-import type { MicroUsd } from '../money.ts';
+import type { MicroUsd } from '../base/money.ts';
+import type { Head } from '../journal/objects.ts';
 import { type ManifestLine, manifestLine } from './manifest.ts';
 import { type ShotEndsDeps, shotEnds } from './shot-ends.ts';
 

@@ -1,6 +1,6 @@
-import { type MicroUsd, toUsd } from '../money.ts';
-import type { PlanRow } from '../plan-row.ts';
-import type { ShownImage } from './manifest-takes.ts';
+import { type MicroUsd, toUsd } from '../base/money.ts';
+import type { PlanRow } from '../journal/plan-row.ts';
+import type { ShownImage } from '../takes/manifest-takes.ts';
 import { altOf, srcsetOf } from './page-data.ts';
 
 /** How one request of a shot stands. */

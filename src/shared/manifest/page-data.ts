@@ -1,4 +1,4 @@
-import type { DeliveredImage } from '../media.ts';
+import type { DeliveredImage } from '../pictures/formats.ts';
 
 /** What a shop's page needs beside the files. */
 

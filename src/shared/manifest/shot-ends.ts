@@ -1,14 +1,14 @@
 import { pMapIterable } from 'p-map';
-import type { Journal } from '../journal.ts';
-import type { Head } from '../journal-objects.ts';
-import { requestKeyOf } from '../keys.ts';
-import type { PlannedRequest, PlanRow } from '../plan-row.ts';
-import { planRows } from '../plan-rows.ts';
-import { retriedRounds } from '../rebuild/derive.ts';
-import { isMadeAgain } from '../regeneration.ts';
-import type { Takes } from '../takes.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { Head } from '../journal/objects.ts';
+import type { PlannedRequest, PlanRow } from '../journal/plan-row.ts';
+import { planRows } from '../journal/plan-rows.ts';
+import { isMadeAgain } from '../journal/regeneration.ts';
+import { retriedRounds } from '../requests/derive.ts';
+import { requestKeyOf } from '../store/keys.ts';
+import { madeAnew, withTakes } from '../takes/manifest-takes.ts';
+import type { Takes } from '../takes/takes.ts';
 import type { RequestEnd } from './manifest.ts';
-import { madeAnew, withTakes } from './manifest-takes.ts';
 
 export interface ShotEndsDeps {
   readonly journal: Pick<

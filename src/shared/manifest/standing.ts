@@ -1,9 +1,9 @@
-import type { Journal } from '../journal.ts';
-import type { BatchView } from '../records/batches.ts';
-import { NO_STOPS } from '../records/endpoint-stops.ts';
-import type { Records } from '../records/records.ts';
-import { batchStatus, statusOf } from '../status.ts';
-import type { Clock } from '../time.ts';
+import type { Clock } from '../base/time.ts';
+import type { Journal } from '../journal/journal.ts';
+import type { BatchView } from '../requests/batches.ts';
+import { NO_STOPS } from '../requests/endpoint-stops.ts';
+import type { Records } from '../requests/records.ts';
+import { batchStatus, statusOf } from '../status/status.ts';
 import type { RequestEnd } from './manifest.ts';
 
 export interface StandingDeps {

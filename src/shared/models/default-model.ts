@@ -1,4 +1,4 @@
-import { UserError } from '../errors.ts';
+import { UserError } from '../base/errors.ts';
 import type { Model } from './model.ts';
 import { endsAtMs } from './model-end.ts';
 import type { Registry } from './registry.ts';

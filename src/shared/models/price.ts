@@ -1,4 +1,4 @@
-import type { MicroUsd } from '../money.ts';
+import type { MicroUsd } from '../base/money.ts';
 import { type InputValue, type Model, type ModelValues, matches, type PriceRule } from './model.ts';
 
 /** What one request can cost. Both ends are equal where every option is explicit and the rule knows the prompt's tokens. */

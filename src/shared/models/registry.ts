@@ -1,5 +1,5 @@
-import { UserError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
+import { UserError } from '../base/errors.ts';
+import { nearest } from '../base/nearest.ts';
 import { model as gptImageMini } from './gpt-image-1-mini.ts';
 import { model as flare } from './gpt-image-2.5-flare.ts';
 import { model as sunburst } from './gpt-image-2.5-sunburst.ts';

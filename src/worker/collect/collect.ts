@@ -1,13 +1,13 @@
-import { MalformedError } from '../../shared/errors.ts';
-import type { Journal } from '../../shared/journal.ts';
-import type { Result } from '../../shared/journal-objects.ts';
-import { isSameRound } from '../../shared/keys.ts';
-import type { RequestRecord } from '../../shared/records/record.ts';
-import type { Records } from '../../shared/records/records.ts';
-import type { Clock } from '../../shared/time.ts';
-import { rivalHash } from '../generate/input.ts';
-import type { House, Work } from '../house.ts';
-import { Later } from '../later.ts';
+import { MalformedError } from '../../shared/base/errors.ts';
+import { Later } from '../../shared/base/later.ts';
+import type { Clock } from '../../shared/base/time.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
+import type { Result } from '../../shared/journal/objects.ts';
+import { rivalHash } from '../../shared/requests/input.ts';
+import type { RequestRecord } from '../../shared/requests/record.ts';
+import type { Records } from '../../shared/requests/records.ts';
+import type { House, Work } from '../../shared/requests/steps.ts';
+import { isSameRound } from '../../shared/store/keys.ts';
 import type { FetchPictures } from './pictures.ts';
 import type { ReadResult } from './result.ts';
 

@@ -1,9 +1,9 @@
-import { requestKeyOf } from '../../shared/keys.ts';
-import type { DuePictures } from '../../shared/records/due-pictures.ts';
-import type { Clock } from '../../shared/time.ts';
-import type { Variants } from '../../shared/variants.ts';
-import type { RequestFailure } from '../generate/verdicts.ts';
-import type { Work } from '../house.ts';
+import type { Clock } from '../../shared/base/time.ts';
+import type { DuePictures } from '../../shared/requests/due-pictures.ts';
+import type { Work } from '../../shared/requests/steps.ts';
+import type { RequestFailure } from '../../shared/requests/verdicts.ts';
+import { requestKeyOf } from '../../shared/store/keys.ts';
+import type { Variants } from '../../shared/takes/variants.ts';
 import type { FetchPaid } from './fetch-paid.ts';
 import { laterLookAtMs } from './patience.ts';
 

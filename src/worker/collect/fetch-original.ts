@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { Journal } from '../../shared/journal.ts';
-import type { Result } from '../../shared/journal-objects.ts';
-import { objectKeys } from '../../shared/keys.ts';
-import { PictureError, type PictureLimits, RENDITION_FILES } from '../../shared/media.ts';
+import type { Clock } from '../../shared/base/time.ts';
+import { FalError } from '../../shared/fal/errors.ts';
+import type { FalPlatform } from '../../shared/fal/history.ts';
+import { type FetchMedia, MediaError } from '../../shared/fal/media.ts';
+import type { FalOutput, FalQueue } from '../../shared/fal/queue.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
+import type { Result } from '../../shared/journal/objects.ts';
 import type { Model } from '../../shared/models/model.ts';
-import { pictureLimitsOf } from '../../shared/models/picture-limits.ts';
-import type { ObjectStore } from '../../shared/object-store.ts';
-import { damagedAtMs } from '../../shared/original-notes.ts';
-import { structureOf } from '../../shared/picture-structure.ts';
-import type { Clock } from '../../shared/time.ts';
-import type { Variant } from '../../shared/variants.ts';
-import type { FalOutput, FalQueue } from '../generate/fal.ts';
-import { FalError } from '../generate/fal-error.ts';
-import type { FalPlatform } from '../generate/fal-platform.ts';
-import { type FetchMedia, MediaError } from './media.ts';
+import { PictureError, type PictureLimits, RENDITION_FILES } from '../../shared/pictures/formats.ts';
+import { pictureLimitsOf } from '../../shared/pictures/limits.ts';
+import { structureOf } from '../../shared/pictures/structure.ts';
+import { objectKeys } from '../../shared/store/keys.ts';
+import type { ObjectStore } from '../../shared/store/object-store.ts';
+import { damagedAtMs } from '../../shared/takes/original-notes.ts';
+import type { Variant } from '../../shared/takes/variants.ts';
 
 /** One picture that fal was paid for. */
 export interface PaidPicture {

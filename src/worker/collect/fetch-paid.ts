@@ -1,11 +1,11 @@
-import type { Journal } from '../../shared/journal.ts';
-import { PictureError } from '../../shared/media.ts';
+import { withTimeout } from '../../shared/base/time.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
 import type { Model } from '../../shared/models/model.ts';
-import type { ObjectStore } from '../../shared/object-store.ts';
-import { type PaidNote, readPaid } from '../../shared/original-notes.ts';
-import { withTimeout } from '../../shared/time.ts';
-import type { Variant } from '../../shared/variants.ts';
-import type { RequestFailure } from '../generate/verdicts.ts';
+import { PictureError } from '../../shared/pictures/formats.ts';
+import type { RequestFailure } from '../../shared/requests/verdicts.ts';
+import type { ObjectStore } from '../../shared/store/object-store.ts';
+import { type PaidNote, readPaid } from '../../shared/takes/original-notes.ts';
+import type { Variant } from '../../shared/takes/variants.ts';
 import { FetchError, type FetchOriginal, type FetchOriginalOptions } from './fetch-original.ts';
 
 /** What came of one paid request of a variant that could not be had. */

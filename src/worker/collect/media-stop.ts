@@ -1,5 +1,5 @@
-import type { MissingPictures } from '../../shared/records/missing-pictures.ts';
-import type { House } from '../house.ts';
+import type { MissingPictures } from '../../shared/requests/missing-pictures.ts';
+import type { House } from '../../shared/requests/steps.ts';
 
 /**
  * Stops all submits while paid pictures cannot be had, so that no more is paid for what nobody can fetch. It lifts itself

@@ -1,4 +1,4 @@
-import type { MediaWait } from './media.ts';
+import type { MediaWait } from '../../shared/fal/media.ts';
 
 /** Of what its host does not give, and of what came spoiled; the last one goes on. Seconds. */
 const AGAIN_S = {

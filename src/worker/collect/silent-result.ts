@@ -1,6 +1,6 @@
-import { ANSWER_TOO_LARGE, RESULT_EXPIRED } from '../../shared/journal-objects.ts';
-import { FalError } from '../generate/fal-error.ts';
-import type { RequestFailure } from '../generate/verdicts.ts';
+import { FalError } from '../../shared/fal/errors.ts';
+import { ANSWER_TOO_LARGE, RESULT_EXPIRED } from '../../shared/journal/objects.ts';
+import type { RequestFailure } from '../../shared/requests/verdicts.ts';
 
 /** Whether fal's answer was longer than is read, so that the same would come again. */
 export function isTooLarge(error: unknown): boolean {

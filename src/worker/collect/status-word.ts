@@ -1,7 +1,7 @@
-import type { Logger } from '../../shared/log.ts';
-import type { FalFailure, FalQueue } from '../generate/fal.ts';
-import { FalError, type FalFault } from '../generate/fal-error.ts';
-import type { Work } from '../house.ts';
+import type { Logger } from '../../shared/base/log.ts';
+import { FalError, type FalFault } from '../../shared/fal/errors.ts';
+import type { FalFailure, FalQueue } from '../../shared/fal/queue.ts';
+import type { Work } from '../../shared/requests/steps.ts';
 
 export interface StatusWordDeps {
   readonly queue: Pick<FalQueue, 'status'>;

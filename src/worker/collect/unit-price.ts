@@ -1,8 +1,8 @@
-import type { Logger } from '../../shared/log.ts';
-import type { Clock } from '../../shared/time.ts';
-import type { FalPlatform } from '../generate/fal-platform.ts';
-import type { Work } from '../house.ts';
-import { createVoice } from '../voice.ts';
+import type { Logger } from '../../shared/base/log.ts';
+import type { Clock } from '../../shared/base/time.ts';
+import { createVoice } from '../../shared/base/voice.ts';
+import type { FalPlatform } from '../../shared/fal/history.ts';
+import type { Work } from '../../shared/requests/steps.ts';
 
 /** fal's price list being away is no reason to wait: undefined then, and the model's own rule is the next best source. */
 export function createUnitPrice({

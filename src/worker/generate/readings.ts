@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../../shared/time.ts';
-import type { FalPlatform, Reading } from './fal-platform.ts';
-import { FAL_SKEW_MS } from './limits.ts';
+import type { Clock } from '../../shared/base/time.ts';
+import type { FalPlatform, Reading } from '../../shared/fal/history.ts';
+import { FAL_SKEW_MS } from '../../shared/fal/limits.ts';
 
 /** One reading of fal's list serves everybody who asks for the same: hundreds of answers may be lost at once. */
 export interface Readings {

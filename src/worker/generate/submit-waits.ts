@@ -1,9 +1,9 @@
-import { messageOf } from '../../shared/errors.ts';
-import { jobIdOf, parseRequestKey } from '../../shared/keys.ts';
-import type { Logger } from '../../shared/log.ts';
-import type { Clock } from '../../shared/time.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import type { Logger } from '../../shared/base/log.ts';
+import type { Clock } from '../../shared/base/time.ts';
+import type { QueueStatus } from '../../shared/fal/queue.ts';
+import { jobIdOf, parseRequestKey } from '../../shared/store/keys.ts';
 import type { Patience } from '../patience.ts';
-import type { QueueStatus } from './fal.ts';
 
 /** So long a request may stand in fal's queue before that is worth a word: fal queues what its slots do not hold. */
 const QUEUED_MS = 60_000;

@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events';
-import { messageOf } from '../../shared/errors.ts';
-import type { Logger } from '../../shared/log.ts';
-import type { Queues } from '../../shared/queues.ts';
-import type { Batches } from '../../shared/records/batches.ts';
-import { nameOf } from '../../shared/records/record.ts';
-import type { UndecidedRequests } from '../../shared/records/undecided.ts';
-import type { Sleep } from '../../shared/time.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import type { Logger } from '../../shared/base/log.ts';
+import type { Sleep } from '../../shared/base/time.ts';
+import type { Queues } from '../../shared/queues/queues.ts';
+import type { Batches } from '../../shared/requests/batches.ts';
+import { nameOf } from '../../shared/requests/record.ts';
+import type { UndecidedRequests } from '../../shared/requests/undecided.ts';
 
 /** After a POST that fal answered: its list shows the new request by one of these, mostly by the first. */
 const WAKE_AFTER_MS = [5_000, 15_000, 60_000] as const;

@@ -1,6 +1,6 @@
-import { type Finding, PictureError } from '../../shared/media.ts';
 import type { ExpectedPicture } from '../../shared/models/expected.ts';
-import type { CheckName, Checks } from '../../shared/recipes.ts';
+import { type Finding, PictureError } from '../../shared/pictures/formats.ts';
+import type { CheckName, Checks } from '../../shared/pictures/recipes.ts';
 import type { Measures } from './measures.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import type { Logger } from '../../shared/log.ts';
-import { sleep } from '../../shared/time.ts';
+import type { Logger } from '../../shared/base/log.ts';
+import { sleep } from '../../shared/base/time.ts';
 import { closeLoaders } from './loaders.ts';
 import {
   createRenderProcessor,

@@ -1,4 +1,4 @@
-import { PictureError } from '../../shared/media.ts';
+import { PictureError } from '../../shared/pictures/formats.ts';
 
 /** An original that was kept whole, and that cannot be decoded. */
 export interface Damage {

@@ -1,6 +1,6 @@
 import type { OutputInfo, Sharp } from 'sharp';
-import { PictureError } from '../../shared/media.ts';
-import type { Rendition } from '../../shared/recipes.ts';
+import { PictureError } from '../../shared/pictures/formats.ts';
+import type { Rendition } from '../../shared/pictures/recipes.ts';
 
 export interface Encoded {
   readonly data: Buffer;

@@ -1,15 +1,15 @@
-import { UnavailableError } from '../../shared/errors.ts';
-import type { Journal } from '../../shared/journal.ts';
-import { encodeSegment } from '../../shared/keys.ts';
-import type { ObjectStore } from '../../shared/object-store.ts';
-import { writeDamaged, writePaid } from '../../shared/original-notes.ts';
-import { listVariantsOfRow } from '../../shared/originals.ts';
-import type { DuePictures } from '../../shared/records/due-pictures.ts';
-import type { RequestRecord } from '../../shared/records/record.ts';
-import type { Records } from '../../shared/records/records.ts';
-import type { Clock } from '../../shared/time.ts';
-import { nthOf, shotKeyIn } from '../../shared/variants.ts';
-import type { House } from '../house.ts';
+import { UnavailableError } from '../../shared/base/errors.ts';
+import type { Clock } from '../../shared/base/time.ts';
+import type { Journal } from '../../shared/journal/journal.ts';
+import type { DuePictures } from '../../shared/requests/due-pictures.ts';
+import type { RequestRecord } from '../../shared/requests/record.ts';
+import type { Records } from '../../shared/requests/records.ts';
+import type { House } from '../../shared/requests/steps.ts';
+import { encodeSegment } from '../../shared/store/keys.ts';
+import type { ObjectStore } from '../../shared/store/object-store.ts';
+import { writeDamaged, writePaid } from '../../shared/takes/original-notes.ts';
+import { listVariantsOfRow } from '../../shared/takes/originals.ts';
+import { nthOf, shotKeyIn } from '../../shared/takes/variants.ts';
 import type { Damage } from './damage.ts';
 import type { RenderTask } from './processor.ts';
 

@@ -1,9 +1,9 @@
-import { MalformedError } from '../../shared/errors.ts';
-import { objectKeys } from '../../shared/keys.ts';
-import { IMMUTABLE } from '../../shared/object-store.ts';
-import type { PlanRow } from '../../shared/plan-row.ts';
-import type { Recipe } from '../../shared/recipes.ts';
-import { compileNames } from '../../shared/rendition-names.ts';
+import { MalformedError } from '../../shared/base/errors.ts';
+import type { PlanRow } from '../../shared/journal/plan-row.ts';
+import { compileNames } from '../../shared/pictures/file-names.ts';
+import type { Recipe } from '../../shared/pictures/recipes.ts';
+import { objectKeys } from '../../shared/store/keys.ts';
+import { IMMUTABLE } from '../../shared/store/object-store.ts';
 import type { RenderTask } from './processor.ts';
 
 /** A file under the same name may get other bytes, by a change of the recipe or of sharp: shops look again each hour. */

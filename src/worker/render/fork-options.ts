@@ -1,5 +1,5 @@
 import type { ForkOptions } from 'node:child_process';
-import type { Environment } from '../../shared/config.ts';
+import type { Environment } from '../../shared/base/config.ts';
 
 /** BullMQ's `workerForkOptions` for the render children, which get this environment and nothing else. */
 export function renderForkOptions(environment: Environment): ForkOptions {

@@ -1,12 +1,12 @@
 import sharp from 'sharp';
-import { messageOf } from '../../shared/errors.ts';
+import { messageOf } from '../../shared/base/errors.ts';
 import {
   PictureError,
   type PictureLimits,
   type SniffedFormat,
   sniff,
   tooManyBytes,
-} from '../../shared/media.ts';
+} from '../../shared/pictures/formats.ts';
 
 export interface Inspected extends SniffedFormat {
   /** As displayed: after the EXIF orientation. In pixels. */

@@ -1,4 +1,4 @@
-import type { Rendition } from '../../shared/recipes.ts';
+import type { Rendition } from '../../shared/pictures/recipes.ts';
 
 export interface Box {
   readonly width: number;

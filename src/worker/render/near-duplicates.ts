@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Look } from '../../shared/media.ts';
-import type { Redis } from '../../shared/redis.ts';
-import { quartersOf } from './look.ts';
+import type { Look } from '../../shared/pictures/formats.ts';
+import type { Redis } from '../../shared/redis/redis.ts';
+import { quartersOf } from './fingerprint.ts';
 
 /**
  * The pictures of a batch that look nearly the same. `P:alike:<batch>` is a hash of bytes: each picture stands in four

@@ -1,6 +1,6 @@
 import sharp, { type Sharp } from 'sharp';
-import { messageOf } from '../../shared/errors.ts';
-import { PICTURE_LIMITS, PictureError } from '../../shared/media.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import { PICTURE_LIMITS, PictureError } from '../../shared/pictures/formats.ts';
 
 /** A picture decoded once and whole, 8-bit sRGB. */
 export interface Pixels {

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
-import { MalformedError, messageOf, UnavailableError, UserError } from '../../shared/errors.ts';
-import { parsePayload } from '../../shared/jobs.ts';
-import type { Logger } from '../../shared/log.ts';
+import { MalformedError, messageOf, UnavailableError, UserError } from '../../shared/base/errors.ts';
+import type { Logger } from '../../shared/base/log.ts';
+import { backoffMs, optional, sleep } from '../../shared/base/time.ts';
+import type { ExpectedPicture } from '../../shared/models/expected.ts';
 import {
   type DeliveredImage,
   type Finding,
   type Look,
   PICTURE_LIMITS,
   PictureError,
-} from '../../shared/media.ts';
-import type { ExpectedPicture } from '../../shared/models/expected.ts';
-import type { Recipe } from '../../shared/recipes.ts';
-import { backoffMs, optional, sleep } from '../../shared/time.ts';
+} from '../../shared/pictures/formats.ts';
+import type { Recipe } from '../../shared/pictures/recipes.ts';
+import { parsePayload } from '../../shared/queues/jobs.ts';
 import { assertPasses, nearDuplicateOf } from './checks.ts';
 import { type Damage, DamagedError, decoded } from './damage.ts';
 import { inspect } from './inspect.ts';

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
-import { PictureError } from '../../shared/media.ts';
-import type { Recipe, Rights } from '../../shared/recipes.ts';
+import { PictureError } from '../../shared/pictures/formats.ts';
+import type { Recipe, Rights } from '../../shared/pictures/recipes.ts';
 import { readingOwn } from './loaders.ts';
 import { writtenXmp } from './written-xmp.ts';
 

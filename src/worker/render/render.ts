@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import sharp, { type Sharp } from 'sharp';
-import { type Finding, type Look, RENDITION_FILES } from '../../shared/media.ts';
 import type { ExpectedPicture } from '../../shared/models/expected.ts';
-import type { Recipe, Rendition, RenditionFormat } from '../../shared/recipes.ts';
+import { type Finding, type Look, RENDITION_FILES } from '../../shared/pictures/formats.ts';
+import type { Recipe, Rendition, RenditionFormat } from '../../shared/pictures/recipes.ts';
 import { assertAsAsked, assertPasses, findingsOf } from './checks.ts';
 import { withinBytes } from './encode.ts';
+import { lookOf } from './fingerprint.ts';
 import { type Layout, layOut } from './layout.ts';
-import { lookOf } from './look.ts';
 import { MEASURED_SIDE, measure } from './measures.ts';
 import { decode, fromPixels, type Pixels, smallOf } from './pixels.ts';
 import { assertLabelled, type Provenance, packetOf } from './provenance.ts';

@@ -1,4 +1,4 @@
-import { backoffMs } from '../../shared/time.ts';
+import { backoffMs } from '../../shared/base/time.ts';
 
 /**
  * BullMQ's `settings.backoffStrategy` of the render worker, for a job whose end is still open: milliseconds until the

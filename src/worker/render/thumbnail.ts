@@ -1,6 +1,6 @@
 import sharp from 'sharp';
-import { messageOf } from '../../shared/errors.ts';
-import { PICTURE_LIMITS, PictureError, sniff } from '../../shared/media.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import { PICTURE_LIMITS, PictureError, sniff } from '../../shared/pictures/formats.ts';
 
 export interface Thumbnail {
   readonly contentType: 'image/jpeg' | 'image/webp';

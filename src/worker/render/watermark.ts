@@ -1,7 +1,7 @@
 import sharp, { type OverlayOptions } from 'sharp';
-import { messageOf } from '../../shared/errors.ts';
-import { PICTURE_LIMITS, PictureError, sniff } from '../../shared/media.ts';
-import type { Watermark } from '../../shared/rendition-schema.ts';
+import { messageOf } from '../../shared/base/errors.ts';
+import { PICTURE_LIMITS, PictureError, sniff } from '../../shared/pictures/formats.ts';
+import type { Watermark } from '../../shared/pictures/rendition.ts';
 import type { Box } from './layout.ts';
 
 /**

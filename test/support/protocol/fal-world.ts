@@ -1,4 +1,4 @@
-import type { Input } from '../../../src/shared/compare-input.ts';
+import type { Input } from '../../../src/shared/fal/compare-input.ts';
 import { type Shown, show } from './inputs.ts';
 import type { Mood } from './together.ts';
 import { imageKey, intentKey, priceMicroUsd, START_TIMEOUT_S, type Taken, type World } from './world.ts';

@@ -1,4 +1,4 @@
-import type { TransitionName } from '../../../src/shared/records/states.ts';
+import type { TransitionName } from '../../../src/shared/requests/states.ts';
 import { note } from './memory.ts';
 import { type Outcome, transition } from './redis-world.ts';
 import { type Run, repeated, step } from './steps.ts';

@@ -1,4 +1,4 @@
-import type { ComparedModel, Input } from '../../../src/shared/compare-input.ts';
+import type { ComparedModel, Input } from '../../../src/shared/fal/compare-input.ts';
 import type { Intent, RequestPlan } from './world.ts';
 
 /** A model of two inputs: one that fal has a default for, and one that it has none for. */

@@ -1,4 +1,4 @@
-import { isAtRest } from '../../../src/shared/records/states.ts';
+import { isAtRest } from '../../../src/shared/requests/states.ts';
 import { chargedImages, exposureMicroUsd, hasTwoCharges } from './fal-world.ts';
 import { isSamePicture } from './inputs.ts';
 import { originalOf, stateOf } from './pictures.ts';

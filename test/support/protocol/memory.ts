@@ -7,7 +7,7 @@ export type Snapshot = Pick<
   'records' | 'batches' | 'counters' | 'claims' | 'waiting' | 'ids' | 'memory' | 'together'
 >;
 
-/** One process: what it knows of Redis (`src/shared/redis-memory.ts`). */
+/** One process: what it knows of Redis (`src/shared/requests/redis-continuity.ts`). */
 export interface WorkerMemory {
   life: number;
   /** Its own steps that it knows Redis to have counted; `Infinity` once it has found one forgotten. */

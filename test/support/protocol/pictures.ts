@@ -1,4 +1,4 @@
-import type { VariantState } from '../../../src/shared/variants.ts';
+import type { VariantState } from '../../../src/shared/takes/variants.ts';
 import { change, fail, type InHand } from './in-hand.ts';
 import { look, lookRepeatedly, type Run, repeated, step } from './steps.ts';
 import { createOnce, imageKey, MEDIA_PATIENCE_S, type RequestPlan, type World } from './world.ts';
@@ -6,7 +6,7 @@ import { createOnce, imageKey, MEDIA_PATIENCE_S, type RequestPlan, type World } 
 /** What fal's media host answers: a picture, nothing, or a file that is whole and cannot be decoded. */
 export type Media = 'up' | 'down' | 'undecodable';
 
-/** How a variant stands by the names in the store, as `src/shared/variants.ts` reads them. */
+/** How a variant stands by the names in the store, as `src/shared/takes/variants.ts` reads them. */
 export function stateOf(world: World, image: string): VariantState {
   const nth = highest(world, image);
   if (world.originals.has(`${image}#${nth}`) && !world.damaged.has(`${image}#${nth}`)) return 'made';

@@ -5,8 +5,8 @@ import {
   settleDoubt,
   standingByNames,
   wordAndCap,
-} from '../../../src/shared/rebuild/derive.ts';
-import type { State } from '../../../src/shared/records/states.ts';
+} from '../../../src/shared/requests/derive.ts';
+import type { State } from '../../../src/shared/requests/states.ts';
 import { closeRound, namedBy } from './ids.ts';
 import { EMPTY, goBack, writeMark } from './memory.ts';
 import { moveClaims } from './redis-world.ts';
@@ -26,7 +26,7 @@ import {
 } from './world.ts';
 
 /**
- * Restores Redis from the store alone, in the order of `src/shared/rebuild/rebuild.ts` and by its own pure rules, one
+ * Restores Redis from the store alone, in the order of `src/operations/rebuild/rebuild.ts` and by its own pure rules, one
  * effect at a time: workers of before run on meanwhile, and it may break off anywhere.
  */
 export function* rebuild(world: World): Run<void> {

@@ -1,11 +1,11 @@
-import type { Input } from '../../../src/shared/compare-input.ts';
+import type { Input } from '../../../src/shared/fal/compare-input.ts';
 import {
   allows,
   holdsClaims,
   TRANSITIONS,
   type TransitionName,
   takesClaims,
-} from '../../../src/shared/records/states.ts';
+} from '../../../src/shared/requests/states.ts';
 import { rivalKey } from './inputs.ts';
 import { hasForgotten } from './memory.ts';
 import { alsoInTheStep, refusedByEndpoint } from './together.ts';

@@ -1,4 +1,4 @@
-import { isAtRest } from '../../../src/shared/records/states.ts';
+import { isAtRest } from '../../../src/shared/requests/states.ts';
 import { sendAside } from './fal-world.ts';
 import { checkAlways, checkEnd } from './invariants.ts';
 import { EMPTY, goBack, lookAround, restart, type Snapshot, takeSnapshot, writeMark } from './memory.ts';

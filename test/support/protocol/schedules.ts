@@ -1,4 +1,4 @@
-import type { Input } from '../../../src/shared/compare-input.ts';
+import type { Input } from '../../../src/shared/fal/compare-input.ts';
 import type { Shown } from './inputs.ts';
 import type { Mutation } from './mutations.ts';
 import { whereToLook } from './mutations.ts';

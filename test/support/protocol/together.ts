@@ -1,5 +1,5 @@
-import { COUNTED_ON, type Counter, ENDS_ROW } from '../../../src/shared/records/failing.ts';
-import type { TransitionName } from '../../../src/shared/records/states.ts';
+import { COUNTED_ON, type Counter, ENDS_ROW } from '../../../src/shared/requests/failing.ts';
+import type { TransitionName } from '../../../src/shared/requests/states.ts';
 import { waitFor, wake } from './waiting.ts';
 import type { RequestPlan, RequestRecord, World } from './world.ts';
 

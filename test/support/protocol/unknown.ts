@@ -1,6 +1,11 @@
-import { type Comparison, type Control, comparison, type Input } from '../../../src/shared/compare-input.ts';
-import { isExplained } from '../../../src/shared/journal-objects.ts';
-import { missingControl, toAdopt } from '../../../src/worker/generate/absence.ts';
+import {
+  type Comparison,
+  type Control,
+  comparison,
+  type Input,
+} from '../../../src/shared/fal/compare-input.ts';
+import { isExplained } from '../../../src/shared/journal/objects.ts';
+import { missingControl, toAdopt } from '../../../src/shared/requests/absence.ts';
 import { type Entry, list } from './fal-world.ts';
 import { idOfRound, REFUSED } from './ids.ts';
 import { accept, change, type InHand } from './in-hand.ts';
@@ -20,7 +25,7 @@ import {
 } from './world.ts';
 
 /**
- * Finds out whether a POST whose answer was lost was accepted, by the rules of `src/worker/generate/unknowns.ts`. Before T
+ * Finds out whether a POST whose answer was lost was accepted, by the rules of `src/worker/generate/lost-answers.ts`. Before T
  * an entry is adopted only when no open rival has a later intent: the entry may be that rival's, whose window then does not
  * reach back to ours, not yet listed and there to pay. The latest of them may take any entry at once, and then the next
  * one is the latest: a swap among them is a permutation, and leaves no entry over. From T on every entry that it can have

@@ -1,6 +1,6 @@
-import type { Input } from '../../../src/shared/compare-input.ts';
-import type { BatchEvent } from '../../../src/shared/journal-objects.ts';
-import type { State, TransitionName } from '../../../src/shared/records/states.ts';
+import type { Input } from '../../../src/shared/fal/compare-input.ts';
+import type { BatchEvent } from '../../../src/shared/journal/objects.ts';
+import type { State, TransitionName } from '../../../src/shared/requests/states.ts';
 import type { Submission } from './fal-world.ts';
 import type { REFUSED } from './ids.ts';
 import type { Shown } from './inputs.ts';

@@ -1,0 +1,164 @@
+import { type Command, Option } from 'commander';
+import type { Stack } from '../../app/connections.ts';
+import { signerOf } from '../../app/schedule-signature.ts';
+import {
+  type RebuildDeps,
+  type Rebuilt,
+  rebuildAll,
+  rebuildBatch,
+} from '../../operations/rebuild/rebuild.ts';
+import type { Shop } from '../../operations/services.ts';
+import { Schedules } from '../../producer/schedules/schedules.ts';
+import { syncSchedules } from '../../producer/schedules/sync.ts';
+import { count } from '../../shared/base/count.ts';
+import { UserError } from '../../shared/base/errors.ts';
+import { formatUsd, toUsd } from '../../shared/base/money.ts';
+import { systemClock } from '../../shared/base/time.ts';
+import { settleRestored } from '../../shared/ledger/settle-restored.ts';
+import { defaultRegistry } from '../../shared/models/registry.ts';
+import { ScheduleQueue } from '../../shared/queues/schedule-queue.ts';
+import { unfinished } from '../../shared/requests/batches.ts';
+import { rivalHash } from '../../shared/requests/input.ts';
+import { giveJobs } from '../../shared/requests/requeue.ts';
+import { Restore } from '../../shared/requests/restore.ts';
+import { STATES } from '../../shared/requests/states.ts';
+import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
+import { type OperatorArguments, withShop } from '../open.ts';
+
+export interface RebuildArguments extends OperatorArguments {
+  readonly yes?: true;
+}
+
+/** Adds `rebuild`. `done` is told what it came to. */
+export function addRebuildCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
+  cli
+    .command('rebuild')
+    .description('restore what Redis lost from the store: batches, requests, money, the queue')
+    .argument('[batch]', 'in a Redis that has lost nothing else, this batch alone; without it, everything')
+    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
+    .option('--simulate', 'look at simulated work, which has a Redis and a store of its own')
+    .option('--yes', 'also where Redis holds requests that are under way: they are read from the store anew')
+    .addHelpText(
+      'after',
+      '\nNothing is paid by it, and it may be run again at any time, also where it broke off.\n\nExamples:\n  shotlist rebuild\n  shotlist rebuild spring-1a2b3c4d',
+    )
+    .action(async (batch, args) => done(await rebuildCommand(context, batch, args)));
+}
+
+/** `rebuild [BATCH]`: restores from the store what is not at its end. Redis as it is counts for nothing. */
+export async function rebuildCommand(
+  context: Context,
+  batch: string | undefined,
+  args: RebuildArguments,
+): Promise<Exit> {
+  const { recordTtlH } = configOf(context);
+  return await withShop(context, args, async ({ shop, stack }) => {
+    const isLost = await redisIsLost(shop, context.signal);
+    if (!isLost && args.yes !== true) await refuseLive(shop, batch);
+    const deps = rebuildDepsOf(shop, { prefix: stack.prefix, ttlH: recordTtlH }, (line) =>
+      say(context, line),
+    );
+    if (batch !== undefined && isLost) {
+      // Caps count over all batches, and so do claims on pictures.
+      say(context, 'Redis has lost more than this batch: everything that is not at its end is restored.');
+    }
+    const rebuilt =
+      batch === undefined || isLost
+        ? await rebuildAll(deps, context.signal)
+        : await rebuildBatch(batch, deps, context.signal);
+    if (batch === undefined || isLost) await restoreSchedules(context, shop, stack);
+    if (args.json === true) printJson(context, rebuiltJson(rebuilt));
+    else say(context, rebuiltSentence(rebuilt));
+    return EXIT.ok;
+  });
+}
+
+/** Otherwise the next worker with that role would do it, and nothing would be due until then. */
+async function restoreSchedules(context: Context, shop: Shop, stack: Stack): Promise<void> {
+  const { redisUrl: url, prefix, secrets } = stack;
+  if (url === undefined) return;
+  await using queue = new ScheduleQueue({ url, prefix });
+  const log = openLog(context, configOf(context), { detail: 'quiet', secrets });
+  const deps = {
+    schedules: new Schedules({ store: shop.store, signer: signerOf(configOf(context), stack) }),
+    queue,
+    clock: systemClock,
+    log,
+  };
+  const { restored } = await syncSchedules(deps, context.signal);
+  if (restored.length > 0)
+    say(context, `Restored ${count(restored.length, 'schedule')}: ${restored.join(', ')}.`);
+}
+
+/** Whether nothing that Redis holds can be relied on. */
+export async function redisIsLost({ memory, batches }: Shop, signal: AbortSignal): Promise<boolean> {
+  const stop = await batches.stopped();
+  if (stop?.code === 'redis_lost' || stop?.code === 'rebuild') return true;
+  try {
+    await memory.open(signal);
+    return false;
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'redis_lost') return true;
+    throw error;
+  }
+}
+
+async function refuseLive({ batches }: Shop, batch: string | undefined): Promise<void> {
+  for (const known of batch === undefined ? await batches.list() : [batch]) {
+    const view = await batches.read(known);
+    const live = view === undefined ? 0 : unfinished(view.counts);
+    if (live > 0) {
+      throw new UserError(
+        'not_lost',
+        `Redis knows ${count(live, 'request')} of ${known} that are under way and has lost nothing: there is nothing to rebuild. If it should be done all the same, add --yes.`,
+      );
+    }
+  }
+}
+
+/** What a rebuild acts on, over an opened shop. */
+export function rebuildDepsOf(
+  shop: Shop,
+  { prefix, ttlH }: { readonly prefix: string; readonly ttlH: number },
+  tell: (line: string) => void,
+): RebuildDeps {
+  const { redis, store, journal, batches, records, due, queues, ended } = shop;
+  const registry = defaultRegistry();
+  const add = queues.add.bind(queues);
+  return {
+    store,
+    journal,
+    batches,
+    restore: new Restore({ redis, prefix, ttlH }),
+    due,
+    ledger: (from, signal) => journal.listLedger({ from }, signal),
+    settleCorrections: (signal) => settleRestored({ redis, prefix, store, journal, records }, signal),
+    rivalHash: (row) => rivalHash({ row, model: registry.get(row.model) }),
+    pauseSubmits: () => queues.pauseGenerate(),
+    resumeSubmits: () => queues.resumeGenerate(),
+    giveJobs: (batch, priority) => giveJobs(records.jobless(batch, 'sweep'), priority, add),
+    ended,
+    clock: systemClock,
+    say: tell,
+  };
+}
+
+function rebuiltJson({ batches, counts, spent, reserved }: Rebuilt) {
+  const byState = Object.fromEntries(STATES.map((state) => [state, counts[state] ?? 0]));
+  return {
+    batches,
+    requests: Object.values(byState).reduce((sum, one) => sum + one, 0),
+    ...byState,
+    spentUsd: toUsd(spent),
+    reservedUsd: toUsd(reserved),
+  };
+}
+
+function rebuiltSentence({ batches, counts, spent, reserved }: Rebuilt): string {
+  const parts = STATES.flatMap((state) => {
+    const of = counts[state] ?? 0;
+    return of === 0 ? [] : [`${of} ${state}`];
+  });
+  const requests = parts.length === 0 ? 'no requests' : parts.join(', ');
+  return `Restored ${batches.length === 1 ? '1 batch' : `${batches.length} batches`}: ${requests}; ${formatUsd(spent)} spent, ${formatUsd(reserved)} reserved. Workers that run go on by themselves.`;
+}

@@ -1,0 +1,199 @@
+import { randomBytes } from 'node:crypto';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { openStack, type Stack } from '../../app/connections.ts';
+import { openShop } from '../../app/open-services.ts';
+import { worksHere } from '../../app/works-here.ts';
+import { confirmSpending, hashOfImage } from '../../operations/plan-list.ts';
+import { type DeliveredAsk, prepareRedo, type Redo, startRedo } from '../../operations/retake/redo.ts';
+import { headToRedo } from '../../operations/retake/redo-head.ts';
+import { deliveredShots, findShots, type ShotChoice } from '../../operations/retake/shots.ts';
+import type { Shop } from '../../operations/services.ts';
+import type { Config } from '../../shared/base/config.ts';
+import { count } from '../../shared/base/count.ts';
+import { UserError } from '../../shared/base/errors.ts';
+import { formatUsd, fromUsd, type MicroUsd, toUsd } from '../../shared/base/money.ts';
+import { systemClock } from '../../shared/base/time.ts';
+import { defaultRegistry } from '../../shared/models/registry.ts';
+import { readStatus } from '../../shared/status/read-status.ts';
+import { Takes } from '../../shared/takes/takes.ts';
+import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
+import { type OperatorArguments, simulatedElsewhere, stackOptions } from '../open.ts';
+import { usd } from '../options/list.ts';
+import { EXIT_OF, endingSentence, endSentence } from '../output/end.ts';
+import { pickCommand } from './pick.ts';
+import { sayWhatHolds, shotsOf } from './retry.ts';
+import { lookAt, workUntilItEnds } from './run.ts';
+
+export interface RedoArguments extends OperatorArguments {
+  /** Ids of shots, with commas between them. */
+  readonly shot?: string;
+  readonly index?: number;
+  readonly prompt?: string;
+  readonly cap?: MicroUsd;
+  readonly yes?: true;
+  readonly pick?: number;
+}
+
+const wholeNumber = (text: string): number => {
+  if (/^\d{1,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number, from 0.');
+};
+
+export function addRedoCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
+  cli
+    .command('redo')
+    .description('make delivered pictures again, after saying what that costs; or pick an earlier take')
+    .argument('<batch>', 'the batch that they were delivered in')
+    .requiredOption('--shot <ids>', 'the shots, with commas between their ids')
+    .addOption(
+      new Option('--index <n>', 'one picture of each, as numbered in the manifest, from 0').argParser(
+        wholeNumber,
+      ),
+    )
+    .option(
+      '--prompt <text>',
+      'other words for this take, over the columns of the list: "{{title}} on slate"',
+    )
+    .addOption(
+      new Option('--pick <take>', 'make this take count again, for nothing; 0 is the first').argParser(
+        wholeNumber,
+      ),
+    )
+    .addOption(new Option('--cap <usd>', 'never spend more than this on the take').argParser(usd))
+    .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')
+    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
+    .option('--simulate', 'on simulated work, which has a Redis and a store of its own')
+    .addHelpText(
+      'after',
+      '\nThe take is a batch of its own; once it is delivered it counts, here and in later lists. Nothing is overwritten.\n\nExamples:\n  shotlist redo spring-1a2b3c4d --shot MUG-1,MUG-2\n  shotlist redo spring-1a2b3c4d --shot MUG-1 --index 2 --prompt "A stoneware mug on slate"\n  shotlist redo spring-1a2b3c4d --shot MUG-1 --pick 0',
+    )
+    .action(async (batch, args) => done(await redoCommand(context, batch, args)));
+}
+
+/** `redo BATCH`: a new take of delivered pictures, or an earlier one picked again. */
+export async function redoCommand(context: Context, batch: string, args: RedoArguments): Promise<Exit> {
+  const ids = shotsOf(args.shot);
+  if (ids === undefined) throw new UserError('usage', 'Name the shots: --shot MUG-1,MUG-2.');
+  const choice = { ids, index: args.index };
+  if (args.pick === undefined) return await newTake(context, batch, choice, args);
+  const others = (['prompt', 'cap', 'yes'] as const).filter((name) => args[name] !== undefined);
+  if (others.length > 0) {
+    throw new UserError(
+      'usage',
+      `--pick takes a picture that exists, and pays nothing: leave --${others[0]} out.`,
+    );
+  }
+  return await pickCommand(context, batch, { ...choice, take: args.pick }, args);
+}
+
+interface Opened {
+  readonly stack: Stack;
+  readonly shop: Shop;
+  readonly config: Config;
+  readonly log: ReturnType<typeof openLog>;
+}
+
+async function newTake(
+  context: Context,
+  batch: string,
+  choice: ShotChoice,
+  args: RedoArguments,
+): Promise<Exit> {
+  const config = configOf(context);
+  await using stack = await openStack(stackOptions(context, args, config, 'needed'));
+  const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
+  await using shop = await openShop(stack, config, log);
+  const { signal } = context;
+  const { store, journal } = shop;
+  const head = await headToRedo(
+    { ...shop, simulatedElsewhere: simulatedElsewhere(context, args) },
+    batch,
+    choice.ids,
+    context.signal,
+  );
+  const found = await findShots(head, choice, { journal }, signal);
+  const takes = await Takes.load({ store, journal, signal });
+  const shots = await deliveredShots(head, found, { journal, takes }, signal);
+  const ask: DeliveredAsk = { batch, shots, prompt: args.prompt };
+  await shop.memory.open(signal);
+  const redo = await prepareRedo(ask, {
+    ...shop,
+    takes,
+    statusOf: (of) => readStatus(shop, of),
+    registry: defaultRegistry(),
+    hashOf: hashOfImage,
+    clock: systemClock,
+    signal,
+  });
+  for (const note of stack.notes) say(context, `note: ${note}`);
+  for (const warning of redo.plan.warnings) say(context, `warning: ${warning}`);
+  say(context, planSentence(redo));
+  const works = worksHere(stack, config, args);
+  if (works) for (const warning of await lookAt(context, shop, stack)) say(context, `warning: ${warning}`);
+  if (redo.standing === 'unknown') await confirmSpending(context, redo.plan.totals, args, config);
+  const { outcome } = await startRedo(
+    ask,
+    redo,
+    { head, cap: args.cap, simulated: stack.simulated, signal },
+    { ...shop, takes, add: shop.queues.add.bind(shop.queues), eventId, clock: systemClock },
+  );
+  const exit = works
+    ? await workOn(context, { stack, shop, config, log }, batch, redo)
+    : await leaveToWorkers(context, shop, redo, outcome === 'new' ? 'queued' : 'under way already');
+  if (args.json === true) printJson(context, redoJson(batch, redo));
+  return exit;
+}
+
+async function workOn(context: Context, opened: Opened, batch: string, { take, plan }: Redo): Promise<Exit> {
+  const { status, end, left } = await workUntilItEnds(context, opened, plan.batchId);
+  const untold = endingSentence(plan.batchId, left);
+  if (untold !== undefined) say(context, untold);
+  say(context, endSentence(status, end));
+  if (end === 'all-delivered') {
+    const paid = formatUsd(fromUsd(status.money.spentUsd));
+    say(context, `take ${take} counts, ${paid} paid; see it with: shotlist export ${batch}`);
+  }
+  return EXIT_OF[end];
+}
+
+async function leaveToWorkers(
+  context: Context,
+  shop: Shop,
+  { take, plan }: Redo,
+  how: string,
+): Promise<Exit> {
+  say(
+    context,
+    `${how} as ${plan.batchId}; take ${take} counts once it is delivered: shotlist status ${plan.batchId} --watch`,
+  );
+  await sayWhatHolds(context, shop, plan.batchId);
+  return EXIT.ok;
+}
+
+function planSentence({ take, plan, standing }: Redo): string {
+  const { images, shots, requests, minMicroUsd, maxMicroUsd } = plan.totals;
+  const cost =
+    minMicroUsd === maxMicroUsd
+      ? formatUsd(maxMicroUsd)
+      : `${formatUsd(minMicroUsd)} to ${formatUsd(maxMicroUsd)}`;
+  const [only] = plan.rows;
+  const of = shots === 1 && only !== undefined ? only.shot : count(shots, 'shot');
+  const what = `take ${take}, ${count(images, 'picture')} of ${of}: ${count(requests, 'request')} to fal, ${cost}`;
+  return standing === 'unknown' ? what : `${what}; it was begun before and goes on`;
+}
+
+/** What `redo --json` prints; see docs/json.md. */
+function redoJson(redoOf: string, { take, plan }: Redo) {
+  const { shots, images, requests, minMicroUsd, maxMicroUsd } = plan.totals;
+  return {
+    batch: plan.batchId,
+    redoOf,
+    take,
+    shots,
+    images,
+    requests,
+    estimate: { minUsd: toUsd(minMicroUsd), maxUsd: toUsd(maxMicroUsd) },
+  };
+}
+
+const eventId = () => randomBytes(6).toString('hex');

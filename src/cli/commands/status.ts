@@ -1,0 +1,86 @@
+import pMap from 'p-map';
+import { leftOfEnding } from '../../operations/follow-ending.ts';
+import { regeneratedOf } from '../../operations/follow-regenerations.ts';
+import { followWhole, type Whole } from '../../operations/follow-whole.ts';
+import type { Shop } from '../../operations/services.ts';
+import { MalformedError, UserError } from '../../shared/base/errors.ts';
+import { systemClock } from '../../shared/base/time.ts';
+import { readStops } from '../../shared/requests/endpoint-stops.ts';
+import { createLook } from '../../shared/status/snapshot.ts';
+import { statusOf } from '../../shared/status/status.ts';
+import { regeneratedJson } from '../../shared/takes/regenerated.ts';
+import { type Context, EXIT, type Exit, printJson, printText, say } from '../context.ts';
+import { type OperatorArguments, simulatedElsewhere, unknownBatch, withShop } from '../open.ts';
+import { EXIT_OF, endingSentence, endSentence, followOptions } from '../output/end.ts';
+import { statusTable, statusView } from '../output/status.ts';
+
+export interface StatusArguments extends OperatorArguments {
+  readonly watch?: true;
+}
+
+const READS_AT_ONCE = 32;
+
+/** `status [BATCH]`: how one batch stands, or all that Redis knows. */
+export async function statusCommand(
+  context: Context,
+  batch: string | undefined,
+  args: StatusArguments,
+): Promise<Exit> {
+  if (batch === undefined && args.watch === true)
+    throw new UserError('usage', 'Name the batch to follow: shotlist status BATCH --watch.');
+  return await withShop(context, args, async ({ shop, stack }) => {
+    if (batch === undefined) return await listAll(context, shop, args);
+    const picture = await createLook(shop)(batch);
+    if (picture === undefined)
+      throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
+    if (args.watch !== true) {
+      const regenerated = await regeneratedOf(shop, batch, context.signal);
+      if (args.json === true) printJson(context, statusJson({ status: picture.status, regenerated }));
+      else {
+        const untold = endingSentence(batch, await leftOfEnding(shop, batch));
+        printText(context, statusView(picture, regenerated));
+        if (untold !== undefined) printText(context, `\n${untold}`);
+      }
+      return EXIT.ok;
+    }
+    const whole = await followWhole(shop, batch, followOptions(context, stack.lost));
+    if (args.json === true) printJson(context, statusJson(whole));
+    else say(context, endSentence(whole.status, whole.end, whole.regenerated));
+    return EXIT_OF[whole.end];
+  });
+}
+
+/** What `run --json` and `status BATCH --json` print; see docs/json.md. */
+export function statusJson({ status, regenerated }: Pick<Whole, 'status' | 'regenerated'>) {
+  return { ...status, ...(regenerated === undefined ? {} : { regenerated: regeneratedJson(regenerated) }) };
+}
+
+/** Newest first. */
+async function listAll(context: Context, shop: Shop, args: OperatorArguments): Promise<Exit> {
+  const { batches, waits } = shop;
+  const stops = await readStops(shop);
+  const now = systemClock();
+  const look = async (name: string) => {
+    const view = await batches.read(name).catch((error: unknown) => {
+      if (!(error instanceof MalformedError)) throw error;
+      say(context, `warning: ${error.message}`);
+      return undefined;
+    });
+    // A name without its batch: Redis has forgotten it, and the next sweep drops the name.
+    if (view === undefined) return [];
+    return [statusOf(view, stops, now, view.doneAtMs === undefined ? await waits.read(name) : [])];
+  };
+  const statuses = (await pMap(await batches.list(), look, { concurrency: READS_AT_ONCE })).flat();
+  if (args.json === true) {
+    printJson(context, statuses);
+    return EXIT.ok;
+  }
+  if (statuses.length > 0) printText(context, statusTable(statuses));
+  else {
+    const elsewhere = simulatedElsewhere(context, args) ? ' (add --simulate for simulated ones)' : '';
+    say(context, `No batch is known${elsewhere}; queue one with: shotlist run LIST`);
+  }
+  if (stops.all !== undefined) say(context, `All submits are stopped: ${stops.all.reason}`);
+  for (const reason of stops.endpoints.values()) say(context, `Stopped: ${reason}`);
+  return EXIT.ok;
+}

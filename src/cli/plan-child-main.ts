@@ -1,3 +1,0 @@
-import { startPlanChild } from '../producer/plan-child.ts';
-
-startPlanChild();

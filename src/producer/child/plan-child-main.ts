@@ -1,0 +1,3 @@
+import { startPlanChild } from './plan-child.ts';
+
+startPlanChild();

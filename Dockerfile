@@ -27,7 +27,6 @@ COPY --from=build /app/dist dist
 COPY package.json ./
 COPY presets presets
 COPY recipes recipes
-COPY scripts/create-bucket.mjs scripts/
 # The official image's own user, uid 1000. Nothing under /app belongs to it.
 USER node
 ENTRYPOINT ["node", "dist/cli/main.js"]

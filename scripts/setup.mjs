@@ -1,11 +1,12 @@
 // Brings a fresh clone to where it works: packages, and a redis-server. Plain Node, since it runs before `npm ci`.
 // Quiet when nothing is to do; safe to run twice at the same time.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { environmentFor } from './setup/child-env.mjs';
 import { withLock } from './setup/lock.mjs';
+import { ownFolder } from './setup/own-folder.mjs';
 import { isInstalled, lockDigest, nodeComplaint } from './setup/packages.mjs';
 import { findRedis, helpCommand, hostTools, unpackRedis } from './setup/redis-server.mjs';
 
@@ -103,7 +104,7 @@ function say(line) {
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
   try {
-    mkdirSync(join(root, '.shotlist'), { recursive: true });
+    ownFolder(join(root, '.shotlist'));
     setup(root);
   } catch (error) {
     const known = error instanceof SetupError || typeof error.code === 'string';

@@ -1,14 +1,15 @@
 // One setup at a time in one folder.
 
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ownFolder } from './own-folder.mjs';
 
 const POLL_MS = 200;
 
 /** Runs `work` while holding `<folder>/<name>.lock`; waits for a living holder, and takes over from a dead one. */
 export function withLock(folder, name, work) {
-  mkdirSync(folder, { recursive: true });
+  ownFolder(folder);
   const path = join(folder, `${name}.lock`);
   const mine = `${process.pid} ${randomBytes(8).toString('hex')}\n`;
   let said = false;
@@ -34,7 +35,7 @@ export function withLock(folder, name, work) {
 /** Linking makes the file and its content appear together, or not at all. */
 function create(path, text) {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
-  writeFileSync(draft, text);
+  writeFileSync(draft, text, { mode: 0o600 });
   try {
     linkSync(draft, path);
     return true;

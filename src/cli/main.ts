@@ -59,7 +59,11 @@ async function program(name: string | undefined): Promise<Command> {
   addOperatorCommands(quick, context, done);
   if (quick.commands.some((command) => command.name() === name)) return quick;
   const all = shotlist();
-  const { addAllCommands } = await import('./all-commands.ts');
+  const [{ addAllCommands }, { closeLoaders }] = await Promise.all([
+    import('./all-commands.ts'),
+    import('../worker/render/loaders.ts'),
+  ]);
+  closeLoaders();
   addAllCommands(all, context, done);
   return all;
 }

@@ -78,7 +78,11 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       '\nThe file needs nothing else: mail it, or open it without a network.\n\nExample:\n  shotlist sheet spring-1a2b3c4d --out spring.html',
     )
     .action(async (batch, args) => {
-      const { sheetCommand } = await import('./commands/sheet.ts');
+      const [{ sheetCommand }, { closeLoaders }] = await Promise.all([
+        import('./commands/sheet.ts'),
+        import('../worker/render/loaders.ts'),
+      ]);
+      closeLoaders();
       done(await sheetCommand(context, batch, args));
     });
 

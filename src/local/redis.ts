@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { environmentFor } from '../shared/base/child-env.ts';
 import { errorCodes, UserError } from '../shared/base/errors.ts';
 import { type Logger, silentLogger } from '../shared/base/log.ts';
+import { privateFolder } from '../shared/base/private-folder.ts';
 import { projectRoot } from '../shared/base/project-root.ts';
 import { sleep } from '../shared/base/time.ts';
 import { findRedisServer } from './redis-binary.ts';
@@ -57,7 +58,7 @@ export async function startRedis(options: RedisOptions): Promise<LocalRedis> {
       'No redis-server or valkey-server of version 6.2 or newer was found; `npm run setup` brings one.',
     );
   }
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await privateFolder(folder);
   const password = options.password ?? randomBytes(24).toString('hex');
   const claim = await claimRedisFolder(folder);
   try {

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { environmentFor } from '../shared/base/child-env.ts';
 import { UserError } from '../shared/base/errors.ts';
+import { privateFolder } from '../shared/base/private-folder.ts';
 import { sleep } from '../shared/base/time.ts';
 import { readGeneration } from './generation-file.ts';
 import { isProcessAlive } from './process-alive.ts';
@@ -54,7 +55,7 @@ const POLL_MS = 30;
 export async function openLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const { simulate, signal } = options;
   const folder = resolve(options.folder);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await privateFolder(folder);
   const giveUpAt = Date.now() + OPEN_TIMEOUT_MS;
   let endingSince: { readonly number: number; readonly ms: number } | undefined;
   while (Date.now() < giveUpAt) {

@@ -101,6 +101,17 @@ describe('doctor', () => {
     });
   });
 
+  it('warns of connections that are not encrypted, and goes on', async () => {
+    await using redis = await testRedis();
+    await using fal = await testFal();
+    const { ok, names } = await doctor({ ...settingsOf(fal, redis.url), NODE_TLS_REJECT_UNAUTHORIZED: '0' });
+    expect(ok).toBe(true);
+    expect(names['encryption']).toMatchObject({
+      outcome: 'warning',
+      message: expect.stringContaining('NODE_TLS_REJECT_UNAUTHORIZED is 0'),
+    });
+  });
+
   it('finds a Redis that evicts and does not sync, and still looks at the rest', async () => {
     await using folder = await tempFolder();
     await using server = await startRedis({ folder: folder.path });

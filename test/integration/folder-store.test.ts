@@ -14,7 +14,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { ANSWER_BYTES } from '../../src/shared/base/answer-size.ts';
@@ -85,9 +85,61 @@ describe('the folder store', () => {
     expect(await opened.store.putOnce('mine/dress.jpg', Buffer.from('new'), text)).toBe('exists');
   });
 
-  it('neither lists links nor lets a key lead out of the folder', async () => {
+  it.each([
+    ['a folder', 'a/b', 'outside'],
+    ['the first folder', 'a', 'outside'],
+    ['a file', 'a/b/0.png', 'outside/0.png'],
+    ['a folder that is not there', 'a', 'outside/none'],
+  ])('follows no link below its root: %s', async (_, at, to) => {
     await using opened = await open();
-    await symlink('/', join(opened.folder, 'root'));
+    const outside = join(opened.outer, 'outside');
+    await mkdir(join(outside, 'b'), { recursive: true });
+    for (const name of ['0.png', 'b/0.png']) await writeFile(join(outside, name), 'not ours');
+    const link = join(opened.folder, at);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(opened.outer, to), link);
+
+    const refused = { name: 'UserError', code: 'store_unfit', message: expect.stringContaining(link) };
+    const { store } = opened;
+    await expect(store.get('a/b/0.png')).rejects.toMatchObject(refused);
+    await expect(store.put('a/b/0.png', Buffer.from('x'), text)).rejects.toMatchObject(refused);
+    await expect(store.putOnce('a/b/0.png', Buffer.from('x'), text)).rejects.toMatchObject(refused);
+    await expect(store.putFile('a/b/0.png', join(outside, '0.png'), text)).rejects.toMatchObject(refused);
+    for (const prefix of ['', 'a/', 'a/b/']) {
+      await expect(keysOf(store, prefix)).rejects.toMatchObject(refused);
+    }
+    expect((await readdir(outside, { recursive: true })).sort()).toEqual(['0.png', 'b', 'b/0.png']);
+    expect(await readFile(join(outside, 'b/0.png'), 'utf8')).toBe('not ours');
+  });
+
+  it('follows no link among its own files', async () => {
+    await using opened = await open();
+    const outside = join(opened.outer, 'outside');
+    await mkdir(outside);
+    await symlink(outside, join(opened.folder, '.store', 'meta'));
+    const refused = { code: 'store_unfit' };
+    const described = { ...text, metadata: { a: 'b' } };
+    await expect(opened.store.put('a/0.png', Buffer.from('x'), described)).rejects.toMatchObject(refused);
+    expect(await readdir(outside)).toEqual([]);
+    await rm(join(opened.folder, '.store'), { recursive: true });
+    await symlink(outside, join(opened.folder, '.store'));
+    await expect(opened.another()).rejects.toMatchObject(refused);
+    expect(await readdir(outside)).toEqual([]);
+  });
+
+  it('may be a link itself', async () => {
+    await using opened = await open();
+    const link = join(opened.outer, 'link');
+    await symlink(opened.folder, link);
+    const store = await openFolderStore({ folder: link });
+    await store.put('a/0.png', Buffer.from('x'), text);
+    expect(await keysOf(opened.store, '')).toEqual(['a/0.png']);
+    expect(await store.get('a/0.png')).toBeDefined();
+  });
+
+  it('lists no link with a name of others, and lets no key lead out of the folder', async () => {
+    await using opened = await open();
+    await symlink('/', join(opened.folder, '.root'));
     expect(await keysOf(opened.store, '')).toEqual([]);
     for (const key of ['..%2fx', '%2e%2e/x', '.store/tmp/x', '..%2f..%2fx']) {
       await opened.store.put(key, Buffer.from('x'), text);
@@ -167,7 +219,7 @@ describe('the folder store', () => {
 
   it('lets exactly one of 64 writers in four processes win', async () => {
     await using opened = await open();
-    const module = pathToFileURL(join(import.meta.dirname, '../../src/local/folder-store.ts')).href;
+    const module = pathToFileURL(join(import.meta.dirname, '../../src/shared/store/folder/store.ts')).href;
     const script = `
       const { openFolderStore } = await import(${JSON.stringify(module)});
       const store = await openFolderStore({ folder: process.argv[1] });

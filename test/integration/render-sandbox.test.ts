@@ -157,6 +157,21 @@ describe('the render child', () => {
   );
 
   it(
+    'reads no format but jpeg, png and webp, whatever a check ahead of libvips lets through',
+    async () => {
+      await using at = await bench();
+      await at.add('loaders-1');
+      expect(await at.ended('loaders-1')).toMatchObject({ state: 'delivered' });
+      expect(JSON.parse(readFileSync(join(at.folder, 'loaders.json'), 'utf8'))).toEqual([
+        'jpeg',
+        'png',
+        'webp',
+      ]);
+    },
+    60 * SECONDS,
+  );
+
+  it(
     'a picture that is no picture fails at its first start, with the reason',
     async () => {
       await using at = await bench();

@@ -8,6 +8,7 @@ import { loadRecipes, shippedRecipesFolder } from '../../src/shared/pictures/rec
 import { createRenderChild } from '../../src/worker/render/child.ts';
 import type { RenderDeps } from '../../src/worker/render/processor.ts';
 import { endProcess } from '../../src/worker/render/watchdog.ts';
+import { readableFormats } from './readable-formats.mjs';
 import { type RenderRecord, readRecord, writeRecord } from './render-records.ts';
 
 /**
@@ -24,6 +25,7 @@ const faults: Readonly<Record<string, () => unknown>> = {
   'hang.loop': () => {
     for (;;);
   },
+  loaders: async () => writeFileSync(join(folder, 'loaders.json'), JSON.stringify(await readableFormats())),
   crash: () => process.kill(process.pid, 'SIGSEGV'),
   memory: () => {
     const hoard: number[][] = [];

@@ -13,9 +13,6 @@ const dockerfile = await read('Dockerfile');
 const example = await read('.env.example');
 
 const PINNED = /^\S+:[\w.-]*\d[\w.-]*@sha256:[0-9a-f]{64}$/;
-/** What compose reads beside the program's own settings. */
-const OF_COMPOSE = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'REDIS_PASSWORD'];
-
 /** The linter's exit code; it validates against the schema of compose files, offline. */
 async function lint(text: string): Promise<{ code: number; output: string }> {
   await using folder = await tempFolder();
@@ -51,7 +48,8 @@ describe('docker-compose.yml', () => {
 
   it('pins every image by tag and digest', () => {
     const images = [...compose.matchAll(/^ {4}image: (.+)$/gm)].map(([, image]) => image);
-    expect(images).toHaveLength(2);
+    expect(images).toHaveLength(4);
+    expect(new Set(images).size).toBe(2);
     for (const image of images) expect(image).toMatch(PINNED);
   });
 
@@ -66,11 +64,42 @@ describe('docker-compose.yml', () => {
     expect(compose).toMatch(/--maxmemory-policy\n +- noeviction\n/);
   });
 
-  it('takes every secret from .env, and says which one is missing', () => {
+  it('takes the key from .env and says if it is missing, and every other secret from a file', () => {
     expect(compose).toMatch(/FAL_KEY: \$\{FAL_KEY:\?Set FAL_KEY in \.env/);
     for (const line of compose.split('\n').filter((each) => /KEY|PASSWORD|SECRET/.test(each))) {
-      if (/^\s*[A-Z_]+: /.test(line)) expect(line).toMatch(/\$\{[A-Z_]+(:[?-].*)?\}/);
+      if (/^\s*[A-Z_]+: /.test(line))
+        expect(line).toMatch(/ FAL_KEY: \$\{FAL_KEY:\?|_FILE: \/run\/secrets\//);
     }
+  });
+});
+
+describe('each service of docker-compose.yml', () => {
+  const services = compose.slice(compose.indexOf('\nservices:\n'), compose.indexOf('\nvolumes:\n'));
+  const each = services.split(/\n(?= {2}[a-z]+:\n)/).slice(1);
+  const named = each.map((text) => [/^ {2}([a-z]+):/.exec(text)?.[1] ?? '', text] as const);
+
+  it.each(named)('%s has no capability and limits of memory, processes and temporary files', (_, text) => {
+    expect(text).toMatch(/\n {4}cap_drop: (&|\*)no-capability\n/);
+    expect(text).toMatch(/\n {4}security_opt: (&|\*)no-new-privileges\n/);
+    expect(text).toMatch(/\n {4}mem_limit: \d+[mg]\n/);
+    expect(text).toMatch(/\n {4}pids_limit: \d+\n/);
+    const [, mounts = ''] = /\n {4}tmpfs:\n((?: {6}- .+\n)+)/.exec(text) ?? [];
+    for (const mount of mounts.split('\n').filter((line) => line !== ''))
+      expect(mount).toMatch(/:size=\d+[mg]$/);
+    expect(text.includes('tmpfs:')).toBe(mounts !== '');
+  });
+
+  it.each(named)('%s sees the secrets that it needs alone', (name, text) => {
+    const seen = [...text.matchAll(/ {6}- (\w+)-secrets:/g)].map(([, secrets]) => secrets);
+    const needed: Record<string, string[]> = {
+      secrets: ['redis', 'minio', 'worker'],
+      bucket: ['minio'],
+    };
+    expect(seen).toEqual(needed[name] ?? [name]);
+  });
+
+  it('there are five', () => {
+    expect(named.map(([name]) => name)).toEqual(['secrets', 'redis', 'minio', 'bucket', 'worker']);
   });
 });
 
@@ -83,7 +112,7 @@ describe('.env.example', () => {
   });
 
   it('names nothing that nobody reads', () => {
-    for (const [, name] of names) expect([...Object.keys(SETTINGS), ...OF_COMPOSE]).toContain(name);
+    for (const [, name] of names) expect(Object.keys(SETTINGS)).toContain(name);
   });
 
   it('holds no value but in a comment', () => {

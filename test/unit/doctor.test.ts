@@ -88,6 +88,7 @@ describe('the checks', () => {
     const never = () => Promise.reject(new Error('nothing is opened here'));
     const checks = doctorChecks({
       machine: { nodeVersion: 'v24.0.0', recipesFolder: '', caps: NO_CAPS, folder: undefined },
+      connections: { redisUrl: undefined, s3Endpoint: undefined, rejectUnauthorized: undefined },
       redis: never,
       redisRights: () => Promise.reject(new Error('not asked')),
       redisPlace: '',

@@ -10,6 +10,10 @@ const OTHERS = new Set([
   // Secrets that the AWS SDK reads by its own chain; ours only replaces them in what is printed.
   'AWS_SECRET_ACCESS_KEY',
   'AWS_SESSION_TOKEN',
+  // Read by the AWS SDK and by Node themselves; ours only warns where they leave a connection unencrypted.
+  'AWS_ENDPOINT_URL',
+  'AWS_ENDPOINT_URL_S3',
+  'NODE_TLS_REJECT_UNAUTHORIZED',
   // How a worker tells its render children where Redis and the store are.
   'SHOTLIST_RENDER_STACK',
 ]);

@@ -21,6 +21,7 @@ import { tryRights } from '../../shared/redis/rights.ts';
 import { createWork } from '../../shared/requests/steps.ts';
 import { keyMarkOf } from '../../shared/store/keys.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, printText } from '../context.ts';
+import { connectionsOf } from '../encryption.ts';
 import type { OperatorArguments } from '../open.ts';
 
 /** Adds `doctor`. `done` is told what it came to. */
@@ -140,6 +141,7 @@ async function examination(context: Context, args: OperatorArguments): Promise<E
       caps: config.caps,
       folder: stack.store.kind === 'folder' ? stack.store.folder : undefined,
     },
+    connections: connectionsOf(context, config, stack),
     redis: openOne,
     redisRights: async () => await tryRights({ redis: await openOne(), prefix: stack.prefix }),
     redisPlace: redisPlace(config, redisUrl),

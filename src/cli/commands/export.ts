@@ -73,7 +73,7 @@ export async function exportCommand(context: Context, batch: string, args: Expor
             ? manifestCsv(lines, urlOf)
             : jsonLines(lines);
     if (args.out === undefined) await printLines(context, text);
-    else await writeLines(resolve(context.cwd, args.out), text);
+    else await writeLines(resolve(context.cwd, args.out), text, modeOf(args));
     if (args.out !== undefined) say(context, `${count(tally.shots, 'shot')} written to ${args.out}`);
     if (tally.open > 0) {
       say(
@@ -83,6 +83,11 @@ export async function exportCommand(context: Context, batch: string, args: Expor
     }
     return EXIT.ok;
   });
+}
+
+/** Addresses that expire hand out the picture to everybody who reads them. */
+function modeOf({ presign }: ExportArguments): number | undefined {
+  return presign === undefined ? undefined : 0o600;
 }
 
 function sayUnreachable(

@@ -4,6 +4,7 @@ import { openShop } from '../../app/open-services.ts';
 import { needsKey, ROLES, type Role, startWork, type Work } from '../../app/worker.ts';
 import { openWorkerHealth } from '../../app/worker-health.ts';
 import { once } from '../../operations/doctor/check.ts';
+import { encryptionWarnings } from '../../operations/doctor/encryption.ts';
 import { assertUsable, unusable } from '../../operations/doctor/preflight.ts';
 import type { Config } from '../../shared/base/config.ts';
 import { Closers } from '../../shared/base/disposables.ts';
@@ -16,6 +17,7 @@ import { openRedis } from '../../shared/redis/redis.ts';
 import { tryRights } from '../../shared/redis/rights.ts';
 import { marginWarnings } from '../../shared/requests/absence.ts';
 import { type Context, configOf, EXIT, type Exit, openLog } from '../context.ts';
+import { connectionsOf } from '../encryption.ts';
 
 export interface WorkerArguments {
   readonly roles: ReadonlySet<Role>;
@@ -62,6 +64,7 @@ export async function workerCommand(
   const log = openLog(context, config, { detail: 'full', secrets: stack.secrets });
   const warnings = [
     ...(await lookAt(context, config, { stack, roles, log })),
+    ...encryptionWarnings(connectionsOf(context, config, stack)),
     ...marginWarnings(config.fal.unknownMarginS, defaultRegistry().models),
   ];
   for (const warning of warnings) log.warn({ warning }, 'worth mending');

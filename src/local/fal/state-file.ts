@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PRIVATE } from '../../shared/base/private-folder.ts';
 import type { Input } from './endpoints.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -36,15 +37,17 @@ export type AppendState = (event: StateEvent) => void;
 
 /**
  * The append-only file of a simulator's state. Each line is with the operating system before the answer goes out, so
- * that a killed simulator remembers what it promised; a last line cut short by a crash is left out.
+ * that a killed simulator remembers what it promised; a last line cut short by a crash is left out. It holds keys and
+ * prompts, so only this user may read it.
  */
 export function openStateFile(folder: string): { readonly past: StateEvent[]; readonly append: AppendState } {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: PRIVATE.folder });
   const path = pathIn(folder);
   const { past, torn } = read(path);
   // A torn line has no line end: start a new one, or the next event would be torn with it.
-  if (torn) appendFileSync(path, '\n');
-  return { past, append: (event) => appendFileSync(path, `${JSON.stringify(event)}\n`) };
+  const append = (text: string) => appendFileSync(path, text, { mode: PRIVATE.file });
+  if (torn) append('\n');
+  return { past, append: (event) => append(`${JSON.stringify(event)}\n`) };
 }
 
 /** What the file says, without touching it: also while a simulator writes it. Empty where there is none. */

@@ -2,14 +2,17 @@ import { optional } from '../../shared/base/time.ts';
 import type { Refused } from '../../shared/redis/rights.ts';
 import type { ObjectStore } from '../../shared/store/object-store.ts';
 import { type Check, type CheckResult, runChecks } from './check.ts';
+import { type Connections, encryptionCheck } from './encryption.ts';
 import { type FalChecksDeps, falChecks } from './fal.ts';
 import { type LostAnswersChecksDeps, lostAnswersChecks } from './lost-answers.ts';
 import { type MachineChecksDeps, machineChecks } from './machine.ts';
 import { type AskedRedis, redisChecks } from './redis.ts';
 import { storeChecks } from './store.ts';
+import { privateCheck } from './store-private.ts';
 
 export interface DoctorDeps {
   readonly machine: Omit<MachineChecksDeps, 'clock'>;
+  readonly connections: Connections;
   /** Opens what is to be looked at; the caller closes it. */
   readonly redis: () => Promise<AskedRedis>;
   /** Tries what the work does with Redis, over a connection that nobody waits for. */
@@ -45,6 +48,7 @@ export function examinationOf(checks: readonly CheckResult[]): Examination {
 
 export function doctorChecks({
   machine,
+  connections,
   redis,
   redisPlace,
   redisRights,
@@ -57,8 +61,10 @@ export function doctorChecks({
 }: Omit<DoctorDeps, 'signal'>): readonly Check[] {
   return [
     ...machineChecks({ ...machine, clock }),
+    encryptionCheck(connections),
     ...redisChecks(redis, { place: redisPlace, rights: redisRights }),
     ...storeChecks({ open: store, clock, raceName }),
+    privateCheck({ open: store, isFolder: machine.folder !== undefined }),
     ...falChecks({ ...fal, clock, timeoutMs }),
     ...lostAnswersChecks({ ...lostAnswers, key: fal.key, models: fal.registry.models, store, clock }),
   ];

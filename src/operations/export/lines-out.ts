@@ -6,10 +6,13 @@ import { pipeline } from 'node:stream/promises';
 import { errorCodes, UserError } from '../../shared/base/errors.ts';
 import { jsonLine } from '../../shared/store/json-line.ts';
 
-/** Writes lines to a file, which appears under its name only when all of them are in it. */
-export async function writeLines(file: string, lines: AsyncIterable<string>): Promise<void> {
+/**
+ * Writes lines to a file, which appears under its name only when all of them are in it. Its rights are `mode`, or what
+ * the user's umask says.
+ */
+export async function writeLines(file: string, lines: AsyncIterable<string>, mode = 0o666): Promise<void> {
   await writeWhole(file, (part) =>
-    pipeline(Readable.from(withBreaks(lines)), createWriteStream(part, { flags: 'wx' })),
+    pipeline(Readable.from(withBreaks(lines)), createWriteStream(part, { flags: 'wx', mode })),
   );
 }
 

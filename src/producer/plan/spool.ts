@@ -6,6 +6,8 @@ import { spoolPrefix, sweepSpools } from './spool-sweep.ts';
 
 /** So many chunks are packed and written at once: packing runs beside the reading of the list. */
 const WRITES_IN_FLIGHT = 2;
+/** It holds prompts. The folder, made by `mkdtemp`, is this user's alone too. */
+const FILE = { mode: 0o600 };
 
 /**
  * A plan that is being made, as files of packed chunks in a folder of its own, so that a list of any length is planned
@@ -83,8 +85,8 @@ export class Spool implements AsyncDisposable {
   }
 
   async #write(chunk: number, lines: readonly string[], planned: readonly PlannedRow[]): Promise<void> {
-    await writeFile(this.#requestsPathOf(chunk), JSON.stringify(planned));
-    await writeFile(this.#pathOf(chunk), await packPlanLines(lines));
+    await writeFile(this.#requestsPathOf(chunk), JSON.stringify(planned), FILE);
+    await writeFile(this.#pathOf(chunk), await packPlanLines(lines), FILE);
   }
 
   #requestsPathOf(chunk: number): string {

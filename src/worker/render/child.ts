@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Logger } from '../../shared/base/log.ts';
 import { sleep } from '../../shared/base/time.ts';
+import { closeLoaders } from './loaders.ts';
 import {
   createRenderProcessor,
   type RenderDeps,
@@ -36,6 +37,7 @@ export function createRenderChild(open: () => Promise<RenderDeps>): RenderProces
   });
 
   const prepare = async (): Promise<RenderProcessor> => {
+    closeLoaders();
     const deps = await open();
     await offerToTheOomKiller(deps.log);
     // BullMQ ends its children with process.exit, which waits for what libvips is at; that may be the hang.

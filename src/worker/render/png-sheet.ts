@@ -1,4 +1,5 @@
 import sharp, { type OverlayOptions } from 'sharp';
+import { readingOwn } from './loaders.ts';
 import { type Provenance, xmpOf } from './provenance.ts';
 
 export interface SheetTile {
@@ -25,7 +26,12 @@ const TOP = 92;
 const FONT = 'font-family="DejaVu Sans, Arial, sans-serif"';
 
 /** One PNG with small pictures in rows, for a mail: 1,318 pixels wide. */
-export async function pngSheet({ title, lines, tiles, provenance }: PngSheet): Promise<Buffer> {
+export async function pngSheet(sheet: PngSheet): Promise<Buffer> {
+  // The words are SVG of our own, and the pictures are thumbnails that this process made.
+  return await readingOwn('VipsForeignLoadSvg', () => drawn(sheet));
+}
+
+async function drawn({ title, lines, tiles, provenance }: PngSheet): Promise<Buffer> {
   const columns = Math.min(COLUMNS, Math.max(1, tiles.length));
   const width = COLUMNS * (SIDE + GAP) + GAP;
   const height = TOP + Math.ceil(tiles.length / columns) * (SIDE + CAPTION + GAP) + GAP;

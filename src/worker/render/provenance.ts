@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { PictureError } from '../../shared/pictures/formats.ts';
 import type { Recipe, Rights } from '../../shared/pictures/recipes.ts';
+import { readingOwn } from './loaders.ts';
 import { writtenXmp } from './written-xmp.ts';
 
 /** What a file says of its own making. Shops and search engines read it; Google Merchant asks for it. */
@@ -87,7 +88,10 @@ function list(name: string, kind: 'Seq' | 'Alt', text: string): string {
 export async function assertLabelled(bytes: Buffer, xmp: string, rendition: string): Promise<void> {
   const written = writtenXmp(bytes);
   // To set up sharp for each file of each picture takes several times as long as to read two formats' few headers.
-  const found = written === 'other' ? (await sharp(bytes).metadata()).xmp : written;
+  const found =
+    written === 'other'
+      ? (await readingOwn('VipsForeignLoadHeif', () => sharp(bytes).metadata())).xmp
+      : written;
   if (found?.toString('utf8') === xmp) return;
   throw new PictureError(
     'unlabelled',

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, link, lstat, mkdir, open, readdir, rename, rm, unlink } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { errorCodes, UnavailableError, UserError } from '../../base/errors.ts';
+import { PRIVATE } from '../../base/private-folder.ts';
+import { refuseLinks } from './links.ts';
 
 /** Writes of whole files that are seen complete or not at all, and are still there after a power cut. */
 export interface FolderFiles {
@@ -12,6 +14,8 @@ export interface FolderFiles {
   replace(path: string, body: Uint8Array, signal?: AbortSignal): Promise<void>;
   /** `replace` by a copy of another file. */
   replaceByFile(path: string, file: string, signal?: AbortSignal): Promise<void>;
+  /** undefined if there is no such file. */
+  readText(path: string): Promise<string | undefined>;
 }
 
 const STALE_MS = 3_600_000;
@@ -39,11 +43,12 @@ export function folderFiles({ root, temporary }: { root: string; temporary: stri
 
   async function place(path: string, move: () => Promise<void>): Promise<void> {
     const folder = dirname(path);
+    await refuseLinks(root, path);
     try {
       await move();
     } catch (error) {
       if (!errorCodes(error).includes('ENOENT')) throw error;
-      const first = await mkdir(folder, { recursive: true });
+      const first = await mkdir(folder, { recursive: true, mode: PRIVATE.folder });
       if (first !== undefined) await syncChain(dirname(first), folder);
       await move();
     }
@@ -95,6 +100,11 @@ export function folderFiles({ root, temporary }: { root: string; temporary: stri
           (temporaryPath) => place(path, () => rename(temporaryPath, path)),
         ),
       ),
+    readText: (path) =>
+      translated(root, async () => {
+        await refuseLinks(root, path);
+        return await readTextIfAny(path);
+      }),
   };
 }
 
@@ -164,8 +174,17 @@ const SENTENCES: Readonly<Record<string, Sentence>> = {
   ENOSYS: noLinks,
 };
 
+async function readTextIfAny(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (errorCodes(error).includes('ENOENT')) return undefined;
+    throw error;
+  }
+}
+
 async function writeDurably(path: string, body: Uint8Array): Promise<void> {
-  const file = await open(path, 'wx', 0o644);
+  const file = await open(path, 'wx', PRIVATE.file);
   try {
     await file.writeFile(body);
     await file.sync();
@@ -179,6 +198,8 @@ async function copyDurably(path: string, source: string): Promise<void> {
   await copyFile(source, path, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   const file = await open(path, 'r+');
   try {
+    // The copy has the rights of its source.
+    await file.chmod(PRIVATE.file);
     await file.sync();
   } finally {
     await file.close();

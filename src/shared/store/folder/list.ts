@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { errorCodes, MalformedError } from '../../base/errors.ts';
 import { compareUtf8 } from '../../base/utf8-order.ts';
 import { assertPrefix, type ListedObject, type ListOptions } from '../object-store.ts';
+import { linkFault } from './links.ts';
 import { decodeName, type NameKind } from './names.ts';
 
 export interface ListDeps {
@@ -10,6 +11,8 @@ export interface ListDeps {
   readonly translated: <T>(step: () => Promise<T>) => Promise<T>;
   /** Rejects if the store itself is gone. */
   readonly assertThere: () => Promise<void>;
+  /** Rejects if the path leads through a symbolic link below the store's root. */
+  readonly refuseLinks: (path: string) => Promise<void>;
   /** The path of the folder that holds the keys which start with these segments. */
   readonly folderOf: (segments: readonly string[]) => string;
   /** The segment whose file name holds this hash; undefined where it is not known. */
@@ -28,7 +31,8 @@ const STATS_AT_ONCE = 64;
 
 /**
  * Keys in ascending order of their UTF-8 bytes. One folder's names are in memory at a time (and those of the folders
- * above it), never the whole tree. Links and files that are not this store's are passed over. Only the folder of the
+ * above it), never the whole tree. Names that are not this store's are passed over; a link with a name of
+ * ours is a fault, since what lies behind it would be missing. Only the folder of the
  * prefix itself may be missing: nothing was ever written under it then. What its parent showed a moment ago and is gone,
  * or cannot be read, is a fault: a disk that went away looks the same, and would pass for a store that holds less.
  */
@@ -41,6 +45,7 @@ export async function* listFolder(
   const segments = prefix.split('/').slice(0, -1);
   const base = segments.map((segment) => `${segment}/`).join('');
   const folder = deps.folderOf(segments);
+  await deps.translated(() => deps.refuseLinks(folder));
   if (await deps.translated(() => isMissing(folder))) {
     await deps.translated(deps.assertThere);
     return;
@@ -75,16 +80,19 @@ async function entriesOf(deps: ListDeps, { folder, base, prefix, after }: Walk):
   const entries: Entry[] = [];
   for (const found of await namesIn(folder)) {
     const decoded = decodeName(found.name);
-    if (decoded === undefined || decoded.kind !== found.kind) continue;
+    if (decoded === undefined || (found.kind !== 'link' && decoded.kind !== found.kind)) continue;
     const segment = 'segment' in decoded ? decoded.segment : await deps.longSegment(decoded.longHash);
     // It is written before the first object under that name.
     if (segment === undefined)
       throw new MalformedError(`The text of the name ${found.name} is missing in .store/names; restore it.`);
-    const key = `${base}${segment}${found.kind === 'dir' ? '/' : ''}`;
+    const { kind } = decoded;
+    const key = `${base}${segment}${kind === 'dir' ? '/' : ''}`;
     if (!key.startsWith(prefix)) continue;
-    const inside = found.kind === 'dir' && after.startsWith(key);
+    const inside = kind === 'dir' && after.startsWith(key);
     if (!inside && compareUtf8(key, after) <= 0) continue;
-    entries.push({ key, path: join(folder, found.name), kind: found.kind });
+    const path = join(folder, found.name);
+    if (found.kind === 'link') throw linkFault(path);
+    entries.push({ key, path, kind });
   }
   return entries.sort((a, b) => compareUtf8(a.key, b.key));
 }
@@ -99,10 +107,16 @@ async function isMissing(folder: string): Promise<boolean> {
   }
 }
 
-async function namesIn(folder: string): Promise<{ name: string; kind: NameKind }[]> {
+interface Found {
+  readonly name: string;
+  readonly kind: NameKind | 'link';
+}
+
+async function namesIn(folder: string): Promise<Found[]> {
   const found = await readdir(folder, { withFileTypes: true });
-  return found.flatMap((entry): { name: string; kind: NameKind }[] => {
+  return found.flatMap((entry): Found[] => {
     if (entry.isFile()) return [{ name: entry.name, kind: 'file' }];
+    if (entry.isSymbolicLink()) return [{ name: entry.name, kind: 'link' }];
     return entry.isDirectory() ? [{ name: entry.name, kind: 'dir' }] : [];
   });
 }

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { errorCodes, MalformedError } from '../../base/errors.ts';
+import { MalformedError } from '../../base/errors.ts';
 import type { FolderFiles } from './files.ts';
 
 /** What S3 keeps in headers. */
@@ -59,7 +58,7 @@ export function sidecars({ folder, files }: { folder: string; files: FolderFiles
 
   async function stored(key: string, sha256: string): Promise<Description | undefined> {
     const path = pathOf(key, sha256);
-    const text = await readTextIfAny(path);
+    const text = await files.readText(path);
     if (text === undefined) return undefined;
     const parsed = fileSchema.safeParse(jsonOf(text));
     if (!parsed.success || parsed.data.key !== key) {
@@ -106,16 +105,6 @@ export async function sha256OfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');
-}
-
-/** undefined where there is no such file. */
-export async function readTextIfAny(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (errorCodes(error).includes('ENOENT')) return undefined;
-    throw error;
-  }
 }
 
 function jsonOf(text: string): unknown {

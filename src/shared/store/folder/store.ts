@@ -1,14 +1,16 @@
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { join, resolve, sep } from 'node:path';
 import { ANSWER_BYTES, TooLargeObjectError } from '../../base/answer-size.ts';
 import { errorCodes, UserError } from '../../base/errors.ts';
+import { privateFolder } from '../../base/private-folder.ts';
 import { optional } from '../../base/time.ts';
 import { assertKey, assertMetadata, type ObjectStore, type PutOptions } from '../object-store.ts';
 import { folderFiles, removeStaleFiles, translated } from './files.ts';
+import { refuseLinks } from './links.ts';
 import { listFolder } from './list.ts';
 import { fileNameOf, longHashOf, type NameKind } from './names.ts';
-import { readTextIfAny, sha256Of, sha256OfFile, sidecars } from './sidecars.ts';
+import { sha256Of, sha256OfFile, sidecars } from './sidecars.ts';
 
 export interface FolderStoreOptions {
   readonly folder: string;
@@ -25,7 +27,7 @@ export interface FolderStoreOptions {
  *     <folder>/.store/names/          texts of segments too long for a disk
  *     <folder>/.store/tmp/            files being written
  *
- * Creates the folder. `cacheControl` is not kept: nobody reads a folder over HTTP by our headers.
+ * Creates the folder, for this user alone, and follows no symbolic link in it. `cacheControl` is not kept: nobody reads a folder over HTTP by our headers.
  */
 export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions): Promise<ObjectStore> {
   const root = resolve(folder);
@@ -34,7 +36,11 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
   const temporary = join(own, 'tmp');
   const names = join(own, 'names');
   await translated(root, async () => {
-    await Promise.all([temporary, names].map((path) => mkdir(path, { recursive: true })));
+    await privateFolder(root);
+    for (const path of [own, temporary, names]) {
+      await refuseLinks(root, path);
+      await privateFolder(path);
+    }
     await removeStaleFiles(temporary, Date.now());
   });
   const files = folderFiles({ root, temporary });
@@ -135,6 +141,7 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
       const path = pathOf(key);
       signal?.throwIfAborted();
       return await translated(root, async () => {
+        await refuseLinks(root, path);
         const body = await readFileIfAny(path, key, signal);
         if (body !== undefined) return { body, ...(await descriptions.read(key, body)) };
         await assertThere();
@@ -149,8 +156,9 @@ export async function openFolderStore({ folder, publicUrl }: FolderStoreOptions)
         {
           translated: (step) => translated(root, step),
           assertThere,
+          refuseLinks: (path) => refuseLinks(root, path),
           folderOf,
-          longSegment: (hash) => readTextIfAny(join(names, `${hash}.txt`)),
+          longSegment: (hash) => files.readText(join(names, `${hash}.txt`)),
         },
         prefix,
         options,

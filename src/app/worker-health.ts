@@ -9,7 +9,8 @@ import { createFalHttp, openFalSockets } from '../shared/fal/http.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import type { Stack } from './connections.ts';
 import { type Health, type HealthLook, startHealth } from './health.ts';
-import { needsKey, type Role, type Work } from './worker.ts';
+import type { Role } from './roles.ts';
+import { needsKey, type Work } from './worker.ts';
 
 export interface WorkerHealthOptions {
   readonly config: Config;

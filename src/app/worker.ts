@@ -41,13 +41,8 @@ import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
 import type { Stack } from './connections.ts';
 import { createPaidPictures } from './paid-pictures.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
+import type { Role } from './roles.ts';
 import { openScheduling } from './scheduling.ts';
-
-export const ROLES = ['generate', 'collect', 'render', 'schedule'] as const;
-export type Role = (typeof ROLES)[number];
-
-/** What `run` does for its batch; it is nobody's clock, so that a run by hand starts nothing else. */
-export const RUN_ROLES = ['generate', 'collect', 'render'] as const satisfies readonly Role[];
 
 /** Whether these roles ask fal anything: rendering and schedules send nothing. */
 export function needsKey(roles: ReadonlySet<Role>): boolean {

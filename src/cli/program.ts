@@ -1,13 +1,9 @@
 import { type Command, Option } from 'commander';
 import { PRESET_NAMES } from '../operations/export/presets.ts';
 import { GROUPINGS } from '../shared/ledger/costs.ts';
-import { approveCommand } from './commands/approve.ts';
-import { pauseCommand, resumeCommand } from './commands/resume.ts';
-import { statusCommand } from './commands/status.ts';
 import type { Context, Exit } from './context.ts';
 import { day } from './options/days.ts';
-import { usd } from './options/list.ts';
-import { presignTtl } from './options/presign-ttl.ts';
+import { presignTtl, usd } from './options/values.ts';
 
 /**
  * Adds the commands that look at batches and steer them. `done` is told what each came to. What is imported in here only as a
@@ -21,7 +17,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nExamples:\n  shotlist status\n  shotlist status spring-1a2b3c4d --watch\n  shotlist status spring-1a2b3c4d --json',
     )
-    .action(async (batch, args) => done(await statusCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { statusCommand } = await import('./commands/status.ts');
+      done(await statusCommand(context, batch, args));
+    });
 
   ranged(common(cli.command('costs').description('sum up what was paid, from the ledger')))
     .addOption(new Option('--by <group>', 'what a row of the answer is').choices(GROUPINGS).default('batch'))
@@ -92,7 +91,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nWhat is at fal already is finished and stored.\n\nExamples:\n  shotlist pause spring-1a2b3c4d\n  shotlist pause',
     )
-    .action(async (batch, args) => done(await pauseCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { pauseCommand } = await import('./commands/resume.ts');
+      done(await pauseCommand(context, batch, args));
+    });
 
   common(cli.command('resume').description('go on with what is paused or held'))
     .argument(
@@ -109,7 +111,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nExamples:\n  shotlist resume spring-1a2b3c4d --cap 40\n  shotlist resume spring-1a2b3c4d\n  shotlist resume',
     )
-    .action(async (batch, args) => done(await resumeCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { resumeCommand } = await import('./commands/resume.ts');
+      done(await resumeCommand(context, batch, args));
+    });
 
   common(cli.command('approve').description('make what waits for the proof of a batch'))
     .argument('<batch>', 'the batch, enqueued with --proof')
@@ -117,7 +122,10 @@ export function addOperatorCommands(cli: Command, context: Context, done: (exit:
       'after',
       '\nSays what the rest will cost by what the proof cost. May be repeated. To drop the rest: shotlist cancel.\n\nExample:\n  shotlist approve spring-1a2b3c4d',
     )
-    .action(async (batch, args) => done(await approveCommand(context, batch, args)));
+    .action(async (batch, args) => {
+      const { approveCommand } = await import('./commands/approve.ts');
+      done(await approveCommand(context, batch, args));
+    });
 
   common(cli.command('cancel').description('drop what is left of a batch, for good'))
     .argument('<batch>', 'the batch; it cannot be resumed')

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { costsCommand } from '../../src/cli/commands/costs.ts';
 import { ledgerCommand } from '../../src/cli/commands/ledger.ts';
-import { reconcileCommand, since } from '../../src/cli/commands/reconcile.ts';
+import { reconcileCommand } from '../../src/cli/commands/reconcile.ts';
 import { unknownAdoptCommand } from '../../src/cli/commands/unknown.ts';
+import { since } from '../../src/cli/options/since.ts';
 import { dayOf } from '../../src/shared/base/time.ts';
 import { type Adjustment, Corrections } from '../../src/shared/ledger/corrections.ts';
 import { expectMoneyAtRest, ledgerOf } from '../support/accounts.ts';

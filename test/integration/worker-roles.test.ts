@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Role } from '../../src/app/worker.ts';
+import type { Role } from '../../src/app/roles.ts';
 import { workerCommand } from '../../src/cli/commands/worker.ts';
 import { runInContext } from '../support/cli-context.ts';
 import { tempFolder } from '../support/temp-folder.ts';

@@ -1,4 +1,5 @@
-import { reconcileCommand, since } from '../../src/cli/commands/reconcile.ts';
+import { reconcileCommand } from '../../src/cli/commands/reconcile.ts';
+import { since } from '../../src/cli/options/since.ts';
 import type { FalSimulatorOptions } from '../../src/local/fal/simulator.ts';
 import { openWorkshop } from './workshop.ts';
 import { type WorkshopCli, workshopCli } from './workshop-cli.ts';

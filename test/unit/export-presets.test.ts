@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { presignTtl } from '../../src/cli/options/presign-ttl.ts';
+import { presignTtl } from '../../src/cli/options/values.ts';
 import { presetCsv } from '../../src/operations/export/preset-csv.ts';
 import { handleOf } from '../../src/operations/export/preset-rows.ts';
 import { loadPreset, PRESET_NAMES, type PresetName } from '../../src/operations/export/presets.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { since } from '../../src/cli/commands/reconcile.ts';
+import { since } from '../../src/cli/options/since.ts';
 import { createBilling } from '../../src/shared/fal/billing.ts';
 import type { FalRequest } from '../../src/shared/fal/http.ts';
 

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { type Command, Option } from 'commander';
 import { openStack, openStore, type Stack } from '../../app/connections.ts';
 import { type CheckResult, sentenceOf } from '../../operations/doctor/check.ts';
 import { type Examination, examinationOf, examine } from '../../operations/doctor/doctor.ts';
@@ -23,20 +22,6 @@ import { keyMarkOf } from '../../shared/store/keys.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, printText } from '../context.ts';
 import { connectionsOf } from '../encryption.ts';
 import type { OperatorArguments } from '../open.ts';
-
-/** Adds `doctor`. `done` is told what it came to. */
-export function addDoctorCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  cli
-    .command('doctor')
-    .description('look at all that the work stands on, and say what is wrong and how to mend it')
-    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
-    .option('--simulate', 'look at what simulated work stands on')
-    .addHelpText(
-      'after',
-      '\nIt submits nothing and costs nothing. Exit code 1 where there is a fault; warnings leave it at 0.\n\nExamples:\n  shotlist doctor\n  shotlist doctor --json',
-    )
-    .action(async (args) => done(await doctorCommand(context, args)));
-}
 
 /** For each check; a store that is away is asked again by its SDK, which must fit into it. */
 const CHECK_TIMEOUT_MS = 15_000;

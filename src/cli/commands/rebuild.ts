@@ -1,4 +1,3 @@
-import { type Command, Option } from 'commander';
 import type { Stack } from '../../app/connections.ts';
 import {
   type RebuildDeps,
@@ -27,22 +26,6 @@ import { type OperatorArguments, withShop } from '../open.ts';
 
 export interface RebuildArguments extends OperatorArguments {
   readonly yes?: true;
-}
-
-/** Adds `rebuild`. `done` is told what it came to. */
-export function addRebuildCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  cli
-    .command('rebuild')
-    .description('restore what Redis lost from the store: batches, requests, money, the queue')
-    .argument('[batch]', 'in a Redis that has lost nothing else, this batch alone; without it, everything')
-    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
-    .option('--simulate', 'look at simulated work, which has a Redis and a store of its own')
-    .option('--yes', 'also where Redis holds requests that are under way: they are read from the store anew')
-    .addHelpText(
-      'after',
-      '\nNothing is paid by it, and it may be run again at any time, also where it broke off.\n\nExamples:\n  shotlist rebuild\n  shotlist rebuild spring-1a2b3c4d',
-    )
-    .action(async (batch, args) => done(await rebuildCommand(context, batch, args)));
 }
 
 /** `rebuild [BATCH]`: restores from the store what is not at its end. Redis as it is counts for nothing. */

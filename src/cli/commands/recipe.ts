@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
 import { isPath } from '../../operations/recipe-choice.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { nearest } from '../../shared/base/nearest.ts';
@@ -13,33 +12,10 @@ export interface RecipeCommandArguments {
   readonly json?: true;
 }
 
-/** Adds `recipe list|check`. `done` is told what each came to. */
-export function addRecipeCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  const recipe = cli
-    .command('recipe')
-    .description('the renditions to make: which recipes there are, and what one does');
-  recipe
-    .command('list')
-    .description('the recipes that ship')
-    .addOption(json())
-    .action(async (args) => done(await recipeListCommand(context, args)));
-  recipe
-    .command('check')
-    .description('say what a recipe makes, or what is wrong with it')
-    .argument('<recipe>', 'the name of one that ships, or the path of a .json file')
-    .addOption(json())
-    .addHelpText(
-      'after',
-      '\nExamples:\n  shotlist recipe check amazon-main\n  shotlist recipe check ./newsletter.json',
-    )
-    .action(async (name, args) => done(await recipeCheckCommand(context, name, args)));
-}
-
-function json(): Option {
-  return new Option('--json', 'print the result as one JSON document on standard output');
-}
-
-async function recipeListCommand(context: Context, { json: asJson }: RecipeCommandArguments): Promise<Exit> {
+export async function recipeListCommand(
+  context: Context,
+  { json: asJson }: RecipeCommandArguments,
+): Promise<Exit> {
   const recipes = [...(await loadRecipes(shippedRecipesFolder())).values()];
   if (asJson === true) {
     printJson(
@@ -62,7 +38,7 @@ async function recipeListCommand(context: Context, { json: asJson }: RecipeComma
   return EXIT.ok;
 }
 
-async function recipeCheckCommand(
+export async function recipeCheckCommand(
   context: Context,
   name: string,
   { json: asJson }: RecipeCommandArguments,

@@ -1,4 +1,3 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Stack } from '../../app/connections.ts';
 import { openHouse } from '../../app/steps.ts';
 import { createAttach } from '../../operations/reconcile/attach.ts';
@@ -15,10 +14,10 @@ import { UserError } from '../../shared/base/errors.ts';
 import type { Logger } from '../../shared/base/log.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';
 import { systemClock } from '../../shared/base/time.ts';
-import { BILLING_DAYS, createBilling } from '../../shared/fal/billing.ts';
+import { createBilling } from '../../shared/fal/billing.ts';
 import { createFalPlatform } from '../../shared/fal/history.ts';
 import { createFalHttp, type FalHttp, openFalSockets } from '../../shared/fal/http.ts';
-import { POST_WINDOW_MS } from '../../shared/fal/limits.ts';
+import { BILLING_DAYS, POST_WINDOW_MS } from '../../shared/fal/limits.ts';
 import { Corrections } from '../../shared/ledger/corrections.ts';
 import { Settlements } from '../../shared/ledger/counters.ts';
 import { type SettleDeps, settleCorrections } from '../../shared/ledger/settle.ts';
@@ -37,11 +36,8 @@ import {
   say,
 } from '../context.ts';
 import { type OperatorArguments, withShop } from '../open.ts';
-import { day } from '../options/days.ts';
+import { MOST_DAYS, type Since } from '../options/since.ts';
 import { left, tableOf } from '../output/tables.ts';
-
-/** Resolves to ms since 1970. */
-export type Since = (nowMs: number) => number;
 
 export interface ReconcileArguments extends OperatorArguments {
   readonly since: Since;
@@ -49,44 +45,7 @@ export interface ReconcileArguments extends OperatorArguments {
 
 const FAL_TIMEOUT_MS = 30_000;
 const DAY_MS = 86_400_000;
-/** A day less than fal keeps, since the day before the window is read too. */
-const MOST_DAYS = BILLING_DAYS - 2;
 const SHOWN = 20;
-
-/** Adds `reconcile`. `done` is told what it came to. */
-export function addReconcileCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  cli
-    .command('reconcile')
-    .description("compare the ledger with fal's bill, request by request, and correct it")
-    .addOption(
-      new Option('--since <when>', 'a day such as 2026-11-01, or how long back: 24h, 7d')
-        .argParser(since)
-        .default(since('7d'), '7d'),
-    )
-    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
-    .option('--simulate', 'look at simulated work, which has a Redis and a store of its own')
-    .addHelpText(
-      'after',
-      '\nIt needs FAL_ADMIN_KEY, a key of admin scope. Run it daily.\n\nExamples:\n  shotlist reconcile\n  shotlist reconcile --since 24h --json\n  shotlist reconcile --since 2026-11-01',
-    )
-    .action(async (args) => done(await reconcileCommand(context, args)));
-}
-
-/** Reads `2026-11-24` (its first moment in the time zone of the process), `24h` or `7d`; throws commander's error. */
-export function since(text: string): Since {
-  const back = /^([1-9]\d{0,3})([hd])$/.exec(text);
-  if (back !== null) {
-    const ms = Number(back[1]) * (back[2] === 'h' ? 3_600_000 : DAY_MS);
-    if (ms > MOST_DAYS * DAY_MS)
-      throw new InvalidArgumentError(`fal keeps its bill for ${BILLING_DAYS} days: at most ${MOST_DAYS}d.`);
-    return (nowMs) => nowMs - ms;
-  }
-  if (!/^\d{4}-/.test(text))
-    throw new InvalidArgumentError('It must be a day, such as 2026-11-24, or 24h or 7d.');
-  const [year = 0, month = 1, date = 1] = day(text).split('-').map(Number);
-  const atMs = new Date(year, month - 1, date).getTime();
-  return () => atMs;
-}
 
 /** `reconcile [--since WHEN]`: the ledger against fal's billing events. Exit code 0 also when it found something. */
 export async function reconcileCommand(context: Context, args: ReconcileArguments): Promise<Exit> {

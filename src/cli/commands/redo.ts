@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openStack, type Stack } from '../../app/connections.ts';
 import { openShop } from '../../app/open-services.ts';
 import { worksHere } from '../../app/works-here.ts';
@@ -18,7 +17,6 @@ import { readStatus } from '../../shared/status/read-status.ts';
 import { Takes } from '../../shared/takes/takes.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
 import { type OperatorArguments, simulatedElsewhere, stackOptions } from '../open.ts';
-import { usd } from '../options/list.ts';
 import { confirmSpending } from '../output/confirm-spending.ts';
 import { EXIT_OF, endingSentence, endSentence } from '../output/end.ts';
 import { pickCommand } from './pick.ts';
@@ -33,42 +31,6 @@ export interface RedoArguments extends OperatorArguments {
   readonly cap?: MicroUsd;
   readonly yes?: true;
   readonly pick?: number;
-}
-
-const wholeNumber = (text: string): number => {
-  if (/^\d{1,6}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It must be a whole number, from 0.');
-};
-
-export function addRedoCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  cli
-    .command('redo')
-    .description('make delivered pictures again, after saying what that costs; or pick an earlier take')
-    .argument('<batch>', 'the batch that they were delivered in')
-    .requiredOption('--shot <ids>', 'the shots, with commas between their ids')
-    .addOption(
-      new Option('--index <n>', 'one picture of each, as numbered in the manifest, from 0').argParser(
-        wholeNumber,
-      ),
-    )
-    .option(
-      '--prompt <text>',
-      'other words for this take, over the columns of the list: "{{title}} on slate"',
-    )
-    .addOption(
-      new Option('--pick <take>', 'make this take count again, for nothing; 0 is the first').argParser(
-        wholeNumber,
-      ),
-    )
-    .addOption(new Option('--cap <usd>', 'never spend more than this on the take').argParser(usd))
-    .option('--yes', 'do not ask before spending more than CONFIRM_OVER_USD')
-    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
-    .option('--simulate', 'on simulated work, which has a Redis and a store of its own')
-    .addHelpText(
-      'after',
-      '\nThe take is a batch of its own; once it is delivered it counts, here and in later lists. Nothing is overwritten.\n\nExamples:\n  shotlist redo spring-1a2b3c4d --shot MUG-1,MUG-2\n  shotlist redo spring-1a2b3c4d --shot MUG-1 --index 2 --prompt "A stoneware mug on slate"\n  shotlist redo spring-1a2b3c4d --shot MUG-1 --pick 0',
-    )
-    .action(async (batch, args) => done(await redoCommand(context, batch, args)));
 }
 
 /** `redo BATCH`: a new take of delivered pictures, or an earlier one picked again. */

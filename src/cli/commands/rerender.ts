@@ -1,5 +1,4 @@
 import { tmpdir } from 'node:os';
-import { type Command, Option } from 'commander';
 import { openStack } from '../../app/connections.ts';
 import { openShop } from '../../app/open-services.ts';
 import { worksHere } from '../../app/works-here.ts';
@@ -22,27 +21,6 @@ import { lookAt, workUntilItEnds } from './run.ts';
 export interface RerenderArguments extends OperatorArguments, RecipeArguments {
   /** The template of the files' names. */
   readonly names?: string;
-}
-
-/** Adds `rerender BATCH`. `done` is told what it came to. */
-export function addRerenderCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  cli
-    .command('rerender')
-    .description('make other renditions of the pictures of a batch; nothing is asked of fal, nothing is paid')
-    .argument('<batch>', 'the batch whose pictures are stored')
-    .requiredOption('--recipe <name>', 'the renditions to make: a name, or the path of a .json file')
-    .option('--allow-unlabelled', 'take a recipe whose pictures do not say that a model made them')
-    .option(
-      '--names <template>',
-      'what the files are called (default: the recipe\'s names, else as in the batch): "{{sku}}-{{rendition}}.{{ext}}"',
-    )
-    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
-    .option('--simulate', 'on simulated work, which has a Redis and a store of its own')
-    .addHelpText(
-      'after',
-      '\nThe renditions are a batch of their own, with a manifest of its own; the old ones stay.\n\nExamples:\n  shotlist rerender spring-1a2b3c4d --recipe amazon-main\n  shotlist rerender spring-1a2b3c4d --recipe ./newsletter.json',
-    )
-    .action(async (batch, args) => done(await rerenderCommand(context, batch, args)));
 }
 
 export async function rerenderCommand(

@@ -23,6 +23,7 @@ import { ownRecipe } from '../../shared/pictures/stored.ts';
 import { parseS3Address } from '../../shared/store/s3/reader.ts';
 import { type Context, configOf, EXIT, type Exit, printJson, say } from '../context.ts';
 import type { ListArguments } from '../options/list.ts';
+import { UNFIT } from '../options/unfit.ts';
 import { columnsLine } from '../output/columns.ts';
 import { chooseModel } from '../output/default-model.ts';
 import { planSentence } from '../output/plan.ts';
@@ -32,15 +33,6 @@ import { surroundingsOf } from './queue-list.ts';
 
 export type ScheduleAddArguments = ListArguments &
   RuleArguments & { readonly overlap: (typeof OVERLAPS)[number] };
-
-/** Options that `enqueue` takes and a schedule does not: why, and what to do instead. */
-export const UNFIT: Readonly<Record<string, string>> = {
-  prompt: '--prompt cannot be scheduled: the same prompt is the same picture; put it into a list of one row',
-  batch: '--batch cannot be given: each run is a batch of its own, named by the schedule and its due time',
-  dryRun: '--dry-run schedules nothing: shotlist enqueue LIST --dry-run says what a run would make and cost',
-  fit: '--fit belongs to a dry run: shotlist enqueue LIST --dry-run --fit USD',
-  watch: '--watch cannot be given: nothing is queued yet; shotlist schedule list says how the runs go',
-};
 
 /** `schedule add NAME LIST`: from now on a worker runs the list whenever it is due. */
 export async function scheduleAddCommand(

@@ -3,14 +3,7 @@ import { OVERLAPS } from '../../producer/schedules/schedule.ts';
 import type { Registry } from '../../shared/models/registry.ts';
 import type { Context, Exit } from '../context.ts';
 import { addListArguments } from '../options/list.ts';
-import {
-  scheduleListCommand,
-  schedulePauseCommand,
-  scheduleRemoveCommand,
-  scheduleResumeCommand,
-  scheduleRunCommand,
-} from './schedule-actions.ts';
-import { scheduleAddCommand, UNFIT } from './schedule-add.ts';
+import { UNFIT } from '../options/unfit.ts';
 
 export interface ScheduleCommandDeps {
   readonly context: Context;
@@ -48,11 +41,17 @@ export function addScheduleCommands(cli: Command, { context, registry, done }: S
     )
     .addOption(json())
     .addHelpText('after', ADD_HELP)
-    .action(async (name, list, args) => done(await scheduleAddCommand(context, name, list, args)));
+    .action(async (name, list, args) => {
+      const { scheduleAddCommand } = await import('./schedule-add.ts');
+      done(await scheduleAddCommand(context, name, list, args));
+    });
 
   common(schedule.command('list').description('say when each schedule is due, and how its last run went'))
     .addHelpText('after', '\nExamples:\n  shotlist schedule list\n  shotlist schedule list --json')
-    .action(async (args) => done(await scheduleListCommand(context, args)));
+    .action(async (args) => {
+      const { scheduleListCommand } = await import('./schedule-actions.ts');
+      done(await scheduleListCommand(context, args));
+    });
 
   const named = (word: string, description: string, more: string) =>
     common(schedule.command(word).description(description))
@@ -62,20 +61,30 @@ export function addScheduleCommands(cli: Command, { context, registry, done }: S
     'run',
     'run a schedule now, besides its due times',
     'It needs no worker for that, only to make the pictures. Also of a paused schedule, and while the run before goes on.',
-  ).action(async (name, args) => done(await scheduleRunCommand(context, name, args)));
+  ).action(async (name, args) => {
+    const { scheduleRunCommand } = await import('./schedule-actions.ts');
+    done(await scheduleRunCommand(context, name, args));
+  });
   named(
     'pause',
     'let a schedule rest',
     'What it has queued goes on (shotlist pause BATCH). What falls due until it is resumed is not caught up.',
-  ).action(async (name, args) => done(await schedulePauseCommand(context, name, args)));
-  named('resume', 'let a paused schedule go on', 'It is due from now on.').action(async (name, args) =>
-    done(await scheduleResumeCommand(context, name, args)),
-  );
+  ).action(async (name, args) => {
+    const { schedulePauseCommand } = await import('./schedule-actions.ts');
+    done(await schedulePauseCommand(context, name, args));
+  });
+  named('resume', 'let a paused schedule go on', 'It is due from now on.').action(async (name, args) => {
+    const { scheduleResumeCommand } = await import('./schedule-actions.ts');
+    done(await scheduleResumeCommand(context, name, args));
+  });
   named(
     'remove',
     'end a schedule',
     'What it has queued goes on (shotlist cancel BATCH). The store keeps what its runs came to.',
-  ).action(async (name, args) => done(await scheduleRemoveCommand(context, name, args)));
+  ).action(async (name, args) => {
+    const { scheduleRemoveCommand } = await import('./schedule-actions.ts');
+    done(await scheduleRemoveCommand(context, name, args));
+  });
 }
 
 const ADD_HELP = `

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { type Command, Option } from 'commander';
 import type { Stack } from '../../app/connections.ts';
 import { openHouse } from '../../app/steps.ts';
 import {
@@ -31,43 +30,6 @@ import {
 } from '../context.ts';
 import { type OperatorArguments, unknownBatch, withShop } from '../open.ts';
 import { left, right, tableOf } from '../output/tables.ts';
-
-/** Adds `unknown list|adopt|absent`. `done` is told what each came to. */
-export function addUnknownCommands(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  const unknown = cli
-    .command('unknown')
-    .description(
-      "requests whose answer from fal was lost: list them, and decide what a worker can't find out",
-    );
-  common(unknown.command('list').description('say which requests are unknown, and what to do about each'))
-    .argument('[batch]', 'the batch; without it, of all')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  shotlist unknown list\n  shotlist unknown list spring-1a2b3c4d --json',
-    )
-    .action(async (batch, args) => done(await unknownListCommand(context, batch, args)));
-  common(unknown.command('adopt').description("say that a request of fal's is this one"))
-    .argument('<request>', 'as `unknown list` names it')
-    .argument('<fal-id>', "the request's id at fal, from its dashboard")
-    .addHelpText(
-      'after',
-      '\nExample:\n  shotlist unknown adopt spring-1a2b3c4d.7.0 98bdce97-7910-4a2b-9f3e-2d1c',
-    )
-    .action(async (request, id, args) => done(await unknownAdoptCommand(context, request, id, args)));
-  common(
-    unknown.command('absent').description('say that it never arrived at fal, so that it is submitted again'),
-  )
-    .argument('<request>', 'as `unknown list` names it')
-    .option('--yes', 'it is certain: fal neither ran it nor will')
-    .addHelpText('after', '\nExample:\n  shotlist unknown absent spring-1a2b3c4d.7.0 --yes')
-    .action(async (request, args) => done(await unknownAbsentCommand(context, request, args)));
-}
-
-function common(command: Command): Command {
-  return command
-    .addOption(new Option('--json', 'print the result as one JSON document on standard output'))
-    .option('--simulate', 'look at simulated work, which has a Redis and a store of its own');
-}
 
 /** `unknown list [BATCH]`: every request whose answer was lost and not yet found out about. */
 export async function unknownListCommand(

@@ -1,7 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openStack, openStore, type Stack } from '../../app/connections.ts';
 import { openShop } from '../../app/open-services.ts';
-import { needsKey, ROLES, type Role, startWork, type Work } from '../../app/worker.ts';
+import type { Role } from '../../app/roles.ts';
+import { needsKey, startWork, type Work } from '../../app/worker.ts';
 import { openWorkerHealth } from '../../app/worker-health.ts';
 import { once } from '../../operations/doctor/check.ts';
 import { encryptionWarnings } from '../../operations/doctor/encryption.ts';
@@ -23,30 +23,6 @@ export interface WorkerArguments {
   readonly roles: ReadonlySet<Role>;
   readonly concurrency?: number;
   readonly simulate?: true;
-}
-
-/** Adds `worker`. `done` is told what it came to. */
-export function addWorkerCommand(cli: Command, context: Context, done: (exit: Exit) => void): void {
-  cli
-    .command('worker')
-    .description('make the pictures of what is queued, until SIGTERM')
-    .addOption(
-      new Option('--roles <list>', `what it does, separated by commas: ${ROLES.join(', ')}`)
-        .argParser(roles)
-        .default(new Set(ROLES), 'all'),
-    )
-    .addOption(
-      new Option(
-        '--concurrency <n>',
-        'requests at fal at once, over all workers (instead of FAL_CONCURRENCY)',
-      ).argParser(concurrency),
-    )
-    .option('--simulate', "work on what was queued with --simulate, in this folder's .shotlist")
-    .addHelpText(
-      'after',
-      '\nIt must be told where Redis and the bucket are: REDIS_URL and S3_BUCKET. HEALTH_PORT answers /livez and /readyz.\n\nExamples:\n  shotlist worker\n  shotlist worker --roles render\n  shotlist worker --concurrency 10',
-    )
-    .action(async (args: WorkerArguments) => done(await workerCommand(context, args)));
 }
 
 /** `worker`: runs until SIGTERM or SIGINT, then parks what is in hand, within 2 seconds. */
@@ -140,26 +116,4 @@ function untilToldToStop(signal: AbortSignal, lost: AbortSignal | undefined): Pr
     signal.addEventListener('abort', stopped, { once: true });
     lost?.addEventListener('abort', gone, { once: true });
   });
-}
-
-function roles(text: string): ReadonlySet<Role> {
-  const names = text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '');
-  const chosen = new Set(names.map((name) => ROLES.find((role) => role === name) ?? unknownRole(name)));
-  if (chosen.size === 0) throw new InvalidArgumentError(`Name at least one of ${ROLES.join(', ')}.`);
-  return chosen;
-}
-
-function unknownRole(name: string): never {
-  throw new InvalidArgumentError(
-    `There is no role ${JSON.stringify(name)}; it is one of ${ROLES.join(', ')}.`,
-  );
-}
-
-function concurrency(text: string): number {
-  const value = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (value >= 1 && value <= 10_000) return value;
-  throw new InvalidArgumentError('It must be a whole number from 1 to 10000.');
 }

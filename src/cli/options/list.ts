@@ -1,12 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { EnqueueOptions } from '../../operations/enqueue-options.ts';
 import { MAX_PROOF_ROWS } from '../../producer/plan/proof.ts';
-import { type MicroUsd, parseUsd } from '../../shared/base/money.ts';
 import { MAX_REGENERATIONS } from '../../shared/journal/regeneration.ts';
 import { defaultModelOf } from '../../shared/models/default-model.ts';
 import type { Registry } from '../../shared/models/registry.ts';
 import { DEFAULT_PRIORITY, MAX_PRIORITY } from '../../shared/queues/jobs.ts';
-import { webhookUrl } from './on-done.ts';
+import { usd, webhookUrl } from './values.ts';
 
 /** What `run` and `enqueue` take. */
 export interface ListArguments extends EnqueueOptions {
@@ -14,13 +13,6 @@ export interface ListArguments extends EnqueueOptions {
   readonly yes?: true;
   readonly json?: true;
   readonly watch?: true;
-}
-
-export function usd(text: string): MicroUsd {
-  const amount = parseUsd(text);
-  if (amount === undefined)
-    throw new InvalidArgumentError('It must be an amount of dollars, such as 5 or 0.25.');
-  return amount;
 }
 
 function priority(text: string): number {

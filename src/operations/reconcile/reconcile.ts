@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import type { MicroUsd } from '../../shared/base/money.ts';
 import { type Clock, dayOf } from '../../shared/base/time.ts';
-import { BILLING_DAYS, type Billing, type BookEvent } from '../../shared/fal/billing.ts';
+import type { Billing, BookEvent } from '../../shared/fal/billing.ts';
+import { BILLING_DAYS } from '../../shared/fal/limits.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { LedgerEntry, LedgerTrace } from '../../shared/journal/objects.ts';
 import type { Corrections } from '../../shared/ledger/corrections.ts';

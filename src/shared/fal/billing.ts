@@ -33,8 +33,6 @@ export interface BillingDeps {
   readonly timeoutMs: number;
 }
 
-/** fal keeps them so long. */
-export const BILLING_DAYS = 90;
 const MAX_IDS = 50;
 
 const row = z

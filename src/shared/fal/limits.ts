@@ -21,3 +21,6 @@ export const MAX_LOCKED = 5;
 
 /** The longest wait after one of them, where fal does not say how long. */
 export const LOCKED_CAP_MS = 60_000;
+
+/** fal keeps them so long. */
+export const BILLING_DAYS = 90;

@@ -20,6 +20,7 @@ import { Records } from '../shared/requests/records.ts';
 import { RedisMemory } from '../shared/requests/redis-continuity.ts';
 import { createEnded } from '../shared/status/ended.ts';
 import { createHeld } from '../shared/status/held.ts';
+import { reportOnce } from '../shared/store/own-keys.ts';
 import { openStore, type Stack } from './connections.ts';
 
 /**
@@ -41,7 +42,8 @@ export async function openShop(
     const redis = await openRedis(url, { onDemoted });
     opened.defer(() => redis.disconnect());
     const queues = opened.use(new Queues({ url, prefix }));
-    const journal = new Journal({ store });
+    const odd = reportOnce((key) => log.warn({ key }, 'not an object of ours; it counts for nothing'));
+    const journal = new Journal({ store, odd });
     const batches = new Batches({ redis, prefix, clock: systemClock });
     const endpointStops = new EndpointStops({ redis, prefix });
     const ttlH = config.recordTtlH;

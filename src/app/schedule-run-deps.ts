@@ -12,12 +12,13 @@ import type { Schedules } from '../producer/schedules/schedules.ts';
 import { type Config, type Environment, secretsOf } from '../shared/base/config.ts';
 import { errorCodes, UserError } from '../shared/base/errors.ts';
 import { type Logger, redactor } from '../shared/base/log.ts';
+import { isOdd } from '../shared/base/odd.ts';
 import { systemClock } from '../shared/base/time.ts';
 import { unpackRecipe } from '../shared/pictures/stored.ts';
 import type { ScheduleQueue } from '../shared/queues/schedule-queue.ts';
 import { ScheduleStarts } from '../shared/redis/schedule-starts.ts';
 import { readStatus } from '../shared/status/read-status.ts';
-import { isOver } from '../shared/status/status.ts';
+import { type BatchStatus, isOver } from '../shared/status/status.ts';
 import type { Stack } from './connections.ts';
 
 export interface ScheduleRunOptions {
@@ -97,7 +98,8 @@ export function scheduleRunDepsOf({
     },
     ring: (name, dueMs) => queue.addLate(name, dueMs),
     async underway(batch) {
-      const status = await readStatus(shop, batch);
+      const status = await statusOrWhy(shop, batch);
+      if (typeof status === 'string') return status;
       if (status === undefined || isOver(status.state)) return undefined;
       return status.heldReason ?? `it is ${status.state}`;
     },
@@ -105,6 +107,16 @@ export function scheduleRunDepsOf({
     clock: systemClock,
     log,
   };
+}
+
+/** Why a batch cannot be read, where that is so: it may be under way. */
+async function statusOrWhy(shop: Shop, batch: string): Promise<BatchStatus | string | undefined> {
+  try {
+    return await readStatus(shop, batch);
+  } catch (error) {
+    if (!isOdd(error)) throw error;
+    return error.message;
+  }
 }
 
 /**

@@ -33,6 +33,7 @@ import { createResolveUnknown } from '../worker/generate/lost-answers.ts';
 import { createReadings } from '../worker/generate/readings.ts';
 import { createWaker } from '../worker/generate/waker.ts';
 import { startLookingLater } from '../worker/later-looks.ts';
+import { createOddJobs } from '../worker/odd-jobs.ts';
 import { startPatience } from '../worker/patience.ts';
 import { startRedisLook } from '../worker/redis-look.ts';
 import { startWitness } from '../worker/redis-watch.ts';
@@ -227,6 +228,7 @@ export async function startWork({
   const heartbeat = await startHeartbeat({ attendance: shop.attendance, roles: [...roles], log });
   closers.defer(() => settlesWithin(heartbeat.stop(), GOODBYE_MS));
   const workers: Workers = startWorkers({
+    onError: createOddJobs({ redis, prefix, log }),
     url,
     prefix,
     schedule: scheduling?.step,

@@ -5,11 +5,11 @@ import { openShop } from '../app/open-services.ts';
 import { unknownBatch as notThere } from '../operations/batch-lookup.ts';
 import type { Shop } from '../operations/services.ts';
 import type { Config } from '../shared/base/config.ts';
-import type { UserError } from '../shared/base/errors.ts';
+import { messageOf, type UserError } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
 import { Journal } from '../shared/journal/journal.ts';
 import type { ObjectStore } from '../shared/store/object-store.ts';
-import { type Context, configOf, openLog } from './context.ts';
+import { type Context, configOf, openLog, say } from './context.ts';
 
 /** What every operator's command takes. */
 export interface OperatorArguments {
@@ -60,6 +60,11 @@ export function stackOptions(
   redis: 'needed' | 'not-needed',
 ): Parameters<typeof openStack>[0] {
   return { config, simulate: simulate === true, redis, embedded: 'allowed', cwd, signal };
+}
+
+/** Says of a batch or record that cannot be read why, and what to do; the others are shown. */
+export function warnOf(context: Context): (batch: string, error: Error) => void {
+  return (_batch, error) => say(context, `warning: ${messageOf(error)}`);
 }
 
 /** The sentence for a batch that is not there. */

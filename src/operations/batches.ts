@@ -5,6 +5,7 @@ import type { Clock } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import type { Batches, BatchView, CaughtUp, Stop } from '../shared/requests/batches.ts';
 import type { EndpointStops } from '../shared/requests/endpoint-stops.ts';
+import { everyBatch } from '../shared/requests/every-batch.ts';
 import { refuseCancelled } from './cancel.ts';
 
 /**
@@ -109,6 +110,8 @@ export async function resumeAll({
   readonly was: Stop | undefined;
   readonly endpoints: readonly string[];
   readonly behind: CaughtUp;
+  /** Why batches were left as they are: one sentence each. */
+  readonly odd: readonly string[];
 }> {
   const was = await batches.stopped();
   if (was?.code === 'redis_lost' || was?.code === 'rebuild') throw mustRebuild();
@@ -116,10 +119,10 @@ export async function resumeAll({
   if (!(await batches.unstop())) throw mustRebuild();
   const endpoints = await endpointStops.lift();
   await resumeSubmits();
-  const views = await pMap(await batches.list(), (batch) => batches.read(batch), { concurrency: AT_ONCE });
-  const running = views.flatMap((view) =>
-    view !== undefined && view.doneAtMs === undefined && view.word === 'running' ? [view.batch] : [],
-  );
+  const odd: string[] = [];
+  const running: string[] = [];
+  for await (const { batch, view } of everyBatch(batches, { onOdd: (_, error) => odd.push(error.message) }))
+    if (view !== undefined && view.doneAtMs === undefined && view.word === 'running') running.push(batch);
   // What a cap holds stays held: lifting the stop makes no room on any cap.
   await pMap(running, (batch) => batches.leaveBehind(batch), { concurrency: AT_ONCE });
   let finished = true;
@@ -129,7 +132,7 @@ export async function resumeAll({
     finished &&= caught.finished;
     requests += caught.requests;
   }
-  return { was, endpoints, behind: { finished, requests } };
+  return { was, endpoints, behind: { finished, requests }, odd };
 }
 
 const AT_ONCE = 32;

@@ -5,6 +5,7 @@ import type { Definition, Schedule, ScheduleRun } from '../producer/schedules/sc
 import type { Schedules } from '../producer/schedules/schedules.ts';
 import { messageOf, UserError } from '../shared/base/errors.ts';
 import { nearest } from '../shared/base/nearest.ts';
+import { isOdd } from '../shared/base/odd.ts';
 import { systemClock } from '../shared/base/time.ts';
 import type { ScheduleQueue } from '../shared/queues/schedule-queue.ts';
 import { readStatus } from '../shared/status/read-status.ts';
@@ -36,16 +37,31 @@ export async function listSchedules(
   nowMs: number,
   signal: AbortSignal,
 ): Promise<ScheduleState[]> {
-  const { shop, schedules } = services;
+  const { schedules } = services;
   return await pMap(
     await allSchedules(services, signal),
     async (schedule) => {
       const lastRun = await schedules.lastRun(schedule.definition.name, nowMs, signal);
       const batch = lastRun?.batch;
-      return { schedule, lastRun, status: batch === undefined ? undefined : await readStatus(shop, batch) };
+      const status = batch === undefined ? undefined : await statusOrWarning(services, batch);
+      return { schedule, lastRun, status };
     },
     { concurrency: READS_AT_ONCE },
   );
+}
+
+/** A batch that cannot be read hides no schedule. */
+async function statusOrWarning(
+  { shop, notices }: ScheduleServices,
+  batch: string,
+): Promise<BatchStatus | undefined> {
+  try {
+    return await readStatus(shop, batch);
+  } catch (error) {
+    if (!isOdd(error)) throw error;
+    notices.warn(messageOf(error));
+    return undefined;
+  }
 }
 
 /** It is not due until it is resumed. What it has queued goes on. */

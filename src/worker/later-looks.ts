@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import { messageOf } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
+import { isOdd } from '../shared/base/odd.ts';
 import type { Clock } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import type { JobCall, QueueName } from '../shared/queues/jobs.ts';
@@ -9,6 +10,7 @@ import type { Batches } from '../shared/requests/batches.ts';
 import type { DuePicture, DuePictures, DueProgress } from '../shared/requests/due-pictures.ts';
 import type { Records } from '../shared/requests/records.ts';
 import type { House, Work } from '../shared/requests/steps.ts';
+import { parseRequestKey } from '../shared/store/keys.ts';
 import type { ObjectStore } from '../shared/store/object-store.ts';
 import { writeGone } from '../shared/takes/original-notes.ts';
 import { listVariants, listVariantsOfRow } from '../shared/takes/originals.ts';
@@ -50,7 +52,7 @@ export function createLookAgain(deps: LaterLooksDeps): (signal: AbortSignal) => 
       const pictures = await due.due(clock(), CHUNK);
       for (const { progress, ...picture } of pictures)
         await due.postpone(picture, clock() + IN_HAND_MS, progress);
-      await pMap(pictures, ({ progress, ...picture }) => lookAt(picture, progress, signal), {
+      await pMap(pictures, ({ progress, ...picture }) => lookOrLeave(picture, progress, signal), {
         concurrency: AT_ONCE,
         signal,
       });
@@ -58,6 +60,21 @@ export function createLookAgain(deps: LaterLooksDeps): (signal: AbortSignal) => 
       if (pictures.length < CHUNK) return looked;
     }
   };
+
+  /** One that cannot be looked for is left for some minutes, and the others are looked for all the same. */
+  async function lookOrLeave(picture: DuePicture, progress: DueProgress, signal: AbortSignal): Promise<void> {
+    try {
+      if (parseRequestKey(picture.request) === undefined) {
+        log.error({ request: picture.request }, 'no request of ours; its picture is not looked for');
+        await due.remove(picture);
+        return;
+      }
+      await lookAt(picture, progress, signal);
+    } catch (error) {
+      if (!isOdd(error)) throw error;
+      log.error({ ...picture, error: messageOf(error) }, 'a paid picture cannot be looked for');
+    }
+  }
 
   async function lookAt(picture: DuePicture, progress: DueProgress, signal: AbortSignal): Promise<void> {
     const { shotKey, index, request } = picture;

@@ -1,10 +1,12 @@
-import { MalformedError, messageOf } from '../shared/base/errors.ts';
+import { messageOf } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
+import { isOdd } from '../shared/base/odd.ts';
 import { createVoice } from '../shared/base/voice.ts';
 import type { JobCall, QueueName } from '../shared/queues/jobs.ts';
 import type { Queues } from '../shared/queues/queues.ts';
 import type { Redis } from '../shared/redis/redis.ts';
 import type { Batches, BatchView } from '../shared/requests/batches.ts';
+import { everyBatch } from '../shared/requests/every-batch.ts';
 import type { Records } from '../shared/requests/records.ts';
 import { giveJobs } from '../shared/requests/requeue.ts';
 
@@ -33,38 +35,36 @@ const EVERY_MS = 60_000;
  */
 export async function sweep({ batches, records, add, ended, held, log }: SweepDeps): Promise<number> {
   let given = 0;
-  for (const batch of await batches.list()) {
-    const view = await readOrTell(batch);
-    if (view === 'odd') continue;
-    if (view === undefined) {
-      await batches.forget(batch);
-      continue;
+  const onOdd = (batch: string, error: Error) =>
+    log.error({ batch, error: messageOf(error) }, 'batch is left as it is');
+  for await (const { batch, view } of everyBatch(batches, { onOdd, atOnce: 1 })) {
+    try {
+      given += await sweepOne(batch, view);
+    } catch (error) {
+      if (!isOdd(error)) throw error;
+      onOdd(batch, error);
     }
-    if (view.doneAtMs !== undefined) {
-      if (!view.summarized) await ended(batch);
-      continue;
-    }
-    // Whoever took the step that held it died before it was noted.
-    if (view.hold?.isNoted === false) await held(batch);
-    // A batch that is still being enqueued gets its jobs from there.
-    if (!view.complete) continue;
-    // A request that was planned again behind its back, or a batch that was rebuilt: whoever catches up cancels it.
-    if (view.word === 'cancelled' && view.counts.planned + view.counts.held > 0)
-      await batches.leaveBehind(batch);
-    given += await giveJobs(records.jobless(batch, 'sweep'), view.priority, add);
   }
   if (given > 0) log.info({ requests: given }, 'gave jobs to requests that had none');
   return given;
 
-  /** One that cannot be read is told, and the others are swept all the same. */
-  async function readOrTell(batch: string): Promise<BatchView | undefined | 'odd'> {
-    try {
-      return await batches.read(batch);
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      log.error({ batch, error: error.message }, 'batch is left as it is');
-      return 'odd';
+  async function sweepOne(batch: string, view: BatchView | undefined): Promise<number> {
+    if (view === undefined) {
+      await batches.forget(batch);
+      return 0;
     }
+    if (view.doneAtMs !== undefined) {
+      if (!view.summarized) await ended(batch);
+      return 0;
+    }
+    // Whoever took the step that held it died before it was noted.
+    if (view.hold?.isNoted === false) await held(batch);
+    // A batch that is still being enqueued gets its jobs from there.
+    if (!view.complete) return 0;
+    // A request that was planned again behind its back, or a batch that was rebuilt: whoever catches up cancels it.
+    if (view.word === 'cancelled' && view.counts.planned + view.counts.held > 0)
+      await batches.leaveBehind(batch);
+    return await giveJobs(records.jobless(batch, 'sweep'), view.priority, add);
   }
 }
 

@@ -43,6 +43,8 @@ export interface WorkersDeps {
     | undefined;
   /** What is done when a schedule is due; the signal aborts at shutdown. */
   readonly schedule?: ScheduleStep | undefined;
+  /** Hears of each error of a queue's worker beside its jobs'; never rejects. Default: nobody. */
+  readonly onError?: (queue: string, error: Error) => Promise<void>;
   /** What waits and why; default: nobody asks. */
   readonly patience?: Patience;
   readonly log: Logger;
@@ -110,6 +112,7 @@ export function startWorkers(deps: WorkersDeps): Workers {
       ),
   ) => {
     worker.on('error', (error) => {
+      void deps.onError?.(name, error);
       const refusal = redisRefusal(error);
       const told = refusal === undefined ? messageOf(error) : refusalSentence(refusal);
       if (refusal !== undefined) refusals.set(told, clock());
@@ -127,19 +130,11 @@ export function startWorkers(deps: WorkersDeps): Workers {
     workers.push(worker);
   };
 
-  if (deps.generate !== undefined) {
-    const { step, concurrency } = deps.generate;
-    start(
-      'generate',
-      new BrakedWorker('generate', processorOf(requestOf, step, say), { ...common, concurrency }),
-    );
-  }
-  if (deps.collect !== undefined) {
-    const { step, concurrency } = deps.collect;
-    start(
-      'collect',
-      new BrakedWorker('collect', processorOf(requestOf, step, say), { ...common, concurrency }),
-    );
+  for (const name of ['generate', 'collect'] as const) {
+    const given = deps[name];
+    if (given === undefined) continue;
+    const { step, concurrency } = given;
+    start(name, new BrakedWorker(name, processorOf(requestOf, step, say), { ...common, concurrency }));
   }
   if (deps.render !== undefined) {
     const { file, environment, execArgv, concurrency } = deps.render;

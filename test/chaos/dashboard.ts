@@ -38,12 +38,17 @@ export async function decideByDashboard(stage: Stage, batches: readonly string[]
   for (const batch of batches) await decideBatch(stage, opened, batch);
 }
 
+/** Nothing here is ever damaged. */
+function refuse(error: Error): never {
+  throw error;
+}
+
 async function decideBatch({ fal }: Stage, opened: ChaosShop, batch: string): Promise<void> {
   const { shop, config } = opened;
   const { journal } = shop;
   const modelOf = (endpoint: string) => defaultRegistry().get(endpoint);
   const limits = { ...config.fal, postWindowMs: 0, modelOf, clock: systemClock };
-  for await (const { request, outlook } of listUnknowns(batch, { ...shop, ...limits })) {
+  for await (const { request, outlook } of listUnknowns(batch, { ...shop, ...limits, onOdd: refuse })) {
     const name = parseRequestKey(request);
     if (name === undefined || (outlook.kind !== 'no_control' && outlook.kind !== 'unclear')) continue;
     // A worker's next look finds the list up to date, since somebody else goes on.

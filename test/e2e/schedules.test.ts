@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
-import { batchOf } from '../../src/producer/schedules/run.ts';
+import { batchOf } from '../../src/producer/schedules/schedule.ts';
 import { Schedules } from '../../src/producer/schedules/schedules.ts';
 import { scheduleSigner } from '../../src/producer/schedules/signer.ts';
 import { openFolderStore } from '../../src/shared/store/folder/store.ts';

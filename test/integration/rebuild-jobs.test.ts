@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { REBUILD_STOP } from '../../src/operations/rebuild/rebuild.ts';
+import { REBUILD_STOP } from '../../src/operations/rebuild/stops.ts';
 import { Queues } from '../../src/shared/queues/queues.ts';
 import { Restore } from '../../src/shared/requests/restore.ts';
 import { jobIdOf } from '../../src/shared/store/keys.ts';

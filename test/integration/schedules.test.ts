@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { rebuildCommand } from '../../src/cli/commands/rebuild.ts';
-import { batchOf, runDue, runNow } from '../../src/producer/schedules/run.ts';
+import { runDue, runNow } from '../../src/producer/schedules/run.ts';
+import { batchOf } from '../../src/producer/schedules/schedule.ts';
 import { syncSchedules } from '../../src/producer/schedules/sync.ts';
 import { UnavailableError } from '../../src/shared/base/errors.ts';
 import { silentLogger } from '../../src/shared/base/log.ts';

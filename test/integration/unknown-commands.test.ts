@@ -43,6 +43,9 @@ async function outlookAt({ shop }: Workshop, nowMs: number) {
     unknownMarginS: 300,
     clock: () => nowMs,
     modelOf,
+    onOdd: (error: Error) => {
+      throw error;
+    },
   };
   for await (const { outlook } of listUnknowns(undefined, { ...shop, ...limits })) return outlook.kind;
   return undefined;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { scheduleJson } from '../../src/cli/output/schedule.ts';
-import { batchOf } from '../../src/producer/schedules/run.ts';
-import { OUTCOMES } from '../../src/producer/schedules/schedule.ts';
+import { batchOf, OUTCOMES } from '../../src/producer/schedules/schedule.ts';
 import { batchStatus } from '../../src/shared/status/status.ts';
 import { blocksOf, readPage } from '../support/docs.ts';
 

@@ -234,12 +234,12 @@ describe('the listing of a batch', () => {
       'a/head.json',
       'a.b/head.json',
       'a0/head.json',
-      'done/events/1.json',
+      'done/events/00000000000001-a.json',
       'done/summary.json',
     ]) {
       await put(key);
     }
-    for (const key of ['again/summary.json', 'again/events/2.json']) await put(key);
+    for (const key of ['again/summary.json', 'again/events/00000000000002-a.json']) await put(key);
     const folders: string[] = [];
     for await (const folder of unfinishedFolders(store))
       folders.push(folder.slice('_shotlist/batches/'.length));

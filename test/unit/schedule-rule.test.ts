@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ruleOf } from '../../src/producer/schedules/rule.ts';
-import { batchOf } from '../../src/producer/schedules/run.ts';
+import { batchOf } from '../../src/producer/schedules/schedule.ts';
 
 const now = Date.parse('2026-11-24T15:37:42Z');
 

@@ -17,12 +17,13 @@ import { settleRestored } from '../../shared/ledger/settle-restored.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import { ScheduleQueue } from '../../shared/queues/schedule-queue.ts';
 import { unfinished } from '../../shared/requests/batches.ts';
+import { everyBatch } from '../../shared/requests/every-batch.ts';
 import { rivalHash } from '../../shared/requests/input.ts';
 import { giveJobs } from '../../shared/requests/requeue.ts';
 import { Restore } from '../../shared/requests/restore.ts';
 import { STATES } from '../../shared/requests/states.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
-import { type OperatorArguments, withShop } from '../open.ts';
+import { type OperatorArguments, warnOf, withShop } from '../open.ts';
 
 export interface RebuildArguments extends OperatorArguments {
   readonly yes?: true;
@@ -37,7 +38,7 @@ export async function rebuildCommand(
   const { recordTtlH } = configOf(context);
   return await withShop(context, args, async ({ shop, stack }) => {
     const isLost = await redisIsLost(shop, context.signal);
-    if (!isLost && args.yes !== true) await refuseLive(shop, batch);
+    if (!isLost && args.yes !== true) await refuseLive(context, shop, batch);
     const deps = rebuildDepsOf(shop, { prefix: stack.prefix, ttlH: recordTtlH }, (line) =>
       say(context, line),
     );
@@ -86,9 +87,11 @@ export async function redisIsLost({ memory, batches }: Shop, signal: AbortSignal
   }
 }
 
-async function refuseLive({ batches }: Shop, batch: string | undefined): Promise<void> {
-  for (const known of batch === undefined ? await batches.list() : [batch]) {
-    const view = await batches.read(known);
+/** What cannot be read is not known to be live, and a rebuild is what mends it. */
+async function refuseLive(context: Context, { batches }: Shop, batch: string | undefined): Promise<void> {
+  const named = { read: batches.read.bind(batches), list: async () => (batch === undefined ? [] : [batch]) };
+  const walked = batch === undefined ? batches : named;
+  for await (const { batch: known, view } of everyBatch(walked, { onOdd: warnOf(context) })) {
     const live = view === undefined ? 0 : unfinished(view.counts);
     if (live > 0) {
       throw new UserError(

@@ -35,7 +35,7 @@ import {
   printText,
   say,
 } from '../context.ts';
-import { type OperatorArguments, withShop } from '../open.ts';
+import { type OperatorArguments, warnOf, withShop } from '../open.ts';
 import { MOST_DAYS, type Since } from '../options/since.ts';
 import { left, tableOf } from '../output/tables.ts';
 
@@ -70,6 +70,7 @@ export async function reconcileCommand(context: Context, args: ReconcileArgument
         settlements: new Settlements({ redis: shop.redis, prefix: stack.prefix }),
         clean: (text) => cleaned(context, text),
         log,
+        onOdd: (error) => warnOf(context)('', error),
       });
       const reconciled = await createReconcile(deps)(sinceMs, context.signal);
       const { ignored, undecided } = reconciled;
@@ -98,6 +99,8 @@ export function reconcileDepsOf(
     readonly settlements: SettleDeps['settlements'];
     readonly clean: (text: string) => string;
     readonly log: Logger;
+    /** Hears of a batch or a record that cannot be read. Default: the log. */
+    readonly onOdd?: (error: Error) => void;
   },
 ): ReconcileDeps {
   const { store, journal, records, batches, queues } = shop;
@@ -124,6 +127,7 @@ export function reconcileDepsOf(
       house,
       corrections,
       correct,
+      onOdd: by.onOdd ?? ((error) => by.log.error({ error: error.message }, 'left as it is')),
       attach: createAttach({ house, records, batches, journal, queues, ...limits, clock }),
       made: (shotKey, signal) => keptOf(store, shotKey, signal),
       modelOf: (endpoint) => registry.find(endpoint)?.endpoint ?? endpoint,

@@ -60,7 +60,8 @@ export async function resumeCommand(
   return await withShop(context, args, async ({ shop }) => {
     const deps = operationsOf(shop);
     if (batch === undefined) {
-      const { was, endpoints, behind } = await resumeAll(deps);
+      const { was, endpoints, behind, odd } = await resumeAll(deps);
+      for (const sentence of odd) say(context, `warning: ${sentence}`);
       await shop.due.hurry(undefined);
       if (args.json === true)
         printJson(context, { stopped: false, was: was ?? null, endpoints, requests: behind.requests });

@@ -3,14 +3,16 @@ import { leftOfEnding } from '../../operations/follow-ending.ts';
 import { regeneratedOf } from '../../operations/follow-regenerations.ts';
 import { followWhole, type Whole } from '../../operations/follow-whole.ts';
 import type { Shop } from '../../operations/services.ts';
-import { MalformedError, UserError } from '../../shared/base/errors.ts';
+import { UserError } from '../../shared/base/errors.ts';
 import { systemClock } from '../../shared/base/time.ts';
+import type { BatchView } from '../../shared/requests/batches.ts';
 import { readStops } from '../../shared/requests/endpoint-stops.ts';
+import { everyBatch } from '../../shared/requests/every-batch.ts';
 import { createLook } from '../../shared/status/snapshot.ts';
 import { statusOf } from '../../shared/status/status.ts';
 import { regeneratedJson } from '../../shared/takes/regenerated.ts';
 import { type Context, EXIT, type Exit, printJson, printText, say } from '../context.ts';
-import { type OperatorArguments, simulatedElsewhere, unknownBatch, withShop } from '../open.ts';
+import { type OperatorArguments, simulatedElsewhere, unknownBatch, warnOf, withShop } from '../open.ts';
 import { EXIT_OF, endingSentence, endSentence, followOptions } from '../output/end.ts';
 import { statusTable, statusView } from '../output/status.ts';
 
@@ -60,17 +62,13 @@ async function listAll(context: Context, shop: Shop, args: OperatorArguments): P
   const { batches, waits } = shop;
   const stops = await readStops(shop);
   const now = systemClock();
-  const look = async (name: string) => {
-    const view = await batches.read(name).catch((error: unknown) => {
-      if (!(error instanceof MalformedError)) throw error;
-      say(context, `warning: ${error.message}`);
-      return undefined;
-    });
-    // A name without its batch: Redis has forgotten it, and the next sweep drops the name.
-    if (view === undefined) return [];
-    return [statusOf(view, stops, now, view.doneAtMs === undefined ? await waits.read(name) : [])];
-  };
-  const statuses = (await pMap(await batches.list(), look, { concurrency: READS_AT_ONCE })).flat();
+  const views: BatchView[] = [];
+  // A name without its batch: Redis has forgotten it, and the next sweep drops the name.
+  for await (const { view } of everyBatch(batches, { onOdd: warnOf(context) }))
+    if (view !== undefined) views.push(view);
+  const look = async (view: BatchView) =>
+    statusOf(view, stops, now, view.doneAtMs === undefined ? await waits.read(view.batch) : []);
+  const statuses = await pMap(views, look, { concurrency: READS_AT_ONCE });
   if (args.json === true) {
     printJson(context, statuses);
     return EXIT.ok;

@@ -28,7 +28,7 @@ import {
   printText,
   say,
 } from '../context.ts';
-import { type OperatorArguments, unknownBatch, withShop } from '../open.ts';
+import { type OperatorArguments, unknownBatch, warnOf, withShop } from '../open.ts';
 import { left, right, tableOf } from '../output/tables.ts';
 
 /** `unknown list [BATCH]`: every request whose answer was lost and not yet found out about. */
@@ -45,7 +45,10 @@ export async function unknownListCommand(
     const modelOf = (endpoint: string) => registry.find(endpoint) ?? slowestOf(registry);
     const limits = { postWindowMs: POST_WINDOW_MS, startTimeoutS, unknownMarginS, modelOf };
     const found: UnknownRequest[] = [];
-    for await (const one of listUnknowns(batch, { ...shop, ...limits, clock: systemClock })) found.push(one);
+    const warn = warnOf(context);
+    const onOdd = (error: Error) => warn('', error);
+    for await (const one of listUnknowns(batch, { ...shop, ...limits, clock: systemClock, onOdd }))
+      found.push(one);
     const collectors = (await shop.attendance.present()).get('collect') ?? 0;
     if (args.json === true)
       printJson(

@@ -6,24 +6,21 @@ import type { BatchEvent, Head, LedgerTrace } from '../../shared/journal/objects
 import type { PlanRow } from '../../shared/journal/plan-row.ts';
 import { isUnfinished, tracesOf, unfinishedFolders } from '../../shared/journal/traces.ts';
 import { type BatchSpent, type Spent, sumSpent } from '../../shared/ledger/spent.ts';
-import type { Batches, Stop } from '../../shared/requests/batches.ts';
-import {
-  isStillMeant,
-  nextRound,
-  retriedRounds,
-  standingByNames,
-  wordAndCap,
-} from '../../shared/requests/derive.ts';
+import type { Batches } from '../../shared/requests/batches.ts';
+import { nextRound, retriedRounds, standingByNames, wordAndCap } from '../../shared/requests/derive.ts';
 import type { DuePictures } from '../../shared/requests/due-pictures.ts';
 import { proofOf, waitsForProof } from '../../shared/requests/proof.ts';
 import { nextLife } from '../../shared/requests/redis-continuity.ts';
 import type { Restore, RestoredRecord } from '../../shared/requests/restore.ts';
-import type { State } from '../../shared/requests/states.ts';
+import { STATES, type State } from '../../shared/requests/states.ts';
 import { encodeSegment, objectKeys } from '../../shared/store/keys.ts';
 import type { ObjectStore } from '../../shared/store/object-store.ts';
-import { readDoubt, roundUnderWay, sentRoundOf } from './doubt.ts';
+import { sentRoundOf } from './doubt.ts';
 import { restoreDue } from './due.ts';
 import { headIn } from './head-in.ts';
+import { isOddInRedis, leaveOddBatch } from './odd-batch.ts';
+import { readOrReserve } from './odd-doubt.ts';
+import { goOn, lastWord, OPERATOR_STOP, REBUILD_STOP } from './stops.ts';
 
 export interface RebuildDeps {
   readonly store: ObjectStore;
@@ -56,17 +53,6 @@ export interface Rebuilt {
   readonly reserved: MicroUsd;
 }
 
-export const REBUILD_STOP = {
-  code: 'rebuild',
-  reason:
-    'rebuild: Redis is being restored from the store; if no rebuild runs any more, run shotlist rebuild again',
-} as const satisfies Stop;
-
-const OPERATOR_STOP = {
-  code: 'operator',
-  reason: 'operator: paused by a person before Redis was lost; run shotlist resume',
-} as const satisfies Stop;
-
 /**
  * Restores everything that is not at its end: whatever Redis held is forgotten first, so that a run of before finds no
  * record to go on with. All submits are stopped meanwhile. Safe to repeat, also where it broke off.
@@ -79,8 +65,12 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
   await restore.wipe();
   const heads: Head[] = [];
   for await (const folder of unfinishedFolders(store, signal)) {
-    const found = await headIn(store, folder, signal);
-    if (found !== undefined) heads.push(found);
+    try {
+      const found = await headIn(store, folder, signal);
+      if (found !== undefined) heads.push(found);
+    } catch (error) {
+      await leaveOddBatch(folder, error, deps, signal);
+    }
   }
   deps.say(
     `${heads.length === 1 ? '1 batch is not at its' : `${heads.length} batches are not at their`} end`,
@@ -94,9 +84,13 @@ export async function rebuildAll(deps: RebuildDeps, signal: AbortSignal): Promis
   const life = nextLife(await journal.newestLife(signal), clock());
   await journal.writeLife({ life, at: clock(), by: 'rebuild' }, signal);
   await restore.begin(life);
-  await setGoing(heads, whole, deps);
-  const last = await journal.lastHouseEvent(signal);
-  await goOn(last?.kind === 'pause' ? OPERATOR_STOP : before, last?.kind, deps);
+  await setGoing(
+    heads.filter(({ batch }) => rebuilt.batches.includes(batch)),
+    whole,
+    deps,
+  );
+  const last = await lastWord(deps, signal);
+  await goOn(last === 'pause' ? OPERATOR_STOP : before, last, deps);
   return rebuilt;
 }
 
@@ -109,7 +103,15 @@ export async function rebuildBatch(batch: string, deps: RebuildDeps, signal: Abo
   const head = await journal.readHead(batch, signal);
   if (head === undefined) throw new UserError('unknown_batch', `There is no batch ${batch} in the store.`);
   if (!(await isUnfinished(deps.store, objectKeys.batchFolder(batch), signal))) {
-    throw new UserError('ended', `Batch ${batch} has ended: there is nothing to rebuild.`);
+    if (!(await isOddInRedis(batch, batches)))
+      throw new UserError('ended', `Batch ${batch} has ended: there is nothing to rebuild.`);
+    const before = await batches.stopped();
+    await restore.claim(batch, REBUILD_STOP);
+    await restore.wipeBatch(batch);
+    await batches.forget(batch);
+    await goOn(before, 'pause', deps);
+    deps.say(`${batch} has ended; Redis forgets what it held of it, and the store has its summary`);
+    return { batches: [], counts: {}, spent: 0, reserved: 0 };
   }
   const before = await batches.stopped();
   await restore.claim(batch, REBUILD_STOP);
@@ -126,17 +128,6 @@ export async function rebuildBatch(batch: string, deps: RebuildDeps, signal: Abo
   await setGoing([head], whole, deps);
   await goOn(before, 'pause', deps);
   return rebuilt;
-}
-
-/** Lifts the rebuild's stop; one of before stands again, where it is still meant. */
-async function goOn(
-  before: Stop | undefined,
-  last: 'pause' | 'resume' | undefined,
-  { restore, resumeSubmits }: RebuildDeps,
-): Promise<void> {
-  const stop = before !== undefined && isStillMeant(before, last) ? before : undefined;
-  await restore.release(stop);
-  if (stop === undefined) await resumeSubmits();
 }
 
 /** The beginning of the year, or of the oldest batch, with a day to spare: days are local to their writers. */
@@ -164,13 +155,26 @@ async function restoreBatches(
   const inDoubt: InDoubt[] = [];
   const counts: Partial<Record<State, number>> = {};
   const whole = new Set<string>();
+  const restoredBatches: string[] = [];
   let spentMicroUsd = 0;
   for (const head of heads) {
     const money = spent.batches.get(encodeSegment(head.batch));
+    const ofBatch: Partial<Record<State, number>> = {};
+    try {
+      const restored = await restoreBatch(head, money, epoch, ofBatch, deps, signal);
+      inDoubt.push(...restored.inDoubt);
+      if (restored.chunks === head.chunks) whole.add(head.batch);
+    } catch (error) {
+      await leaveOddBatch(objectKeys.batchFolder(head.batch), error, deps, signal);
+      await deps.restore.wipeBatch(head.batch);
+      continue;
+    }
     spentMicroUsd += money?.costMicroUsd ?? 0;
-    const restored = await restoreBatch(head, money, epoch, counts, deps, signal);
-    inDoubt.push(...restored.inDoubt);
-    if (restored.chunks === head.chunks) whole.add(head.batch);
+    restoredBatches.push(head.batch);
+    for (const state of STATES) {
+      const sum = (counts[state] ?? 0) + (ofBatch[state] ?? 0);
+      if (sum > 0) counts[state] = sum;
+    }
   }
   // Of two that want the same picture, the one whose id is known has it, else the one that was sent last: the other
   // must have been resolved before, or it could not have been.
@@ -185,7 +189,7 @@ async function restoreBatches(
     counts[record.state] = (counts[record.state] ?? 0) + 1;
     reserved += record.reservation?.price ?? 0;
   }
-  const rebuilt = { batches: heads.map(({ batch }) => batch), counts, spent: spentMicroUsd, reserved };
+  const rebuilt = { batches: restoredBatches, counts, spent: spentMicroUsd, reserved };
   return { rebuilt, whole };
 }
 
@@ -230,9 +234,8 @@ async function restoreBatch(
           const name = { batch, row: row.row, part: request.part };
           const failedRound = traces.failed.get(member);
           const under = { name, last: standing.round, failedRound, traces };
-          const round = await roundUnderWay(under, deps, signal);
-          const found = { batch, row, request, round, traces, money };
-          const record = await readDoubt(found, deps, signal);
+          const found = { batch, row, request, traces, money };
+          const record = await readOrReserve(found, under, deps, signal);
           inDoubt.push({ batch, record: { ...record, nextRound: nextRound(standing.round, epoch) } });
           continue;
         }

@@ -1,6 +1,7 @@
 import { canonicalPrompt, canonicalText, compareInput } from '../../shared/fal/compare-input.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Batches } from '../../shared/requests/batches.ts';
+import { everyBatch } from '../../shared/requests/every-batch.ts';
 import { inputOf } from '../../shared/requests/input.ts';
 import type { RequestRecord } from '../../shared/requests/record.ts';
 import type { Records } from '../../shared/requests/records.ts';
@@ -13,6 +14,8 @@ export interface CandidatesDeps {
   readonly records: Pick<Records, 'open'>;
   readonly journal: Pick<Journal, 'readIntent'>;
   readonly house: Pick<House, 'work'>;
+  /** Hears of a batch or a record that cannot be read. */
+  readonly onOdd: (error: Error) => void;
   readonly made: (shotKey: string, signal?: AbortSignal) => Promise<ReadonlySet<number>>;
 }
 
@@ -42,6 +45,8 @@ export interface Candidates {
   readonly byCharge: ReadonlyMap<string, readonly Candidate[]>;
   /** Requests looked at that have, or will have, something to pay. */
   readonly open: number;
+  /** Batches and records that could not be read, which may have or want any of the charges. */
+  readonly odd: number;
 }
 
 const IN_QUESTION: readonly State[] = ['unknown', 'submitting', 'planned', 'held'];
@@ -55,8 +60,13 @@ export async function findCandidates(
   const byCharge = new Map<string, Candidate[]>();
   const ofPrompt = createOfPrompt(charges);
   let open = 0;
-  for await (const batch of batchesInQuestion(deps)) {
-    for (const record of await inQuestion(batch, deps)) {
+  let odd = 0;
+  const onOdd = (error: Error) => {
+    odd += 1;
+    deps.onOdd(error);
+  };
+  for await (const batch of batchesInQuestion({ ...deps, onOdd })) {
+    for (const record of await inQuestion(batch, { ...deps, onOdd })) {
       signal.throwIfAborted();
       open += 1;
       if (charges.length === 0) continue;
@@ -69,7 +79,7 @@ export async function findCandidates(
         byCharge.set(charge.requestId, [...(byCharge.get(charge.requestId) ?? []), candidate]);
     }
   }
-  return { byCharge, open };
+  return { byCharge, open, odd };
 }
 
 /** The charges of a request's endpoint and prompt: of a large batch, few requests are compared. */
@@ -94,23 +104,25 @@ function wants({ work, indices }: Pick<Candidate, 'work' | 'indices'>, { input }
 }
 
 /** Whether any request may have a charge given to it; asks Redis alone, and little. */
-export async function hasCandidates(deps: Pick<CandidatesDeps, 'batches'>): Promise<boolean> {
+export async function hasCandidates(deps: Pick<CandidatesDeps, 'batches' | 'onOdd'>): Promise<boolean> {
   for await (const _ of batchesInQuestion(deps)) return true;
   return false;
 }
 
-async function* batchesInQuestion({ batches }: Pick<CandidatesDeps, 'batches'>): AsyncGenerator<string> {
-  for (const batch of await batches.list()) {
-    const view = await batches.read(batch);
+async function* batchesInQuestion({
+  batches,
+  onOdd,
+}: Pick<CandidatesDeps, 'batches' | 'onOdd'>): AsyncGenerator<string> {
+  for await (const { batch, view } of everyBatch(batches, { onOdd: (_, error) => onOdd(error) })) {
     if (view === undefined || view.doneAtMs !== undefined || view.word === 'cancelled') continue;
     if (IN_QUESTION.some((state) => view.counts[state] > 0)) yield batch;
   }
 }
 
 /** In the order of the list, so that each chunk of the plan is read once. */
-async function inQuestion(batch: string, { records }: CandidatesDeps): Promise<RequestRecord[]> {
+async function inQuestion(batch: string, { records, onOdd }: CandidatesDeps): Promise<RequestRecord[]> {
   const found: RequestRecord[] = [];
-  for await (const chunk of records.open(batch))
+  for await (const chunk of records.open(batch, onOdd))
     found.push(...chunk.filter(({ state }) => IN_QUESTION.includes(state)));
   return found.sort((a, b) => a.name.row - b.name.row || a.name.part - b.name.part);
 }

@@ -1,4 +1,5 @@
 import type { MicroUsd } from '../../shared/base/money.ts';
+import { isOdd } from '../../shared/base/odd.ts';
 import type { Clock } from '../../shared/base/time.ts';
 import type { BookEvent } from '../../shared/fal/billing.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
@@ -39,7 +40,7 @@ export interface Explained {
   }[];
   /** Of requests under way, which book them themselves. */
   readonly underWay: number;
-  /** Not to be told yet: fal's list is behind, or a request with the same input is being sent. */
+  /** Not to be told yet: fal's list is behind, a request with the same input is being sent, or a batch cannot be read. */
   readonly undecided: number;
 }
 
@@ -82,6 +83,10 @@ export function createExplain(deps: ExplainDeps) {
 
   /** `under-way`: taken in Redis so lately that the store does not say so yet. */
   async function ownerOf(requestId: string, signal: AbortSignal): Promise<IdTaken | 'under-way' | undefined> {
+    return await orReport<IdTaken | 'under-way' | undefined>('under-way', () => takenBy(requestId, signal));
+  }
+
+  async function takenBy(requestId: string, signal: AbortSignal): Promise<IdTaken | 'under-way' | undefined> {
     const owner = await journal.readId(requestId, signal);
     if (owner !== undefined) return owner;
     return (await records.holderOf(requestId)) === undefined ? undefined : 'under-way';
@@ -89,6 +94,21 @@ export function createExplain(deps: ExplainDeps) {
 
   /** The record first: what it says is settled has its result in the store by then. */
   async function booksItself(owner: IdTaken, signal: AbortSignal): Promise<boolean> {
+    return await orReport(true, () => booksOrBooked(owner, signal));
+  }
+
+  /** What cannot be read is reported, and its charge is left to its request. */
+  async function orReport<T>(left: T, read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!isOdd(error)) throw error;
+      deps.onOdd(error);
+      return left;
+    }
+  }
+
+  async function booksOrBooked(owner: IdTaken, signal: AbortSignal): Promise<boolean> {
     const record = await records.read(requestKeyOf(owner));
     if (record?.state === 'submitted' && record.requestId === owner.requestId && record.booked === undefined)
       return true;
@@ -116,7 +136,10 @@ export function createExplain(deps: ExplainDeps) {
       const { requestId, costMicroUsd } = charge;
       const entry = known.get(requestId);
       let taker: Candidate | 'wait' | undefined;
-      if (entry === undefined) {
+      if (candidates.odd > 0) {
+        // Any of them may be of what cannot be read, so none is given away or written off.
+        taker = 'wait';
+      } else if (entry === undefined) {
         const isYoung = clock() - charge.atMs < deps.marginS(charge.endpoint) * 1_000;
         if (!wasOrphan && isYoung && candidates.open > 0) taker = 'wait';
       } else {

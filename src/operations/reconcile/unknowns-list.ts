@@ -5,6 +5,7 @@ import type { PlanRow } from '../../shared/journal/plan-row.ts';
 import type { Model } from '../../shared/models/model.ts';
 import { provenFrom } from '../../shared/requests/absence.ts';
 import type { Batches } from '../../shared/requests/batches.ts';
+import { everyBatch } from '../../shared/requests/every-batch.ts';
 import type { RequestRecord } from '../../shared/requests/record.ts';
 import type { Records } from '../../shared/requests/records.ts';
 import type { Undecided } from '../../shared/requests/undecided.ts';
@@ -18,6 +19,8 @@ export interface UnknownsListDeps {
   readonly unknownMarginS: number | undefined;
   readonly modelOf: (endpoint: string) => Model;
   readonly clock: Clock;
+  /** Hears of a batch or a record that cannot be read; the others come all the same. */
+  readonly onOdd: (error: Error) => void;
 }
 
 /** A submit whose answer was lost and of which nobody knows yet what it came to. */
@@ -60,10 +63,13 @@ export async function* listUnknowns(
   deps: UnknownsListDeps,
 ): AsyncGenerator<UnknownRequest> {
   const { batches, records, journal } = deps;
-  for (const one of batch === undefined ? await batches.list() : [batch]) {
-    const view = await batches.read(one);
+  const walk =
+    batch === undefined
+      ? everyBatch(batches, { onOdd: (_, error) => deps.onOdd(error) })
+      : [{ batch, view: await batches.read(batch) }];
+  for await (const { batch: one, view } of walk) {
     if (view === undefined || view.counts.unknown === 0) continue;
-    for await (const chunk of records.open(one)) {
+    for await (const chunk of records.open(one, deps.onOdd)) {
       for (const record of chunk) {
         const { request, name, round, reserved } = record;
         if (record.state !== 'unknown') continue;

@@ -4,7 +4,7 @@ import type { Clock } from '../../shared/base/time.ts';
 import { dueAfter, lastDue } from '../../shared/queues/due-times.ts';
 import { MAX_BROKEN_STARTS, type ScheduleStarts } from '../../shared/redis/schedule-starts.ts';
 import { PlanBrokenError } from '../child/limits.ts';
-import type { Definition, ScheduleRun } from './schedule.ts';
+import { batchOf, type Definition, type ScheduleRun } from './schedule.ts';
 import type { Schedules } from './schedules.ts';
 
 export interface RunDeps {
@@ -79,13 +79,6 @@ const ONLY_START: RunDeps['starts'] = {
   begin: async () => MAX_BROKEN_STARTS - 1,
   over: async () => undefined,
 };
-
-/** Pure: by the second only where it is not due at a whole minute. */
-export function batchOf(name: string, dueMs: number): string {
-  const [day = '', time = ''] = new Date(dueMs).toISOString().replace(/[-:]/g, '').split('T');
-  const seconds = time.slice(4, 6);
-  return `${name}-${day}T${time.slice(0, 4)}${seconds === '00' ? '' : seconds}Z`;
-}
 
 /** The next time at which it is due after a moment; undefined where it never is. */
 export function nextDue({ rule }: Definition, nowMs: number): number | undefined {

@@ -96,6 +96,13 @@ export const scheduleRun = z.object({
 });
 export type ScheduleRun = z.infer<typeof scheduleRun>;
 
+/** The batch of a run. Pure: by the second only where it is not due at a whole minute. */
+export function batchOf(name: string, dueMs: number): string {
+  const [day = '', time = ''] = new Date(dueMs).toISOString().replace(/[-:]/g, '').split('T');
+  const seconds = time.slice(4, 6);
+  return `${name}-${day}T${time.slice(0, 4)}${seconds === '00' ? '' : seconds}Z`;
+}
+
 /** A schedule that is not removed. */
 export interface Schedule {
   readonly definition: Definition;

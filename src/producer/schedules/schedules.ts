@@ -1,11 +1,13 @@
 import type { z } from 'zod';
 import { MalformedError, UserError } from '../../shared/base/errors.ts';
-import { optional } from '../../shared/base/time.ts';
+import { isTooLate } from '../../shared/journal/life-names.ts';
 import { foldersIn } from '../../shared/store/folders.ts';
 import { encodeSegment, objectKeys } from '../../shared/store/keys.ts';
 import type { ObjectStore } from '../../shared/store/object-store.ts';
 import { putJsonOnce, putOrReadJson, readJson, readListedJson } from '../../shared/store/objects.ts';
+import { EVENT_NAME, ownKeys, RUN_NAME } from '../../shared/store/own-keys.ts';
 import {
+  batchOf,
   isSame,
   type Schedule,
   type ScheduleEvent,
@@ -91,17 +93,30 @@ export class Schedules {
     return await this.#read(objectKeys.scheduleRun(name, dueMs), scheduleRun, signal);
   }
 
-  /** The newest run; `nowMs` only says where to look for it first. */
+  /** The newest run. One that is damaged reads as failed, with the batch that its due time names. `nowMs` says where to look for it first, and which names lie too far ahead to be runs. */
   async lastRun(name: string, nowMs: number, signal?: AbortSignal): Promise<ScheduleRun | undefined> {
     const prefix = objectKeys.scheduleRuns(name);
+    // One of a far day would be the newest for good.
+    const isOurs = (run: string) => RUN_NAME(run) && !isTooLate(run, nowMs);
     for (const windowMs of WINDOWS_MS) {
       const from = Math.max(0, nowMs - windowMs);
       const after = objectKeys.scheduleRun(name, from);
       let last: string | undefined;
-      for await (const { key } of this.#store.list(prefix, { after, ...optional(signal) })) last = key;
-      if (last !== undefined) return await readListedJson(this.#store, last, scheduleRun, signal);
+      for await (const key of ownKeys(this.#store, { prefix, isOurs, after }, signal)) last = key;
+      if (last !== undefined) return await this.#readLast(name, last, signal);
     }
     return undefined;
+  }
+
+  async #readLast(name: string, key: string, signal: AbortSignal | undefined): Promise<ScheduleRun> {
+    try {
+      return await readListedJson(this.#store, key, scheduleRun, signal);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      const due = Number(key.slice(-'00000000000000.json'.length, -'.json'.length));
+      // It may have been queued: the next run looks at how far that batch is.
+      return { due, at: due, outcome: 'failed', before: batchOf(name, due), error: error.message };
+    }
   }
 
   /**
@@ -120,7 +135,7 @@ export class Schedules {
     let refused: string | undefined;
     let newest: { readonly key: string; readonly at: number } | undefined;
     const prefix = `${objectKeys.schedules}${folder}/events/`;
-    for await (const { key } of this.#store.list(prefix, optional(signal))) {
+    for await (const key of ownKeys(this.#store, { prefix, isOurs: EVENT_NAME }, signal)) {
       const event = await readListedJson(this.#store, key, scheduleEvent, signal);
       const fault = this.#faultOf(folder, key, event);
       if (fault !== undefined) refused = fault;

@@ -2,12 +2,14 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import { TooLargeObjectError } from '../base/answer-size.ts';
 import { MalformedError, UnavailableError } from '../base/errors.ts';
-import { optional } from '../base/time.ts';
+import { type Clock, optional, systemClock } from '../base/time.ts';
 import { JOURNAL, objectKeys, type RequestName } from '../store/keys.ts';
 import type { ObjectStore, StoredObject } from '../store/object-store.ts';
 import { contradicted, putJsonOnce, putOrReadJson, readJson, readListedJson } from '../store/objects.ts';
+import { DELIVERY_NAME, EVENT_NAME, type OddNames, ownKeys, ROUND_NAME } from '../store/own-keys.ts';
 import { closeRound, type IdObjects, outcomeOfRound, type RoundOutcome, takeId } from './fal-ids.ts';
 import { ledgerKey, parseLedgerKey } from './ledger-key.ts';
+import { isLife, isTooLate } from './life-names.ts';
 import {
   type BatchEvent,
   type Delivery,
@@ -46,22 +48,27 @@ export interface JournalDeps {
   readonly store: ObjectStore;
   /** Bytes of plan chunks that are kept in memory, as JSON. */
   readonly cachedBytes?: number;
+  /** Tells which lives lie in the future. Default: the clock of this machine. */
+  readonly clock?: Clock;
+  /** Hears of names under the journal's prefixes that are not ours. Default: nobody. */
+  readonly odd?: OddNames;
 }
 
 /** As JSON; in memory they take about twice as much. Four of the largest chunks, or eight of 250 rows of 16 KB. */
 const CACHED_BYTES = 33_554_432;
 
-/** As `nextLife` names them (`redis-memory.ts`). */
-const LIFE = /^\d{14}-[0-9a-f]{8}$/;
-
 export class Journal {
   readonly #store: ObjectStore;
+  readonly #clock: Clock;
+  readonly #odd: OddNames | undefined;
   readonly #chunks: LRUCache<string, PlanRow[]>;
   /** By batch: fixed once its head is written. */
   readonly #starts = new LRUCache<string, { readonly starts: Head['chunkStarts'] }>({ max: 100 });
 
-  constructor({ store, cachedBytes = CACHED_BYTES }: JournalDeps) {
+  constructor({ store, cachedBytes = CACHED_BYTES, clock = systemClock, odd }: JournalDeps) {
     this.#store = store;
+    this.#clock = clock;
+    this.#odd = odd;
     this.#chunks = new LRUCache({ maxSize: cachedBytes });
   }
 
@@ -305,16 +312,15 @@ export class Journal {
   async deliveredNames(batch: string, signal?: AbortSignal): Promise<Set<string>> {
     const prefix = objectKeys.deliveries(batch);
     const names = new Set<string>();
-    for await (const { key } of this.#store.list(prefix, optional(signal))) {
+    for await (const key of this.#own(prefix, DELIVERY_NAME, signal))
       names.add(key.slice(prefix.length, -'.json'.length));
-    }
     return names;
   }
 
   /** The last failure of every request that has one, by `<row>.<part>`. */
   async failures(batch: string, signal?: AbortSignal): Promise<Map<string, Failure>> {
     const last = new Map<string, Failure>();
-    for await (const { key } of this.#store.list(objectKeys.failures(batch), optional(signal))) {
+    for await (const key of this.#own(objectKeys.failures(batch), ROUND_NAME, signal)) {
       const found = await readListedJson(this.#store, key, failure, signal);
       const member = `${found.row}.${found.part}`;
       if (found.round >= (last.get(member)?.round ?? 0)) last.set(member, found);
@@ -337,16 +343,21 @@ export class Journal {
 
   /** In the order in which they were written. */
   async events(batch: string, signal?: AbortSignal): Promise<BatchEvent[]> {
-    return await this.#readAll(objectKeys.events(batch), event, signal);
+    const found: BatchEvent[] = [];
+    for await (const key of this.#own(objectKeys.events(batch), EVENT_NAME, signal))
+      found.push(await readListedJson(this.#store, key, event, signal));
+    return found;
   }
 
   async writeHouseEvent(value: HouseEvent, id: string, signal?: AbortSignal): Promise<void> {
     await this.#once(objectKeys.houseEvent(value.at, id), value, signal);
   }
 
-  /** The last thing that a person did to all submits. */
+  /** The last thing that a person did to all submits. Rejects with a `MalformedError` where it is damaged. */
   async lastHouseEvent(signal?: AbortSignal): Promise<HouseEvent | undefined> {
-    const key = await this.#lastKey(objectKeys.houseEvents, signal);
+    let key: string | undefined;
+    const isOurs = (name: string) => EVENT_NAME(name) && !isTooLate(name, this.#clock());
+    for await (const own of this.#own(objectKeys.houseEvents, isOurs, signal)) key = own;
     return key === undefined ? undefined : await readListedJson(this.#store, key, houseEvent, signal);
   }
 
@@ -354,14 +365,12 @@ export class Journal {
     await this.#once(objectKeys.life(value.life), value, signal);
   }
 
-  /** The newest life of Redis that the store knows of. */
+  /** The newest life of Redis that the store knows of, and that this machine's clock has not far ahead of it. */
   async newestLife(signal?: AbortSignal): Promise<string | undefined> {
     let last: string | undefined;
-    for await (const { key } of this.#store.list(objectKeys.lives, optional(signal))) {
-      const name = key.slice(objectKeys.lives.length, -'.json'.length);
-      // What else lies there is not ours, and would be the newest for ever by its name.
-      if (LIFE.test(name)) last = name;
-    }
+    const isOurs = (name: string) => isLife(name.slice(0, -'.json'.length), this.#clock());
+    for await (const key of this.#own(objectKeys.lives, isOurs, signal))
+      last = key.slice(objectKeys.lives.length, -'.json'.length);
     return last;
   }
 
@@ -399,18 +408,8 @@ export class Journal {
     };
   }
 
-  async #readAll<T>(prefix: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T[]> {
-    const found: T[] = [];
-    for await (const { key } of this.#store.list(prefix, optional(signal))) {
-      found.push(await readListedJson(this.#store, key, schema, signal));
-    }
-    return found;
-  }
-
-  async #lastKey(prefix: string, signal: AbortSignal | undefined): Promise<string | undefined> {
-    let last: string | undefined;
-    for await (const { key } of this.#store.list(prefix, optional(signal))) last = key;
-    return last;
+  #own(prefix: string, isOurs: (name: string) => boolean, signal: AbortSignal | undefined) {
+    return ownKeys(this.#store, { prefix, isOurs, odd: this.#odd }, signal);
   }
 
   async #once(key: string, value: unknown, signal: AbortSignal | undefined): Promise<boolean> {

@@ -1,6 +1,8 @@
 import { optional } from '../base/time.ts';
+import { foldersIn } from '../store/folders.ts';
 import { JOURNAL, objectKeys } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { CHUNK_NAME, EVENT_NAME } from '../store/own-keys.ts';
 
 /** What the names under a batch's folder say: one listing, whatever the size of the batch. */
 export interface BatchTraces {
@@ -26,6 +28,15 @@ export async function tracesOf(
   batch: string,
   signal?: AbortSignal,
 ): Promise<BatchTraces> {
+  return await tracesIn(store, objectKeys.batchFolder(batch), signal);
+}
+
+/** `folder`: of a batch. */
+export async function tracesIn(
+  store: Pick<ObjectStore, 'list'>,
+  folder: string,
+  signal?: AbortSignal,
+): Promise<BatchTraces> {
   const chunks = new Set<number>();
   const delivered = new Set<string>();
   const failed = new Map<string, number>();
@@ -33,11 +44,11 @@ export async function tracesOf(
   const earlierIntents = new Map<string, number[]>();
   const rounds = new Map<string, { round: number; nth: number }[]>();
   const ids = new Map<string, { round: number; segment: string }[]>();
-  const folder = objectKeys.batchFolder(batch);
   for await (const { key } of store.list(folder, optional(signal))) {
     const [kind = '', name = ''] = key.slice(folder.length).split('/');
-    if (kind === 'plan') chunks.add(Number(name.slice(0, 6)));
-    else if (kind === 'delivered') delivered.add(name.replace(/\.json$/, ''));
+    if (kind === 'plan') {
+      if (CHUNK_NAME(name)) chunks.add(Number(name.slice(0, 6)));
+    } else if (kind === 'delivered') delivered.add(name.replace(/\.json$/, ''));
     else if (kind === 'failed') raise(failed, name);
     else if (kind === 'intents') raise(intents, name, earlierIntents);
     else if (kind === 'ids') {
@@ -89,14 +100,7 @@ export async function* batchFolders(
   store: Pick<ObjectStore, 'list'>,
   signal?: AbortSignal,
 ): AsyncGenerator<string> {
-  let after: string | undefined;
-  for (;;) {
-    const segment = await firstSegment(store, after, signal);
-    if (segment === undefined) return;
-    yield `${FOLDERS}${segment}/`;
-    // `0` is the character behind `/`: everything in this folder lies before it.
-    after = `${FOLDERS}${segment}0`;
-  }
+  for await (const folder of foldersIn(store, FOLDERS, signal)) yield `${FOLDERS}${folder}/`;
 }
 
 /**
@@ -111,16 +115,6 @@ export async function hasUnfinished(
   return false;
 }
 
-async function firstSegment(
-  store: Pick<ObjectStore, 'list'>,
-  after: string | undefined,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  const options = { ...optional(signal), ...(after === undefined ? {} : { after }) };
-  for await (const { key } of store.list(FOLDERS, options)) return key.slice(FOLDERS.length).split('/')[0];
-  return undefined;
-}
-
 /** `folder`: of a batch. */
 export async function isUnfinished(
   store: Pick<ObjectStore, 'list'>,
@@ -132,8 +126,9 @@ export async function isUnfinished(
     endedMs = lastModifiedMs;
   }
   if (endedMs === undefined) return true;
-  for await (const { lastModifiedMs } of store.list(`${folder}events/`, optional(signal))) {
-    if (lastModifiedMs > endedMs) return true;
+  const events = `${folder}events/`;
+  for await (const { key, lastModifiedMs } of store.list(events, optional(signal))) {
+    if (lastModifiedMs > endedMs && EVENT_NAME(key.slice(events.length))) return true;
   }
   return false;
 }

@@ -6,6 +6,7 @@ import { type LedgerTrace, ledgerEntry } from '../journal/objects.ts';
 import { encodeSegment, objectKeys } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { putJsonOnce, readListedJson } from '../store/objects.ts';
+import { ORPHAN_NAME } from '../store/own-keys.ts';
 
 /**
  * What fal's bill says of the ledger. An entry is never rewritten: a correction is an object beside it, and a charge
@@ -77,7 +78,7 @@ export class Corrections {
   }
 
   async readAdjustment(key: string, signal?: AbortSignal): Promise<Adjustment> {
-    return await readListedJson(this.#store, key, adjustment, signal);
+    return await this.#readWritten(key, adjustment, signal);
   }
 
   async writeOrphan(value: Orphan, signal?: AbortSignal): Promise<'created' | 'exists'> {
@@ -94,10 +95,10 @@ export class Corrections {
     onOdd?: (error: MalformedError) => void,
   ): AsyncGenerator<OrphanKey> {
     for await (const { key, lastModifiedMs } of this.#store.list(objectKeys.orphans, optional(signal))) {
-      if (lastModifiedMs < writtenSinceMs) continue;
+      if (lastModifiedMs < writtenSinceMs || !ORPHAN_NAME(key.slice(objectKeys.orphans.length))) continue;
       let found: Orphan;
       try {
-        found = await readListedJson(this.#store, key, orphan, signal);
+        found = await this.#readWritten(key, orphan, signal);
       } catch (error) {
         if (!(error instanceof MalformedError) || onOdd === undefined) throw error;
         onOdd(error);
@@ -114,6 +115,19 @@ export class Corrections {
         writtenAtMs: lastModifiedMs,
         orphan: found,
       };
+    }
+  }
+
+  /** No sum may leave out what cannot be read; but fal's bill says it again. */
+  async #readWritten<T>(key: string, schema: z.ZodType<T>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      return await readListedJson(this.#store, key, schema, signal);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      throw new MalformedError(
+        `${error.message.replace(/\.$/, '')}, or delete it: shotlist reconcile writes it again from fal's bill.`,
+        { cause: error },
+      );
     }
   }
 

@@ -1,6 +1,7 @@
 import { type ConnectionOptions, type Job, Queue, type Worker } from 'bullmq';
 import pMap from 'p-map';
 import type { Config } from '../base/config.ts';
+import { isOdd } from '../base/odd.ts';
 import { sleep } from '../base/time.ts';
 import { redisOptions } from '../redis/redis.ts';
 import { jobIdOf } from '../store/keys.ts';
@@ -135,7 +136,7 @@ export class Queues {
   /** Gives a request its job now, also where one of that name waits for a later time. */
   async hurry(name: QueueName, call: JobCall): Promise<void> {
     await this.add(name, [call]);
-    const job = await this.#queues[name].getJob(jobIdOf(call.request, call.round));
+    const job = await this.#readable(name, jobIdOf(call.request, call.round));
     // Between the two it may have begun by itself.
     if ((await job?.isDelayed()) === true) await job?.promote().catch(() => undefined);
   }
@@ -158,9 +159,20 @@ export class Queues {
 
   /** Puts a waiting job ahead of everything that has a priority, behind those raised before; one that is gone stays gone. */
   async raise(name: QueueName, jobId: string): Promise<void> {
-    const job = await this.#queues[name].getJob(jobId);
+    const job = await this.#readable(name, jobId);
     // Priority 0 is BullMQ's list without priorities, which goes first. Between the two the job may have begun by itself.
     await job?.changePriority({ priority: 0 }).catch(() => undefined);
+  }
+
+  /** Removes a job that cannot be read, unless a worker has it in hand: its request gets another with the next sweep. */
+  async #readable(name: QueueName, jobId: string): Promise<Job | undefined> {
+    try {
+      return await this.#queues[name].getJob(jobId);
+    } catch (error) {
+      if (!isOdd(error)) throw error;
+      await this.removeIds(name, [jobId]);
+      return undefined;
+    }
   }
 
   /** No generate job starts until `resumeGenerate`. */

@@ -1,5 +1,6 @@
 import { Queue } from 'bullmq';
 import { z } from 'zod';
+import { isOdd } from '../base/odd.ts';
 import { dueAfter, patternOf, type Rule, ruleOfPattern } from './due-times.ts';
 import { closeQueue, connectionOf } from './queues.ts';
 
@@ -77,14 +78,28 @@ export class ScheduleQueue {
   }
 
   async standing(): Promise<Standing[]> {
-    const schedulers = await this.#queue.getJobSchedulers();
-    return await Promise.all(
-      schedulers.map(async ({ key, pattern, tz, next }) => ({
-        name: key,
-        rule: ruleOfPattern(pattern ?? '', tz),
-        isAlive: next !== undefined && (await this.#queue.getJob(`repeat:${key}:${next}`)) !== undefined,
-      })),
-    );
+    const names = await this.#names();
+    return (await Promise.all(names.map((name) => this.#standingOf(name)))).flat();
+  }
+
+  /** One that cannot be read, or whose next run cannot, is not alive: it is made again from the store. */
+  async #standingOf(name: string): Promise<Standing[]> {
+    const dead = { name, rule: ruleOfPattern('', undefined), isAlive: false };
+    try {
+      const scheduler = await this.#queue.getJobScheduler(name);
+      if (scheduler === undefined) return [dead];
+      const { pattern, tz, next } = scheduler;
+      const job = next === undefined ? undefined : await this.#queue.getJob(`repeat:${name}:${next}`);
+      return [{ name, rule: ruleOfPattern(pattern ?? '', tz), isAlive: job !== undefined }];
+    } catch (error) {
+      if (!isOdd(error)) throw error;
+      return [dead];
+    }
+  }
+
+  async #names(): Promise<string[]> {
+    const client = await this.#queue.backend.client;
+    return await client.zrange(this.#queue.toKey('repeat'), 0, -1);
   }
 
   /** Workers that would run what is due; undefined where Redis does not tell (`CLIENT LIST` may be forbidden). */

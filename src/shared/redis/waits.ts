@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isOdd } from '../base/odd.ts';
 import type { Redis } from './redis.ts';
 
 /** One reason for which requests of a batch wait or are tried again. */
@@ -48,7 +49,7 @@ export class Waits {
     const { redis, prefix } = this.#deps;
     const texts = z.array(z.string()).parse(await redis.eval(READ, 0, `${prefix}:waits:${batch}`, HEARD_S));
     const byReason = new Map<string, Wait>();
-    for (const { reason, requests, sinceMs } of texts.flatMap((text) => said.parse(JSON.parse(text)))) {
+    for (const { reason, requests, sinceMs } of texts.flatMap(saidIn)) {
       const known = byReason.get(reason);
       byReason.set(reason, {
         reason,
@@ -60,6 +61,16 @@ export class Waits {
   }
 }
 
+/** Nothing where it is none of ours: a user is told so, and nothing is decided by it. */
+function saidIn(text: string): readonly Wait[] {
+  try {
+    return said.parse(JSON.parse(text));
+  } catch (error) {
+    if (!isOdd(error)) throw error;
+    return [];
+  }
+}
+
 /** A field is the second in which it was said, a space, and the reasons. */
 const SAY = `
 local now = tonumber(redis.call('TIME')[1])
@@ -67,7 +78,7 @@ if ARGV[3] == '' then redis.call('HDEL', ARGV[1], ARGV[2])
 else redis.call('HSET', ARGV[1], ARGV[2], now .. ' ' .. ARGV[3]) end
 local fields = redis.call('HGETALL', ARGV[1])
 for i = 1, #fields, 2 do
-  if tonumber(string.match(fields[i + 1], '^%d+')) < now - tonumber(ARGV[4]) then redis.call('HDEL', ARGV[1], fields[i]) end
+  if tonumber(string.match(fields[i + 1], '^%d+') or '0') < now - tonumber(ARGV[4]) then redis.call('HDEL', ARGV[1], fields[i]) end
 end
 redis.call('EXPIRE', ARGV[1], ARGV[4])
 return 1
@@ -78,7 +89,7 @@ local now, texts = tonumber(redis.call('TIME')[1]), {}
 local fields = redis.call('HGETALL', ARGV[1])
 for i = 2, #fields, 2 do
   local at, text = string.match(fields[i], '^(%d+) (.*)$')
-  if tonumber(at) >= now - tonumber(ARGV[2]) then texts[#texts + 1] = text end
+  if at and tonumber(at) >= now - tonumber(ARGV[2]) then texts[#texts + 1] = text end
 end
 return texts
 `;

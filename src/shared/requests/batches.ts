@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { MalformedError } from '../base/errors.ts';
 import type { MicroUsd } from '../base/money.ts';
+import { isOdd } from '../base/odd.ts';
 import type { Clock } from '../base/time.ts';
 import { type FailingHold, failingHold } from '../journal/objects.ts';
 import { answersOf, countOf, flagOf } from '../redis/answers.ts';
@@ -204,58 +205,23 @@ export class Batches {
     return flagOf('COMPLETE', await redis.eval(COMPLETE, 0, prefix, args));
   }
 
-  /** undefined when Redis does not hold it (never enqueued, or its time is up). */
+  /**
+   * undefined when Redis does not hold it (never enqueued, or its time is up). Rejects with a `MalformedError`, which says
+   * what to do, where it cannot be read.
+   */
   async read(batch: string): Promise<BatchView | undefined> {
     const { redis, prefix } = this.#deps;
-    const [fields, money] = await Promise.all([
-      redis.hgetall(this.#key(batch)),
-      redis.hgetall(`${prefix}:money:batch:${batch}`),
-    ]);
-    if (fields['digest'] === undefined) return undefined;
-    const parsed = stored.safeParse(fields);
-    if (!parsed.success) {
-      const [{ path, message } = { path: [], message: '' }] = parsed.error.issues;
-      throw new MalformedError(
-        `What Redis holds of ${batch} cannot be read (${path.join('.')}: ${message}). A newer release may have written it; shotlist rebuild ${batch} makes it again from the store.`,
-        { cause: parsed.error },
-      );
+    try {
+      const [fields, money] = await Promise.all([
+        redis.hgetall(this.#key(batch)),
+        redis.hgetall(`${prefix}:money:batch:${batch}`),
+      ]);
+      if (fields['digest'] === undefined) return undefined;
+      return viewOf(batch, { row: stored.parse(fields), fields, money });
+    } catch (error) {
+      if (!isOdd(error)) throw error;
+      throw unreadable(batch, error);
     }
-    const row = parsed.data;
-    const counts = Object.fromEntries(
-      STATES.map((state) => [state, countOf(`c.${state}`, fields[`c.${state}`])]),
-    );
-    return {
-      batch,
-      digest: row.digest,
-      priority: row.priority,
-      cap: row.cap,
-      shots: row.shots,
-      images: row.images0,
-      reusedImages: row.reused,
-      requests: row.requests,
-      minMicroUsd: row.min,
-      maxMicroUsd: row.max,
-      naiveMicroUsd: row.naive,
-      cheapestMicroUsd: row.cheapest,
-      endpoints: row.endpoints.split(' ').filter((one) => one !== ''),
-      word: row.word,
-      complete: row.enq === '1',
-      createdAtMs: row.at,
-      doneAtMs: row.done,
-      summarized: row.sum === '1',
-      // The keys are STATES by construction.
-      counts: counts as Record<State, number>,
-      reserved: countOf('r', money['r']),
-      spent: countOf('s', money['s']),
-      imagesPaid: row.images,
-      heldBy: row.hs === undefined ? undefined : { scope: row.hs, limit: row.hl ?? 0 },
-      undecided: { requests: Math.max(0, row.nc), why: row.ncw },
-      hold: holdOf(row),
-      proof: row.proof,
-      booked: { requests: row.bn, estimate: row.be },
-      lastEndAtMs: row.last,
-      idleMs: row.idle,
-    };
   }
 
   /** Newest first. */
@@ -381,6 +347,65 @@ export class Batches {
   #key(batch: string): string {
     return `${this.#deps.prefix}:batch:${batch}`;
   }
+}
+
+/** Throws what `isOdd` tells where a counter or the hold is none. */
+function viewOf(
+  batch: string,
+  {
+    row,
+    fields,
+    money,
+  }: {
+    readonly row: z.infer<typeof stored>;
+    readonly fields: Readonly<Record<string, string>>;
+    readonly money: Readonly<Record<string, string>>;
+  },
+): BatchView {
+  const counts = Object.fromEntries(
+    STATES.map((state) => [state, countOf(`c.${state}`, fields[`c.${state}`])]),
+  );
+  return {
+    batch,
+    digest: row.digest,
+    priority: row.priority,
+    cap: row.cap,
+    shots: row.shots,
+    images: row.images0,
+    reusedImages: row.reused,
+    requests: row.requests,
+    minMicroUsd: row.min,
+    maxMicroUsd: row.max,
+    naiveMicroUsd: row.naive,
+    cheapestMicroUsd: row.cheapest,
+    endpoints: row.endpoints.split(' ').filter((one) => one !== ''),
+    word: row.word,
+    complete: row.enq === '1',
+    createdAtMs: row.at,
+    doneAtMs: row.done,
+    summarized: row.sum === '1',
+    // The keys are STATES by construction.
+    counts: counts as Record<State, number>,
+    reserved: countOf('r', money['r']),
+    spent: countOf('s', money['s']),
+    imagesPaid: row.images,
+    heldBy: row.hs === undefined ? undefined : { scope: row.hs, limit: row.hl ?? 0 },
+    undecided: { requests: Math.max(0, row.nc), why: row.ncw },
+    hold: holdOf(row),
+    proof: row.proof,
+    booked: { requests: row.bn, estimate: row.be },
+    lastEndAtMs: row.last,
+    idleMs: row.idle,
+  };
+}
+
+function unreadable(batch: string, cause: Error): MalformedError {
+  const [issue] = cause instanceof z.ZodError ? cause.issues : [];
+  const what = issue === undefined ? cause.message : `${issue.path.join('.')}: ${issue.message}`;
+  return new MalformedError(
+    `What Redis holds of ${batch} cannot be read (${what}). A newer release may have written it; shotlist rebuild ${batch} makes it again from the store.`,
+    { cause },
+  );
 }
 
 function holdOf(row: z.infer<typeof stored>): Hold | undefined {

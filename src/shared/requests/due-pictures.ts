@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isOdd } from '../base/odd.ts';
 import type { Redis } from '../redis/redis.ts';
 import { parseRequestKey } from '../store/keys.ts';
 
@@ -54,7 +55,7 @@ export class DuePictures {
     const known = await redis.hmget(this.#progress, ...members);
     return members.map((member, at) => ({
       ...pictureOf(member),
-      progress: progress.parse(JSON.parse(known[at] ?? JSON.stringify({ sinceMs: nowMs }))),
+      progress: progressOf(known[at]) ?? { looks: 0, sinceMs: nowMs },
     }));
   }
 
@@ -100,6 +101,17 @@ export class DuePictures {
 
   get #progress(): string {
     return `${this.#deps.prefix}:due:progress`;
+  }
+}
+
+/** undefined where there is none, or it cannot be read: then its looks are counted from now on again. */
+function progressOf(text: string | null | undefined): DueProgress | undefined {
+  if (text === null || text === undefined) return undefined;
+  try {
+    return progress.parse(JSON.parse(text));
+  } catch (error) {
+    if (!isOdd(error)) throw error;
+    return undefined;
   }
 }
 

@@ -42,7 +42,8 @@ export class MissingPictures {
     const own = all.filter(([request]) => parseRequestKey(request)?.batch === batch);
     const [first] = own;
     if (first === undefined) return undefined;
-    const pictures = own.reduce((sum, [, value]) => sum + Number.parseInt(value, 10), 0);
+    // As the script counts: a value that says no number is of one picture.
+    const pictures = own.reduce((sum, [, value]) => sum + Number(/^\d+/.exec(value)?.[0] ?? 1), 0);
     return { pictures, why: first[1].slice(first[1].indexOf(' ') + 1) };
   }
 }
@@ -51,7 +52,7 @@ const NOTE = `
 local key = ARGV[1] .. ':missing'
 redis.call('HSET', key, ARGV[2], ARGV[3])
 local sum = 0
-for _, value in ipairs(redis.call('HVALS', key)) do sum = sum + tonumber(string.match(value, '^%d+')) end
+for _, value in ipairs(redis.call('HVALS', key)) do sum = sum + tonumber(string.match(value, '^%d+') or '1') end
 return sum
 `;
 

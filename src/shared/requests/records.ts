@@ -355,8 +355,11 @@ export class Records {
     return (await redis.get(`${prefix}:id:${requestId}`)) ?? undefined;
   }
 
-  /** Walks the batch's requests that are not at rest, some hundred at a time. */
-  async *open(batch: string): AsyncGenerator<RequestRecord[]> {
+  /**
+   * Walks the batch's requests that are not at rest, some hundred at a time. A record that cannot be read goes to `onOdd`,
+   * and the others come all the same; without it, it rejects with a `MalformedError`.
+   */
+  async *open(batch: string, onOdd?: (error: MalformedError) => void): AsyncGenerator<RequestRecord[]> {
     const { redis, prefix } = this.#deps;
     for await (const members of this.#openMembers(batch)) {
       const pipeline = redis.pipeline();
@@ -366,7 +369,13 @@ export class Records {
       const found = members.flatMap((member, at) => {
         const fields = answers[at];
         if (fields === undefined) throw new MalformedError('Redis answered fewer commands than it was sent.');
-        return parseRecord(`${batch}.${member}`, fields) ?? [];
+        try {
+          return parseRecord(`${batch}.${member}`, fields) ?? [];
+        } catch (error) {
+          if (!(error instanceof MalformedError) || onOdd === undefined) throw error;
+          onOdd(error);
+          return [];
+        }
       });
       if (found.length > 0) yield found;
     }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { UserError } from '../base/errors.ts';
+import { isOdd } from '../base/odd.ts';
 import type { Clock } from '../base/time.ts';
 import type { Journal } from '../journal/journal.ts';
+import { isTooLate } from '../journal/life-names.ts';
 import { countOf, flagOf } from '../redis/answers.ts';
 import type { Redis } from '../redis/redis.ts';
 import type { Stop } from './batches.ts';
@@ -82,8 +84,21 @@ export class RedisMemory implements Witness {
    * to a store in which nothing is under way becomes it. Rejects with a `UserError` (`redis_lost`) otherwise.
    */
   async open(signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#open(signal);
+    } catch (error) {
+      if (!isOdd(error)) throw error;
+      // Without a count that can be compared, nobody knows. A rebuild begins both again.
+      throw lost(`It cannot be told whether Redis went back in time (${error.message})`);
+    }
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<void> {
     const { redis, prefix, journal } = this.#deps;
     const { life, tick } = await this.#read();
+    // As of a Redis that took its name from one; a rebuild begins a life of today.
+    if (life !== undefined && isTooLate(life, this.#deps.clock()))
+      throw lost('Redis holds a life that begins in the future');
     const newest = await journal.newestLife(signal);
     // A later name than the store's: one that began and broke off before the store was told.
     if (life !== undefined && (newest === undefined || life >= newest)) {

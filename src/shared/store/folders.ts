@@ -30,6 +30,10 @@ async function firstFolder(
     ...(after === undefined ? {} : { after }),
     ...optional(signal),
   };
-  for await (const { key } of store.list(prefix, options)) return key.slice(prefix.length).split('/')[0];
+  for await (const { key } of store.list(prefix, options)) {
+    const name = key.slice(prefix.length);
+    // A file beside the folders is none of them.
+    if (name.includes('/')) return name.slice(0, name.indexOf('/'));
+  }
   return undefined;
 }

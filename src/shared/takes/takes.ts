@@ -5,6 +5,7 @@ import type { DeliveredImage } from '../pictures/formats.ts';
 import { objectKeys } from '../store/keys.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { putJsonOnce, readListedJson } from '../store/objects.ts';
+import { ownKeys, TAKE_NAME } from '../store/own-keys.ts';
 import { madeOf } from './originals.ts';
 
 /**
@@ -58,7 +59,8 @@ export class Takes {
 
   static async load(deps: TakesDeps): Promise<Takes> {
     const keys = new Map<string, string[]>();
-    for await (const { key } of deps.store.list(objectKeys.takes, optional(deps.signal))) {
+    const names = { prefix: objectKeys.takes, isOurs: TAKE_NAME };
+    for await (const key of ownKeys(deps.store, names, deps.signal)) {
       const shotKey = key.slice(objectKeys.takes.length).split('/')[0] ?? '';
       const known = keys.get(shotKey);
       if (known === undefined) keys.set(shotKey, [key]);

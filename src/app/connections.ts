@@ -1,10 +1,8 @@
 import { join, resolve } from 'node:path';
-import { openLocalStack } from '../local/stack.ts';
 import type { Config } from '../shared/base/config.ts';
 import { UserError } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
 import { optional } from '../shared/base/time.ts';
-import { openFolderStore } from '../shared/store/folder/store.ts';
 import type { ObjectStore } from '../shared/store/object-store.ts';
 
 /** Where everything is for this run: told by the settings, or brought along under `.shotlist/`. */
@@ -79,7 +77,11 @@ async function openEmbedded(
   if (store.kind === 'folder') notes.push(`pictures and records go to the folder ${store.folder}`);
   const needsRedis = redis === 'needed' && config.redis.url === undefined;
   const local = needsRedis
-    ? await openLocalStack({ folder, simulate: simulated, ...optional(signal) })
+    ? await (await import('../local/stack.ts')).openLocalStack({
+        folder,
+        simulate: simulated,
+        ...optional(signal),
+      })
     : undefined;
   if (local !== undefined) notes.push(`Redis runs for as long as this command, its data in ${folder}`);
   const fal = local?.fal;
@@ -115,6 +117,11 @@ export function localFolder(cwd: string, simulated: boolean): string {
   return join(resolve(cwd), '.shotlist', ...(simulated ? [SIMULATED.folder] : []));
 }
 
+/** What a store is called before it is opened. */
+export function locationOf(spec: StoreSpec): string {
+  return spec.kind === 's3' ? `s3://${spec.config.bucket}/${spec.config.prefix}` : spec.folder;
+}
+
 export async function openStore(spec: StoreSpec, log: Logger): Promise<ObjectStore> {
   switch (spec.kind) {
     case 's3': {
@@ -122,8 +129,10 @@ export async function openStore(spec: StoreSpec, log: Logger): Promise<ObjectSto
       const { openS3Store } = await import('../shared/store/s3/store.ts');
       return openS3Store({ config: spec.config, log });
     }
-    case 'folder':
+    case 'folder': {
+      const { openFolderStore } = await import('../shared/store/folder/store.ts');
       return await openFolderStore({ folder: spec.folder });
+    }
   }
 }
 

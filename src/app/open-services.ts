@@ -5,9 +5,6 @@ import { UserError } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
 import { dayOf, systemClock } from '../shared/base/time.ts';
 import { Journal } from '../shared/journal/journal.ts';
-import { hasUnfinished } from '../shared/journal/traces.ts';
-import { settleRestored } from '../shared/ledger/settle-restored.ts';
-import { restoreSpent, sumSpent } from '../shared/ledger/spent.ts';
 import { Queues } from '../shared/queues/queues.ts';
 import { Attendance } from '../shared/redis/presence.ts';
 import { type OnDemoted, openRedis } from '../shared/redis/redis.ts';
@@ -18,27 +15,35 @@ import { EndpointStops } from '../shared/requests/endpoint-stops.ts';
 import { MissingPictures } from '../shared/requests/missing-pictures.ts';
 import { Records } from '../shared/requests/records.ts';
 import { RedisMemory } from '../shared/requests/redis-continuity.ts';
-import { createEnded } from '../shared/status/ended.ts';
-import { createHeld } from '../shared/status/held.ts';
 import { reportOnce } from '../shared/store/own-keys.ts';
-import { openStore, type Stack } from './connections.ts';
+import { storeWhenAsked } from '../shared/store/when-asked.ts';
+import { locationOf, openStore, type Stack } from './connections.ts';
+
+export interface OpenOptions {
+  /** Who works lets a step wait for the end of a failover; a command is told (default), since its address may be wrong. */
+  readonly onDemoted?: OnDemoted;
+  /** `when-asked`: opened and checked by the first call. Default: `at-once`. */
+  readonly store?: 'at-once' | 'when-asked';
+}
 
 /**
- * Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it. `onDemoted`: who
- * works lets a step wait for the end of a failover; a command is told, since its address may be wrong.
+ * What most commands never do is loaded when it is done. Rejects with a `UserError` when Redis or the store does not answer. Whoever opens it disposes of it.
  */
 export async function openShop(
   stack: Stack,
   config: Config,
   log: Logger,
-  onDemoted: OnDemoted = 'tell',
+  { onDemoted = 'tell', store: opening = 'at-once' }: OpenOptions = {},
 ): Promise<Shop> {
   const { prefix, redisUrl: url } = stack;
   if (url === undefined) throw new UserError('not_configured', 'Set REDIS_URL.');
   const opened = new Closers();
   try {
-    const store = opened.use(await openStore(stack.store, log));
-    await store.check();
+    const open = async () => await openStore(stack.store, log);
+    const store = opened.use(
+      opening === 'at-once' ? await open() : storeWhenAsked(locationOf(stack.store), open),
+    );
+    if (opening === 'at-once') await store.check();
     const redis = await openRedis(url, { onDemoted });
     opened.defer(() => redis.disconnect());
     const queues = opened.use(new Queues({ url, prefix }));
@@ -51,8 +56,15 @@ export async function openShop(
       redis,
       prefix,
       journal,
-      hasUnfinished: (signal) => hasUnfinished(store, signal),
+      async hasUnfinished(signal) {
+        const { hasUnfinished } = await import('../shared/journal/traces.ts');
+        return await hasUnfinished(store, signal);
+      },
       async restoreSpent(signal = new AbortController().signal) {
+        const [{ restoreSpent, sumSpent }, { settleRestored }] = await Promise.all([
+          import('../shared/ledger/spent.ts'),
+          import('../shared/ledger/settle-restored.ts'),
+        ]);
         const month = `${dayOf(systemClock()).slice(0, 7)}-01`;
         await restoreSpent({ redis, prefix }, await sumSpent(journal.listLedger({ from: month }, signal)));
         await settleRestored({ redis, prefix, store, journal, records }, signal);
@@ -62,15 +74,6 @@ export async function openShop(
     const { caps, stopAfterFailures } = config;
     const records = new Records({ redis, prefix, clock: systemClock, ttlH, memory, caps, stopAfterFailures });
     const follow = queues.addEnding.bind(queues);
-    const held = createHeld({ batches, journal, follow, log });
-    const ended = createEnded({
-      batches,
-      journal,
-      follow,
-      ttlH,
-      clock: systemClock,
-      log,
-    });
     const attendance = new Attendance({ redis, prefix });
     const waits = new Waits({ redis, prefix });
     const close = () => opened[Symbol.asyncDispose]();
@@ -87,8 +90,14 @@ export async function openShop(
       memory,
       attendance,
       waits,
-      ended,
-      held,
+      async ended(batch) {
+        const { createEnded } = await import('../shared/status/ended.ts');
+        await createEnded({ batches, journal, follow, ttlH, clock: systemClock, log })(batch);
+      },
+      async held(batch) {
+        const { createHeld } = await import('../shared/status/held.ts');
+        await createHeld({ batches, journal, follow, log })(batch);
+      },
       [Symbol.asyncDispose]: close,
     };
   } catch (error) {

@@ -39,7 +39,7 @@ export async function withStore<T>(
   return await use({ store, journal: new Journal({ store }), stack, config, log });
 }
 
-/** For commands that look at, or act on, what is under way. */
+/** For commands that look at, or act on, what is under way; many ask the store nothing. */
 export async function withShop<T>(
   context: Context,
   args: OperatorArguments,
@@ -48,7 +48,7 @@ export async function withShop<T>(
   const config = configOf(context);
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
-  await using shop = await openShop(stack, config, log);
+  await using shop = await openShop(stack, config, log, { store: 'when-asked' });
   return await use({ shop, stack });
 }
 

@@ -3,7 +3,7 @@ import { CHECK_FAILURES } from '../shared/journal/regeneration.ts';
 import { batchManifest } from '../shared/manifest/batch-manifest.ts';
 import { readStatus } from '../shared/status/read-status.ts';
 import { isOver } from '../shared/status/status.ts';
-import { type Regenerated, readRegenerated, regenerationsOf } from '../shared/takes/regenerated.ts';
+import { regenerationsOf } from '../shared/takes/regenerated.ts';
 import { leftOfEnding } from './follow-ending.ts';
 import type { Shop } from './services.ts';
 import type { BatchEnd } from './watch.ts';
@@ -49,18 +49,6 @@ export async function followRegenerations(
     const { end } = await follow({ batch: next, images, nth: followed.size, most });
     if (end === 'held' || end === 'interrupted') return end;
   }
-}
-
-/** undefined where nothing was made again, or nobody asked for that. */
-export async function regeneratedOf(
-  shop: Shop,
-  batch: string,
-  signal: AbortSignal,
-): Promise<Regenerated | undefined> {
-  // A user who interrupts is still told how things stand.
-  const head = await shop.journal.readHead(batch);
-  if (head?.regenerate === undefined || signal.aborted) return undefined;
-  return await readRegenerated(head, shop, signal);
 }
 
 /** By the shot: what is not delivered in the end, and why. Reads the batch's manifest from the store. */

@@ -2,7 +2,8 @@ import type { EndingStanding } from '../shared/queues/completion-queue.ts';
 import type { BatchStatus } from '../shared/status/status.ts';
 import type { Regenerated } from '../shared/takes/regenerated.ts';
 import { followEnding } from './follow-ending.ts';
-import { followRegenerations, type Regeneration, regeneratedOf } from './follow-regenerations.ts';
+import { followRegenerations, type Regeneration } from './follow-regenerations.ts';
+import { regeneratedOf } from './regenerated-of.ts';
 import type { Shop } from './services.ts';
 import { type BatchEnd, type FollowOptions, followBatch } from './watch.ts';
 

@@ -61,11 +61,11 @@ describe('an answer of Redis that is none', () => {
     expect(await desk.batches.money('day:2026-11-25')).toEqual({ reserved: 0, spent: 0 });
   });
 
-  it('is no sound memory: counts that are no numbers are a fault, not "nothing was forgotten"', async () => {
+  it('is no sound memory: counts that are no numbers ask for a rebuild, and are not "nothing was forgotten"', async () => {
     await using desk = await openDesk();
     const life = '00000000000001-aaaaaaaa';
     await desk.redis.client.hset(`${desk.redis.prefix}:memory`, { life, tick: 'many' });
-    await expect(memoryOf(desk, life).open()).rejects.toMatchObject({ name: 'MalformedError' });
+    await expect(memoryOf(desk, life).open()).rejects.toMatchObject({ code: 'redis_lost' });
   });
 
   it('is no "it was written": a step of a transaction that failed is told', async () => {

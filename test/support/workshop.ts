@@ -106,7 +106,7 @@ export async function openWorkshop(options: WorkshopOptions = {}): Promise<Works
     });
     const stack = stackOf(config, options.store ?? { kind: 'folder', folder: `${folder.path}/store` });
     const log = options.log ?? logOf(process.env['TEST_LOG']);
-    const shop = closers.use(await openShop(stack, config, log, 'resend'));
+    const shop = closers.use(await openShop(stack, config, log, { onDemoted: 'resend' }));
     const parts = { redis, fal, config, stack, shop, log, spoolFolder: folder.path };
     return workshopOf(parts, closers, options);
   } catch (error) {

@@ -50,7 +50,7 @@ export async function runCommand(
   }
   await using stack = await openStack(stackOptions(context, args, config, 'needed'));
   const log = openLog(context, config, { detail: 'quiet', secrets: stack.secrets });
-  await using shop = await openShop(stack, config, log, 'resend');
+  await using shop = await openShop(stack, config, log, { onDemoted: 'resend' });
   const warnings = [
     ...(await lookAt(context, shop, stack)),
     ...marginWarnings(config.fal.unknownMarginS, defaultRegistry().models),

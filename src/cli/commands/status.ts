@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { leftOfEnding } from '../../operations/follow-ending.ts';
-import { regeneratedOf } from '../../operations/follow-regenerations.ts';
-import { followWhole, type Whole } from '../../operations/follow-whole.ts';
+import type { Whole } from '../../operations/follow-whole.ts';
+import { regeneratedOf } from '../../operations/regenerated-of.ts';
 import type { Shop } from '../../operations/services.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { systemClock } from '../../shared/base/time.ts';
@@ -45,6 +45,7 @@ export async function statusCommand(
       }
       return EXIT.ok;
     }
+    const { followWhole } = await import('../../operations/follow-whole.ts');
     const whole = await followWhole(shop, batch, followOptions(context, stack.lost));
     if (args.json === true) printJson(context, statusJson(whole));
     else say(context, endSentence(whole.status, whole.end, whole.regenerated));

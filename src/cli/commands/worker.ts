@@ -45,7 +45,7 @@ export async function workerCommand(
   ];
   for (const warning of warnings) log.warn({ warning }, 'worth mending');
 
-  await using shop = await openShop(stack, config, log, 'resend');
+  await using shop = await openShop(stack, config, log, { onDemoted: 'resend' });
   let work: Work | undefined;
   const around = { config, environment, stack, shop, roles };
   await using health = await openWorkerHealth({ ...around, work: () => work });

@@ -6,7 +6,6 @@ import type { EndingStanding } from '../../shared/queues/completion-queue.ts';
 import type { BatchStatus } from '../../shared/status/status.ts';
 import type { Regenerated } from '../../shared/takes/regenerated.ts';
 import { type Context, EXIT, type Exit, say } from '../context.ts';
-import { openProgress } from './progress.ts';
 
 /** The exit code of a command that followed a batch. */
 export const EXIT_OF: Readonly<Record<BatchEnd, Exit>> = {
@@ -21,7 +20,10 @@ export function followOptions(context: Context, lost?: AbortSignal): FollowWhole
   return {
     signal: context.signal,
     lost,
-    openView: () => openProgress({ stderr: context.stderr, clock: systemClock }),
+    async openView() {
+      const { openProgress } = await import('./progress.ts');
+      return await openProgress({ stderr: context.stderr, clock: systemClock });
+    },
     onRegeneration: ({ batch, images, nth, most }) =>
       say(
         context,

@@ -10,13 +10,22 @@ export function storeWhenAsked(location: string, open: () => Promise<ObjectStore
 
   async function openChecked(): Promise<ObjectStore> {
     const store = await open();
+    try {
+      await store.check();
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
     opened = store;
-    await store.check();
     return store;
   }
 
+  /** A store that could not be opened is opened again by the next call. */
   function store(): Promise<ObjectStore> {
-    asked ??= openChecked();
+    asked ??= openChecked().catch((error: unknown) => {
+      asked = undefined;
+      throw error;
+    });
     return asked;
   }
 

@@ -1,4 +1,4 @@
-// `npm test`, or `node scripts/test.mjs unit|integration|e2e|<path> …`. The last line is `N passed, N failed`.
+// `npm test`, or `node scripts/test.mjs unit|docs|integration|chaos|e2e|<path> …`. The last line is `N passed, N failed`.
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -55,7 +55,7 @@ async function main() {
 
 function jest(report, env) {
   const paths = selection.map((word) =>
-    ['unit', 'integration', 'e2e'].includes(word) ? `test/${word}/` : word,
+    ['unit', 'integration', 'e2e', 'docs', 'chaos'].includes(word) ? `test/${word}/` : word,
   );
   const args = [
     '--experimental-vm-modules',

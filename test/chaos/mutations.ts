@@ -7,7 +7,7 @@ import { replaced } from './points.ts';
 
 /**
  * Ways to break the program, each as a replaced dependency of a chaos worker. A harness that finds nothing proves
- * little: for each of these it has to (test/integration/chaos-mutations.test.ts).
+ * little: for each of these it has to (test/chaos/mutations.test.ts).
  */
 export const MUTATIONS = {
   repost: 'a POST whose answer was lost is sent again',

@@ -1,6 +1,6 @@
 /**
  * The life of a request as one pure table. The Lua script (`transition-script.ts`) is handed its allowed predecessors and
- * effects from here; the docs and the protocol model (`test/unit/protocol-model.test.ts`) read the same rows.
+ * effects from here; the docs and the protocol model (`test/unit/protocol/protocol-model.test.ts`) read the same rows.
  */
 
 export const STATES = [

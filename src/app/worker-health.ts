@@ -1,6 +1,7 @@
 import { assertFalAnswers } from '../operations/doctor/fal.ts';
 import { assertStoreRights } from '../operations/doctor/store-rights.ts';
 import type { Shop } from '../operations/services.ts';
+import type { Role } from '../shared/base/choices.ts';
 import { type Config, type Environment, secretsOf } from '../shared/base/config.ts';
 import { Closers } from '../shared/base/disposables.ts';
 import { redactor } from '../shared/base/log.ts';
@@ -9,7 +10,6 @@ import { createFalHttp, openFalSockets } from '../shared/fal/http.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import type { Stack } from './connections.ts';
 import { type Health, type HealthLook, startHealth } from './health.ts';
-import type { Role } from './roles.ts';
 import { needsKey, type Work } from './worker.ts';
 
 export interface WorkerHealthOptions {

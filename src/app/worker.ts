@@ -3,6 +3,7 @@ import { createRegenerate } from '../operations/retake/regenerating.ts';
 import type { Shop } from '../operations/services.ts';
 import type { ListProcess } from '../producer/child/check-in-child.ts';
 import { environmentFor } from '../shared/base/child-env.ts';
+import type { Role } from '../shared/base/choices.ts';
 import { type Config, type Environment, secretsOf } from '../shared/base/config.ts';
 import { Closers } from '../shared/base/disposables.ts';
 import { UserError } from '../shared/base/errors.ts';
@@ -42,7 +43,6 @@ import { startWorkers, type Timing, type Workers } from '../worker/workers.ts';
 import type { Stack } from './connections.ts';
 import { createPaidPictures } from './paid-pictures.ts';
 import { RENDER_STACK, renderStackOf } from './render-stack.ts';
-import type { Role } from './roles.ts';
 import { openScheduling } from './scheduling.ts';
 
 /** Whether these roles ask fal anything: rendering and schedules send nothing. */

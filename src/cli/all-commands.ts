@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { ROLES } from '../app/roles.ts';
+import { ROLES } from '../shared/base/choices.ts';
 import { defaultRegistry } from '../shared/models/registry.ts';
 import { addScheduleCommands } from './commands/schedule.ts';
 import type { WorkerArguments } from './commands/worker.ts';

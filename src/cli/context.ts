@@ -1,7 +1,7 @@
 import type { Notices } from '../operations/plan-list.ts';
 import { type Config, type Environment, readConfig, secretsOf } from '../shared/base/config.ts';
 import { createLogger, type Logger, redactor } from '../shared/base/log.ts';
-import { escapedJson, printable } from '../shared/base/printable.ts';
+import { escapedJson, printable } from '../shared/base/text.ts';
 import type { Clock } from '../shared/base/time.ts';
 
 /** What a command is handed by `main.ts`; nothing else in the program looks at the process. */

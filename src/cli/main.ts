@@ -59,12 +59,13 @@ async function program(name: string | undefined): Promise<Command> {
   addOperatorCommands(quick, context, done);
   if (quick.commands.some((command) => command.name() === name)) return quick;
   const all = shotlist();
-  const [{ addAllCommands }, { closeLoaders }] = await Promise.all([
-    import('./all-commands.ts'),
-    import('../worker/render/loaders.ts'),
-  ]);
-  closeLoaders();
+  const { addAllCommands } = await import('./all-commands.ts');
   addAllCommands(all, context, done);
+  // Not for --help: it loads sharp.
+  all.hook('preAction', async () => {
+    const { closeLoaders } = await import('../worker/render/loaders.ts');
+    closeLoaders();
+  });
   return all;
 }
 

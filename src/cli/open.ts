@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStack, openStore, type Stack } from '../app/connections.ts';
 import { openShop } from '../app/open-services.ts';
-import { unknownBatch as notThere } from '../operations/batch-lookup.ts';
 import type { Shop } from '../operations/services.ts';
 import type { Config } from '../shared/base/config.ts';
 import { messageOf, type UserError } from '../shared/base/errors.ts';
@@ -74,7 +73,8 @@ export async function unknownBatch(
   batch: string,
   { store, journal, known }: Pick<OpenedStore, 'store' | 'journal'> & { known?: readonly string[] },
 ): Promise<UserError> {
-  return await notThere(
+  const lookup = await import('../operations/batch-lookup.ts');
+  return await lookup.unknownBatch(
     batch,
     {
       store,

@@ -1,9 +1,7 @@
 import { type Command, Option } from 'commander';
-import { PRESET_NAMES } from '../operations/export/presets.ts';
-import { GROUPINGS } from '../shared/ledger/costs.ts';
+import { GROUPINGS, PRESET_NAMES } from '../shared/base/choices.ts';
 import type { Context, Exit } from './context.ts';
-import { day } from './options/days.ts';
-import { presignTtl, usd } from './options/values.ts';
+import { day, presignTtl, usd } from './options/values.ts';
 
 /**
  * Adds the commands that look at batches and steer them. `done` is told what each came to. What is imported in here only as a

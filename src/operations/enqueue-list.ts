@@ -3,9 +3,9 @@ import { assertBatchId, type Enqueued, enqueue, standingOf } from '../producer/e
 import { rowsOfProof } from '../producer/plan/proof.ts';
 import type { PlanTotals } from '../producer/plan/totals.ts';
 import type { Config } from '../shared/base/config.ts';
-import { count } from '../shared/base/count.ts';
 import { UserError } from '../shared/base/errors.ts';
 import { formatUsd, toUsd } from '../shared/base/money.ts';
+import { count } from '../shared/base/text.ts';
 import { systemClock } from '../shared/base/time.ts';
 import { enterCatalog } from '../shared/catalog/catalog.ts';
 import type { Head } from '../shared/journal/objects.ts';

@@ -1,10 +1,9 @@
-import { sleep } from '../shared/base/time.ts';
+import { sleep, unlessLost } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import type { EndingStanding } from '../shared/queues/completion-queue.ts';
 import type { Queues } from '../shared/queues/queues.ts';
 import type { Batches, Hold } from '../shared/requests/batches.ts';
 import { regenerationsOf } from '../shared/takes/regenerated.ts';
-import { unlessLost } from './watch.ts';
 
 export interface FollowEndingDeps {
   readonly batches: Pick<Batches, 'read'>;

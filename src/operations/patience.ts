@@ -1,4 +1,4 @@
-import { count } from '../shared/base/count.ts';
+import { count } from '../shared/base/text.ts';
 import type { CaughtUp } from '../shared/requests/batches.ts';
 import { catchUp } from '../shared/requests/requeue.ts';
 

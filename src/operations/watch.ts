@@ -1,5 +1,5 @@
 import { UserError } from '../shared/base/errors.ts';
-import { sleep } from '../shared/base/time.ts';
+import { sleep, unlessLost } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import { unfinished } from '../shared/requests/batches.ts';
 import { createLook, type Snapshot, type SnapshotDeps } from '../shared/status/snapshot.ts';
@@ -63,23 +63,6 @@ export async function followBatch(
     }
   } finally {
     view.end();
-  }
-}
-
-/** Rejects when the embedded Redis is gone: a call waits for it to come back, and a lost one never does. */
-export async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | undefined): Promise<T> {
-  if (lost === undefined) return await reading;
-  lost.throwIfAborted();
-  reading.catch(() => undefined);
-  let gone = (): void => undefined;
-  const ended = new Promise<never>((_, reject) => {
-    gone = () => reject(lost.reason);
-  });
-  lost.addEventListener('abort', gone, { once: true });
-  try {
-    return await Promise.race([reading, ended]);
-  } finally {
-    lost.removeEventListener('abort', gone);
   }
 }
 

@@ -1,7 +1,7 @@
 import pMap from 'p-map';
 import { UserError } from '../shared/base/errors.ts';
 import type { MicroUsd } from '../shared/base/money.ts';
-import { shown } from '../shared/base/shown.ts';
+import { shown } from '../shared/base/text.ts';
 import { type Clock, optional } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import type { Head } from '../shared/journal/objects.ts';

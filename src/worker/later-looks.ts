@@ -1,7 +1,6 @@
 import pMap from 'p-map';
-import { messageOf } from '../shared/base/errors.ts';
+import { isOdd, messageOf } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
-import { isOdd } from '../shared/base/odd.ts';
 import type { Clock } from '../shared/base/time.ts';
 import type { Journal } from '../shared/journal/journal.ts';
 import type { JobCall, QueueName } from '../shared/queues/jobs.ts';

@@ -1,6 +1,5 @@
-import { messageOf } from '../shared/base/errors.ts';
+import { isOdd, messageOf } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
-import { isOdd } from '../shared/base/odd.ts';
 import type { Redis } from '../shared/redis/redis.ts';
 
 export interface OddJobsDeps {

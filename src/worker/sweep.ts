@@ -1,6 +1,5 @@
-import { messageOf } from '../shared/base/errors.ts';
+import { isOdd, messageOf } from '../shared/base/errors.ts';
 import type { Logger } from '../shared/base/log.ts';
-import { isOdd } from '../shared/base/odd.ts';
 import { createVoice } from '../shared/base/voice.ts';
 import type { JobCall, QueueName } from '../shared/queues/jobs.ts';
 import type { Queues } from '../shared/queues/queues.ts';

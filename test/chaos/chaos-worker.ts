@@ -1,5 +1,5 @@
-import { ROLES } from '../../src/app/roles.ts';
 import { startWork } from '../../src/app/worker.ts';
+import { ROLES } from '../../src/shared/base/choices.ts';
 import { Closers } from '../../src/shared/base/disposables.ts';
 import type { Logger } from '../../src/shared/base/log.ts';
 import { openChaosShop } from './chaos-shop.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { ledgerLine } from '../../src/cli/commands/ledger.ts';
 import { reconcileJson } from '../../src/cli/commands/reconcile.ts';
-import { statusJson } from '../../src/cli/commands/status.ts';
 import { unknownJson } from '../../src/cli/commands/unknown.ts';
 import { planJson } from '../../src/cli/output/plan-json.ts';
+import { statusJson } from '../../src/cli/output/status.ts';
 import type { Outlook } from '../../src/operations/reconcile/unknowns-list.ts';
 import { costsJson } from '../../src/shared/ledger/costs.ts';
 import { manifestLine } from '../../src/shared/manifest/manifest.ts';

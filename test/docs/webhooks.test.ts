@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import { webhookUrlFault } from '../../src/shared/base/webhook-url.ts';
+import { webhookUrlFault } from '../../src/shared/base/addresses.ts';
 import { TELL_ATTEMPTS } from '../../src/shared/queues/completion-queue.ts';
 import { batchStatus } from '../../src/shared/status/status.ts';
 import { holdBody, webhookBody } from '../../src/worker/completion/completion.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Approval, approveBatch } from '../../operations/approve.ts';
 import { patientCatchUp } from '../../operations/patience.ts';
 import type { Shop } from '../../operations/services.ts';
-import { count } from '../../shared/base/count.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { forecastOf } from '../../shared/status/forecast.ts';
 import { readStatus } from '../../shared/status/read-status.ts';

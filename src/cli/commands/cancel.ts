@@ -4,7 +4,7 @@ import { type CancelDeps, cancelBatch } from '../../operations/cancel.ts';
 import { behindSentence, patientCatchUp } from '../../operations/patience.ts';
 import type { Shop } from '../../operations/services.ts';
 import { withdrawQueued } from '../../operations/withdraw.ts';
-import { count } from '../../shared/base/count.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { createFalHttp, openFalSockets } from '../../shared/fal/http.ts';
 import { createFalQueue } from '../../shared/fal/queue.ts';

@@ -1,14 +1,15 @@
 import { pMapIterable } from 'p-map';
 import { askedLedgerKeys } from '../../operations/ledger-keys.ts';
+import type { Grouping } from '../../shared/base/choices.ts';
 import { formatUsd } from '../../shared/base/money.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { LedgerKey } from '../../shared/journal/objects.ts';
 import { NO_BATCH_SEGMENT } from '../../shared/ledger/corrections.ts';
-import { CostSums, costsJson, type Grouping, groupOf, ORPHANS, totalOf } from '../../shared/ledger/costs.ts';
+import { CostSums, costsJson, groupOf, ORPHANS, totalOf } from '../../shared/ledger/costs.ts';
 import type { DayRange } from '../../shared/ledger/days.ts';
 import { type Context, EXIT, type Exit, printJson, printText, say } from '../context.ts';
 import { type OperatorArguments, simulatedElsewhere, withStore } from '../open.ts';
-import { refuseBackwards } from '../options/days.ts';
+import { refuseBackwards } from '../options/values.ts';
 import { left, right, tableOf } from '../output/tables.ts';
 
 export interface CostsArguments extends OperatorArguments, DayRange {

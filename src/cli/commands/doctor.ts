@@ -5,10 +5,10 @@ import { type Examination, examinationOf, examine } from '../../operations/docto
 import { Schedules } from '../../producer/schedules/schedules.ts';
 import { signerOf, UNVERIFIED } from '../../producer/schedules/signature.ts';
 import { type Config, secretsOf } from '../../shared/base/config.ts';
-import { count } from '../../shared/base/count.ts';
 import { Closers } from '../../shared/base/disposables.ts';
 import { messageOf, UserError } from '../../shared/base/errors.ts';
 import { type Logger, redactor } from '../../shared/base/log.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock, withTimeout } from '../../shared/base/time.ts';
 import { createFalPlatform } from '../../shared/fal/history.ts';
 import { createFalHttp, openFalSockets } from '../../shared/fal/http.ts';

@@ -8,8 +8,8 @@ import { followWhole } from '../../operations/follow-whole.ts';
 import { commandWith } from '../../operations/list-command.ts';
 import { planList } from '../../operations/plan-list.ts';
 import { headOfSame } from '../../producer/enqueue.ts';
-import { count } from '../../shared/base/count.ts';
 import { toUsd } from '../../shared/base/money.ts';
+import { count } from '../../shared/base/text.ts';
 import { Journal } from '../../shared/journal/journal.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import { type Context, configOf, EXIT, type Exit, openLog, printJson, say } from '../context.ts';
@@ -21,8 +21,8 @@ import { fitLines, planSentence, reportLines, sampleLines } from '../output/plan
 import { planJson } from '../output/plan-json.ts';
 import { sheetAtHold } from '../output/proof-sheet.ts';
 import { proofSentence } from '../output/proof-words.ts';
+import { statusJson } from '../output/status.ts';
 import { queueList, surroundingsOf } from './queue-list.ts';
-import { statusJson } from './status.ts';
 
 /** `enqueue LIST`: plans and queues; workers do the rest. */
 export async function enqueueCommand(

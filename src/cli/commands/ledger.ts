@@ -10,7 +10,7 @@ import { byDay } from '../../shared/ledger/ledger.ts';
 import { csvLine } from '../../shared/manifest/csv-line.ts';
 import { type Context, EXIT, type Exit } from '../context.ts';
 import { type OperatorArguments, simulatedElsewhere, withStore } from '../open.ts';
-import { refuseBackwards } from '../options/days.ts';
+import { refuseBackwards } from '../options/values.ts';
 import { printLines } from '../output/lines.ts';
 
 export interface LedgerArguments extends OperatorArguments, DayRange {

@@ -9,10 +9,10 @@ import {
   type Reconciled,
 } from '../../operations/reconcile/reconcile.ts';
 import type { Shop } from '../../operations/services.ts';
-import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import type { Logger } from '../../shared/base/log.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { createBilling } from '../../shared/fal/billing.ts';
 import { createFalPlatform } from '../../shared/fal/history.ts';

@@ -9,9 +9,9 @@ import {
 } from '../../operations/batches.ts';
 import { behindSentence, patientCatchUp } from '../../operations/patience.ts';
 import type { Shop } from '../../operations/services.ts';
-import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, type MicroUsd } from '../../shared/base/money.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { readStatus } from '../../shared/status/read-status.ts';
 import { type Context, EXIT, type Exit, printJson, say } from '../context.ts';

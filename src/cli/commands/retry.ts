@@ -9,9 +9,9 @@ import {
   retryFailures,
 } from '../../operations/retry/retry.ts';
 import type { Shop } from '../../operations/services.ts';
-import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { regenerationId, rootOf } from '../../shared/journal/regeneration.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';

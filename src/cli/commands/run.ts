@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import Table from 'cli-table3';
 import { openStack, type Stack } from '../../app/connections.ts';
 import { openShop } from '../../app/open-services.ts';
-import { RUN_ROLES } from '../../app/roles.ts';
 import { startWork } from '../../app/worker.ts';
 import { assertUsable } from '../../operations/doctor/preflight.ts';
 import { refuseDryRunOptions } from '../../operations/enqueue-list.ts';
@@ -12,9 +11,10 @@ import { followEndingUntilStopped, followWhole, type Whole, wholeOf } from '../.
 import { beginRegenerations } from '../../operations/retake/regenerating.ts';
 import type { Shop } from '../../operations/services.ts';
 import { followBatch } from '../../operations/watch.ts';
-import { count } from '../../shared/base/count.ts';
+import { RUN_ROLES } from '../../shared/base/choices.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, fromUsd } from '../../shared/base/money.ts';
+import { count } from '../../shared/base/text.ts';
 import type { Head } from '../../shared/journal/objects.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import { shippedRecipesFolder } from '../../shared/pictures/recipes.ts';
@@ -27,11 +27,12 @@ import { type Regenerated, spentAgain } from '../../shared/takes/regenerated.ts'
 import { type Context, configOf, type Exit, openLog, printJson, say } from '../context.ts';
 import { stackOptions } from '../open.ts';
 import type { ListArguments } from '../options/list.ts';
-import { EXIT_OF, endingSentence, endSentence, followOptions, noRoomSentence } from '../output/end.ts';
+import { EXIT_OF, endSentence, followOptions, noRoomSentence } from '../output/end.ts';
+import { endingSentence } from '../output/ending.ts';
 import { sheetAtHold } from '../output/proof-sheet.ts';
+import { statusJson } from '../output/status.ts';
 import { dryRun } from './enqueue.ts';
 import { queueList } from './queue-list.ts';
-import { statusJson } from './status.ts';
 
 /** `run LIST`: enqueue, work and watch in one process until the batch ends. */
 export async function runCommand(

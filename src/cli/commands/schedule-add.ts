@@ -7,13 +7,9 @@ import { scheduleEventId } from '../../operations/schedules.ts';
 import { refuseWebAddress, templateOf } from '../../producer/list/source.ts';
 import { type RuleArguments, ruleOf } from '../../producer/schedules/rule.ts';
 import { nextDue } from '../../producer/schedules/run.ts';
-import {
-  type Definition,
-  definitionOptions,
-  isSame,
-  type OVERLAPS,
-} from '../../producer/schedules/schedule.ts';
+import { type Definition, definitionOptions, isSame } from '../../producer/schedules/schedule.ts';
 import { assertSigner } from '../../producer/schedules/signature.ts';
+import type { OVERLAPS } from '../../shared/base/choices.ts';
 import type { Config } from '../../shared/base/config.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd } from '../../shared/base/money.ts';

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { OVERLAPS } from '../../producer/schedules/schedule.ts';
+import { OVERLAPS } from '../../shared/base/choices.ts';
 import type { Registry } from '../../shared/models/registry.ts';
 import type { Context, Exit } from '../context.ts';
 import { addListArguments } from '../options/list.ts';

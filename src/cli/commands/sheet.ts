@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Shop } from '../../operations/services.ts';
 import { writePngSheet } from '../../operations/sheet/write-png.ts';
 import { shotsOf, writeSheet } from '../../operations/sheet/write-sheet.ts';
-import { count } from '../../shared/base/count.ts';
+import { count } from '../../shared/base/text.ts';
 import type { Head } from '../../shared/journal/objects.ts';
 import { readStatus } from '../../shared/status/read-status.ts';
 import type { BatchStatus } from '../../shared/status/status.ts';

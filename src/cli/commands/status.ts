@@ -1,20 +1,14 @@
 import pMap from 'p-map';
-import { leftOfEnding } from '../../operations/follow-ending.ts';
-import type { Whole } from '../../operations/follow-whole.ts';
-import { regeneratedOf } from '../../operations/regenerated-of.ts';
 import type { Shop } from '../../operations/services.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import type { BatchView } from '../../shared/requests/batches.ts';
 import { readStops } from '../../shared/requests/endpoint-stops.ts';
 import { everyBatch } from '../../shared/requests/every-batch.ts';
-import { createLook } from '../../shared/status/snapshot.ts';
 import { statusOf } from '../../shared/status/status.ts';
-import { regeneratedJson } from '../../shared/takes/regenerated.ts';
 import { type Context, EXIT, type Exit, printJson, printText, say } from '../context.ts';
-import { type OperatorArguments, simulatedElsewhere, unknownBatch, warnOf, withShop } from '../open.ts';
-import { EXIT_OF, endingSentence, endSentence, followOptions } from '../output/end.ts';
-import { statusTable, statusView } from '../output/status.ts';
+import { type OperatorArguments, simulatedElsewhere, warnOf, withShop } from '../open.ts';
+import { statusTable } from '../output/status-table.ts';
 
 export interface StatusArguments extends OperatorArguments {
   readonly watch?: true;
@@ -32,30 +26,9 @@ export async function statusCommand(
     throw new UserError('usage', 'Name the batch to follow: shotlist status BATCH --watch.');
   return await withShop(context, args, async ({ shop, stack }) => {
     if (batch === undefined) return await listAll(context, shop, args);
-    const picture = await createLook(shop)(batch);
-    if (picture === undefined)
-      throw await unknownBatch(context, args, batch, { ...shop, known: await shop.batches.list() });
-    if (args.watch !== true) {
-      const regenerated = await regeneratedOf(shop, batch, context.signal);
-      if (args.json === true) printJson(context, statusJson({ status: picture.status, regenerated }));
-      else {
-        const untold = endingSentence(batch, await leftOfEnding(shop, batch));
-        printText(context, statusView(picture, regenerated));
-        if (untold !== undefined) printText(context, `\n${untold}`);
-      }
-      return EXIT.ok;
-    }
-    const { followWhole } = await import('../../operations/follow-whole.ts');
-    const whole = await followWhole(shop, batch, followOptions(context, stack.lost));
-    if (args.json === true) printJson(context, statusJson(whole));
-    else say(context, endSentence(whole.status, whole.end, whole.regenerated));
-    return EXIT_OF[whole.end];
+    const { batchStatus } = await import('./status-batch.ts');
+    return await batchStatus(context, { shop, stack }, batch, args);
   });
-}
-
-/** What `run --json` and `status BATCH --json` print; see docs/json.md. */
-export function statusJson({ status, regenerated }: Pick<Whole, 'status' | 'regenerated'>) {
-  return { ...status, ...(regenerated === undefined ? {} : { regenerated: regeneratedJson(regenerated) }) };
 }
 
 /** Newest first. */

@@ -9,9 +9,9 @@ import {
 } from '../../operations/reconcile/decide.ts';
 import { listUnknowns, type Outlook, type UnknownRequest } from '../../operations/reconcile/unknowns-list.ts';
 import type { Shop } from '../../operations/services.ts';
-import { count } from '../../shared/base/count.ts';
 import { UserError } from '../../shared/base/errors.ts';
 import { formatUsd, toUsd } from '../../shared/base/money.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock } from '../../shared/base/time.ts';
 import { POST_WINDOW_MS } from '../../shared/fal/limits.ts';
 import { defaultRegistry, slowestOf } from '../../shared/models/registry.ts';

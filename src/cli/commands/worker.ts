@@ -1,11 +1,11 @@
 import { openStack, openStore, type Stack } from '../../app/connections.ts';
 import { openShop } from '../../app/open-services.ts';
-import type { Role } from '../../app/roles.ts';
 import { needsKey, startWork, type Work } from '../../app/worker.ts';
 import { openWorkerHealth } from '../../app/worker-health.ts';
 import { once } from '../../operations/doctor/check.ts';
 import { encryptionWarnings } from '../../operations/doctor/encryption.ts';
 import { assertUsable, unusable } from '../../operations/doctor/preflight.ts';
+import type { Role } from '../../shared/base/choices.ts';
 import type { Config } from '../../shared/base/config.ts';
 import { Closers } from '../../shared/base/disposables.ts';
 import { UserError } from '../../shared/base/errors.ts';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { EnqueueOptions } from '../../operations/enqueue-options.ts';
-import { MAX_PROOF_ROWS } from '../../producer/plan/proof.ts';
+import { MAX_PROOF_ROWS } from '../../shared/base/choices.ts';
 import { MAX_REGENERATIONS } from '../../shared/journal/regeneration.ts';
 import { defaultModelOf } from '../../shared/models/default-model.ts';
 import type { Registry } from '../../shared/models/registry.ts';

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { BILLING_DAYS } from '../../shared/fal/limits.ts';
-import { day } from './days.ts';
+import { day } from './values.ts';
 
 /** Resolves to ms since 1970. */
 export type Since = (nowMs: number) => number;

@@ -1,7 +1,10 @@
 import { InvalidArgumentError } from 'commander';
-import { ROLES, type Role } from '../../app/roles.ts';
+import { webhookUrlFault } from '../../shared/base/addresses.ts';
+import { ROLES, type Role } from '../../shared/base/choices.ts';
+import { UserError } from '../../shared/base/errors.ts';
 import { type MicroUsd, parseUsd } from '../../shared/base/money.ts';
-import { webhookUrlFault } from '../../shared/base/webhook-url.ts';
+import { utcDay } from '../../shared/base/time.ts';
+import type { DayRange } from '../../shared/ledger/days.ts';
 
 /** Each reads the text of an option, and throws commander's error with what is allowed. */
 
@@ -57,4 +60,17 @@ export function concurrency(text: string): number {
   const value = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= 10_000) return value;
   throw new InvalidArgumentError('It must be a whole number from 1 to 10000.');
+}
+
+/** Reads `2026-11-24`; throws commander's error for anything that is no day of the calendar. */
+export function day(text: string): string {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(at) || utcDay(at) !== text)
+    throw new InvalidArgumentError('It must be a day, such as 2026-11-24.');
+  return text;
+}
+
+export function refuseBackwards({ from, to }: DayRange): void {
+  if (from !== undefined && to !== undefined && from > to)
+    throw new UserError('usage', `--from ${from} is after --to ${to}: swap them.`);
 }

@@ -1,5 +1,5 @@
 import type { ColumnCost, ColumnsCost } from '../../producer/estimate/column-costs.ts';
-import { count } from '../../shared/base/count.ts';
+import { count } from '../../shared/base/text.ts';
 
 /** Four pictures a row, or high quality in place of medium, are four times; a few rows of both are chosen on purpose, too. */
 const DEAR_TIMES = 5;

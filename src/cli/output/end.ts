@@ -1,8 +1,7 @@
 import type { FollowWholeOptions } from '../../operations/follow-whole.ts';
 import type { BatchEnd } from '../../operations/watch.ts';
-import { count } from '../../shared/base/count.ts';
+import { count } from '../../shared/base/text.ts';
 import { systemClock } from '../../shared/base/time.ts';
-import type { EndingStanding } from '../../shared/queues/completion-queue.ts';
 import type { BatchStatus } from '../../shared/status/status.ts';
 import type { Regenerated } from '../../shared/takes/regenerated.ts';
 import { type Context, EXIT, type Exit, say } from '../context.ts';
@@ -48,22 +47,6 @@ export function endSentence(
   const failed = counts.failed > again ? `, ${counts.failed - again} failed` : '';
   const anew = again === 0 ? '' : ` (${again} of them made again)`;
   return `${batch} is ${state}: ${counts.delivered + again} requests delivered${anew}${failed}.`;
-}
-
-/** For a person; undefined where nothing is left. */
-export function endingSentence(
-  batch: string,
-  left: EndingStanding | 'to-come' | undefined,
-): string | undefined {
-  if (left === undefined) return undefined;
-  if (left === 'to-come' || left.kind === 'manifest')
-    return `The manifest of ${batch} is still to be written: it is as long as a worker runs.`;
-  const last = left.reason === undefined ? '' : ` (last: ${left.reason})`;
-  if (left.state === 'given-up')
-    return `The webhook of ${batch} was given up${last}: tell the receiver by hand what shotlist status ${batch} --json prints.`;
-  if (left.state === 'later' && left.reason === undefined)
-    return `The webhook of ${batch} waits for a worker that has WEBHOOK_SECRET.`;
-  return `The webhook of ${batch} is not delivered yet${last}: it is tried for a day, as long as a worker runs.`;
 }
 
 /** Where requests that failed a check are not made again though a time was left; undefined elsewhere. */

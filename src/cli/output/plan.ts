@@ -3,13 +3,12 @@ import type { SyncTotals } from '../../producer/catalog-sync.ts';
 import type { FitResult } from '../../producer/estimate/fit.ts';
 import type { PlanTotals } from '../../producer/plan/totals.ts';
 import type { Config } from '../../shared/base/config.ts';
-import { count } from '../../shared/base/count.ts';
 import { formatUsd, type MicroUsd } from '../../shared/base/money.ts';
+import { count, duration } from '../../shared/base/text.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import { columnsLine } from './columns.ts';
 import { defaultModelSentence } from './default-model.ts';
 import { bindsOf } from './plan-json.ts';
-import { duration } from './progress.ts';
 
 /** Options that the words of a plan depend on. */
 export interface SaidOptions {

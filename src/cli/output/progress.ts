@@ -1,5 +1,5 @@
 import { formatUsd, fromUsd } from '../../shared/base/money.ts';
-import { printable } from '../../shared/base/printable.ts';
+import { duration, printable } from '../../shared/base/text.ts';
 import { STATES } from '../../shared/requests/states.ts';
 import type { Snapshot } from '../../shared/status/snapshot.ts';
 import { type BatchStatus, isOver } from '../../shared/status/status.ts';
@@ -123,10 +123,4 @@ function paceOf({ status: { state, etaSeconds }, forecast }: Snapshot): string[]
 
 function thousands(number: number): string {
   return number.toLocaleString('en');
-}
-
-export function duration(seconds: number): string {
-  if (seconds < 90) return `${seconds} s`;
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`;
-  return `${(seconds / 3_600).toFixed(1)} h`;
 }

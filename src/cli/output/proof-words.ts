@@ -1,8 +1,7 @@
 import type { ChosenProof } from '../../producer/plan/proof.ts';
-import { count } from '../../shared/base/count.ts';
 import { formatUsd, type MicroUsd } from '../../shared/base/money.ts';
+import { count, duration } from '../../shared/base/text.ts';
 import type { Forecast } from '../../shared/status/forecast.ts';
-import { duration } from './progress.ts';
 
 /** What `--proof` comes to on this list. */
 export function proofSentence(batch: string, { rows, payableRows, maxMicroUsd }: ChosenProof): string {

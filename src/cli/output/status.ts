@@ -1,27 +1,19 @@
+import type { Whole } from '../../operations/follow-whole.ts';
 import { formatUsd, fromUsd } from '../../shared/base/money.ts';
+import { duration } from '../../shared/base/text.ts';
 import { unfinished } from '../../shared/requests/batches.ts';
 import { STATES } from '../../shared/requests/states.ts';
 import type { Forecast } from '../../shared/status/forecast.ts';
 import type { Snapshot } from '../../shared/status/snapshot.ts';
 import type { BatchStatus } from '../../shared/status/status.ts';
-import type { Regenerated } from '../../shared/takes/regenerated.ts';
-import { duration } from './progress.ts';
+import { type Regenerated, regeneratedJson } from '../../shared/takes/regenerated.ts';
 import { MEANINGS } from './state-words.ts';
+import { totalOf } from './status-table.ts';
 import { left, right, tableOf } from './tables.ts';
 
-/** All batches, one line each. */
-export function statusTable(statuses: readonly BatchStatus[]): string {
-  return tableOf(
-    [left('batch'), left('state'), right('delivered'), right('failed'), right('spent'), left('')],
-    statuses.map((status) => [
-      status.batch,
-      status.state,
-      `${status.counts.delivered}/${totalOf(status)}`,
-      String(status.counts.failed),
-      formatUsd(fromUsd(status.money.spentUsd)),
-      status.heldReason ?? '',
-    ]),
-  );
+/** What `run --json` and `status BATCH --json` print; see docs/json.md. */
+export function statusJson({ status, regenerated }: Pick<Whole, 'status' | 'regenerated'>) {
+  return { ...status, ...(regenerated === undefined ? {} : { regenerated: regeneratedJson(regenerated) }) };
 }
 
 /** One batch in full: its states, its money, when it will be done, what holds it back, and what a person must do. */
@@ -137,8 +129,4 @@ function regeneratedLines(regenerated: Regenerated | undefined): string[] {
         `What failed a check was made again: shotlist status ${batch} (${state}, ${formatUsd(fromUsd(money.spentUsd))} spent)`,
     ),
   ];
-}
-
-function totalOf({ counts }: BatchStatus): number {
-  return STATES.reduce((sum, one) => sum + counts[one], 0);
 }

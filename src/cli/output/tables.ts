@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { printable } from '../../shared/base/printable.ts';
+import { printable } from '../../shared/base/text.ts';
 
 export interface Column {
   readonly title: string;

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
+import { isLoopback } from '../../shared/base/addresses.ts';
 import { isGlobal } from '../../shared/base/global-address.ts';
-import { isLoopback } from '../../shared/base/host-names.ts';
 import { type Check, type Finding, ok, sentenceOf, warning } from './check.ts';
 
 /** What connections a worker opens, as far as it decides who can read them. */

@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { PresetName } from '../../shared/base/choices.ts';
 import { projectRoot } from '../../shared/base/project-root.ts';
-
-export const PRESET_NAMES = ['shopify', 'google'] as const;
-export type PresetName = (typeof PRESET_NAMES)[number];
 
 /** What Shotlist itself can put into a cell. */
 const made = z.enum(['shot', 'handle', 'image', 'position', 'more-images']);

@@ -1,5 +1,4 @@
-import { MalformedError, UserError } from '../../shared/base/errors.ts';
-import { isOdd } from '../../shared/base/odd.ts';
+import { isOdd, MalformedError, UserError } from '../../shared/base/errors.ts';
 import { tracesIn } from '../../shared/journal/traces.ts';
 import type { Batches } from '../../shared/requests/batches.ts';
 import type { ObjectStore } from '../../shared/store/object-store.ts';

@@ -1,5 +1,5 @@
+import { isOdd } from '../../shared/base/errors.ts';
 import type { MicroUsd } from '../../shared/base/money.ts';
-import { isOdd } from '../../shared/base/odd.ts';
 import type { Clock } from '../../shared/base/time.ts';
 import type { BookEvent } from '../../shared/fal/billing.ts';
 import type { Journal } from '../../shared/journal/journal.ts';

@@ -1,6 +1,6 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { UserError } from '../../shared/base/errors.ts';
-import { shown } from '../../shared/base/shown.ts';
+import { shown } from '../../shared/base/text.ts';
 import { countLines, type RecordBlock, singleRecords } from './blocks.ts';
 import type { RowFault } from './fault.ts';
 import { assertColumnsFit, BlankRows } from './limits.ts';

@@ -1,5 +1,5 @@
 import { UserError } from '../../shared/base/errors.ts';
-import { MESSAGE_CHARACTERS, SENTENCE_CHARACTERS, shortened, shown } from '../../shared/base/shown.ts';
+import { MESSAGE_CHARACTERS, SENTENCE_CHARACTERS, shortened, shown } from '../../shared/base/text.ts';
 import { LIST_LIMITS } from './limits.ts';
 
 /** What is wrong with one row, and where. */

@@ -1,4 +1,4 @@
-import { shown } from '../../shared/base/shown.ts';
+import { shown } from '../../shared/base/text.ts';
 import type { RecordBlock } from './blocks.ts';
 import type { RowFault } from './fault.ts';
 import { BlankRows } from './limits.ts';

@@ -1,5 +1,5 @@
 import { UserError } from '../../shared/base/errors.ts';
-import { shown } from '../../shared/base/shown.ts';
+import { shown } from '../../shared/base/text.ts';
 
 /** What a list may be, from wherever it is read: what is longer is refused, and nothing of it is queued. */
 export const LIST_LIMITS = {

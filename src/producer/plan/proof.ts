@@ -2,9 +2,6 @@ import type { MicroUsd } from '../../shared/base/money.ts';
 import type { PlannedRequest } from '../../shared/journal/plan-row.ts';
 import type { Model, ModelValues } from '../../shared/models/model.ts';
 
-/** The most rows that a proof can have: their numbers stand in the head of the batch. */
-export const MAX_PROOF_ROWS = 1_000;
-
 /** Combinations of options that are told apart; the rest share one group, so that memory stays flat. */
 const MAX_GROUPS = 200;
 

@@ -1,12 +1,11 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { OVERLAPS } from '../../shared/base/choices.ts';
 import { defaultRegistry } from '../../shared/models/registry.ts';
 import type { Rule } from '../../shared/queues/due-times.ts';
 import { attributeOf } from '../shots/options.ts';
 
 /** What the store holds of a schedule; each is parsed again when it is read. */
-
-export const OVERLAPS = ['skip', 'queue'] as const;
 
 const rule = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('cron'), cron: z.string(), tz: z.string() }),

@@ -1,11 +1,10 @@
 import type { z } from 'zod';
 import { MalformedError, UserError } from '../../shared/base/errors.ts';
-import { isTooLate } from '../../shared/journal/life-names.ts';
 import { foldersIn } from '../../shared/store/folders.ts';
 import { encodeSegment, objectKeys } from '../../shared/store/keys.ts';
 import type { ObjectStore } from '../../shared/store/object-store.ts';
 import { putJsonOnce, putOrReadJson, readJson, readListedJson } from '../../shared/store/objects.ts';
-import { EVENT_NAME, ownKeys, RUN_NAME } from '../../shared/store/own-keys.ts';
+import { EVENT_NAME, isTooLate, ownKeys, RUN_NAME } from '../../shared/store/own-keys.ts';
 import {
   batchOf,
   isSame,

@@ -1,6 +1,5 @@
-import { messageOf } from '../../shared/base/errors.ts';
+import { isOdd, messageOf } from '../../shared/base/errors.ts';
 import type { Logger } from '../../shared/base/log.ts';
-import { isOdd } from '../../shared/base/odd.ts';
 import type { Clock } from '../../shared/base/time.ts';
 import { lastDue, patternOf, type Rule } from '../../shared/queues/due-times.ts';
 import type { ScheduleQueue } from '../../shared/queues/schedule-queue.ts';

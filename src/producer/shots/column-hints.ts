@@ -1,4 +1,4 @@
-import { shown } from '../../shared/base/shown.ts';
+import { shown } from '../../shared/base/text.ts';
 import type { Registry } from '../../shared/models/registry.ts';
 import type { RawRow } from '../list/list.ts';
 

@@ -1,4 +1,4 @@
-import { shown } from '../../shared/base/shown.ts';
+import { shown } from '../../shared/base/text.ts';
 import { IdSet } from './id-set.ts';
 
 /**

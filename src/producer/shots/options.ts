@@ -1,6 +1,6 @@
 import type { ZodType } from 'zod';
 import { UserError } from '../../shared/base/errors.ts';
-import { shown } from '../../shared/base/shown.ts';
+import { shown } from '../../shared/base/text.ts';
 import type { Model } from '../../shared/models/model.ts';
 import type { Registry } from '../../shared/models/registry.ts';
 import { compileNames } from '../../shared/pictures/file-names.ts';

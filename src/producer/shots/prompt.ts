@@ -1,5 +1,4 @@
-import { charactersOf } from '../../shared/base/characters.ts';
-import { shown } from '../../shared/base/shown.ts';
+import { charactersOf, shown } from '../../shared/base/text.ts';
 import type { Model } from '../../shared/models/model.ts';
 import { compileTemplate, type Template } from '../../shared/pictures/template.ts';
 import type { ShotRow } from './row-reader.ts';

@@ -1,5 +1,5 @@
 import type { ZodType } from 'zod';
-import { shown } from '../../shared/base/shown.ts';
+import { shown } from '../../shared/base/text.ts';
 import type { RowFault } from '../list/fault.ts';
 import type { RawRow } from '../list/list.ts';
 import type { ListOptions } from './options.ts';

@@ -1,4 +1,4 @@
-import { shown, shownNames } from '../../shared/base/shown.ts';
+import { shown, shownNames } from '../../shared/base/text.ts';
 import type { InputValue, Model, ModelInput, ModelValues } from '../../shared/models/model.ts';
 import { matches } from '../../shared/models/model.ts';
 import { modelHint, type Registry } from '../../shared/models/registry.ts';

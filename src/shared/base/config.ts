@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { isLoopback } from './addresses.ts';
 import { UserError } from './errors.ts';
-import { isLoopback } from './host-names.ts';
 import { type MicroUsd, parseUsd } from './money.ts';
 
 /** All settings, read from the environment once, by an entry point. Every bad one is named in one error. */

@@ -1,3 +1,5 @@
+import { ZodError } from 'zod';
+
 /**
  * The errors that cross module borders. Few classes; each carries a stable `code` that callers, tests and the
  * JSON output may rely on, and a message that says what was tried, what came back and what the person can do.
@@ -51,4 +53,17 @@ export function errorCodes(thrown: unknown): string[] {
     at = error.cause;
   }
   return codes;
+}
+
+/**
+ * Whether one object or record is not what it must be: then it is reported and left, and the others go on. Not so for a
+ * service that is away or refuses: that concerns all of them.
+ */
+export function isOdd(error: unknown): error is Error {
+  if (error instanceof MalformedError || error instanceof ZodError || error instanceof SyntaxError)
+    return true;
+  // A key of another type; a field of another kind that a script could not count with.
+  return (
+    error instanceof Error && error.name === 'ReplyError' && /\bWRONGTYPE\b|user_script/.test(error.message)
+  );
 }

@@ -1,5 +1,5 @@
 import { type Logger as PinoLogger, pino } from 'pino';
-import { escapedJson, printableJson } from './printable.ts';
+import { escapedJson, printableJson } from './text.ts';
 
 export type Logger = PinoLogger;
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
+import { isLoopback, namedHost } from './addresses.ts';
 import { isGlobal } from './global-address.ts';
-import { isLoopback, namedHost } from './host-names.ts';
 
 export interface NamedHosts {
   /** Hosts (`name`, `name:port`, `*.` for any subdomain) that a setting names. */

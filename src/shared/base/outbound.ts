@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher } from 'undici';
+import { isLoopback, namedHost, nameIn } from './addresses.ts';
 import { isGlobal } from './global-address.ts';
-import { isLoopback, namedHost, nameIn } from './host-names.ts';
 import { type NamedHosts, outboundFault } from './outbound-fault.ts';
 
 /** The door for every address that a user, a file or an answer names: into the open net, or to a host that a setting names. */

@@ -85,3 +85,27 @@ export async function settlesWithin(promise: Promise<unknown>, ms: number): Prom
 export function optional(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal === undefined ? {} : { signal };
 }
+
+const DAY_MS = 86_400_000;
+
+/** The day in UTC; `shiftDays` later, where given. */
+export function utcDay(ms: number, shiftDays = 0): string {
+  return new Date(ms + shiftDays * DAY_MS).toISOString().slice(0, 10);
+}
+
+/** Rejects when the embedded Redis is gone: a call waits for it to come back, and a lost one never does. */
+export async function unlessLost<T>(reading: Promise<T>, lost: AbortSignal | undefined): Promise<T> {
+  if (lost === undefined) return await reading;
+  lost.throwIfAborted();
+  reading.catch(() => undefined);
+  let gone = (): void => undefined;
+  const ended = new Promise<never>((_, reject) => {
+    gone = () => reject(lost.reason);
+  });
+  lost.addEventListener('abort', gone, { once: true });
+  try {
+    return await Promise.race([reading, ended]);
+  } finally {
+    lost.removeEventListener('abort', gone);
+  }
+}

@@ -2,7 +2,7 @@ import { Agent, DecoratorHandler, type Dispatcher, fetch } from 'undici';
 import { z } from 'zod';
 import { ANSWER_BYTES, readAtMost } from '../base/answer-size.ts';
 import { errorCodes } from '../base/errors.ts';
-import { printable } from '../base/printable.ts';
+import { printable } from '../base/text.ts';
 import { type Clock, withTimeout } from '../base/time.ts';
 import { type FalCall, FalError, type FalFault } from './errors.ts';
 

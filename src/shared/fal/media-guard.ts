@@ -1,4 +1,4 @@
-import { isLoopback, namedHost } from '../base/host-names.ts';
+import { isLoopback, namedHost } from '../base/addresses.ts';
 
 /** Why an address is not fetched, or undefined where it is: only over https, only from the named hosts. */
 export function mediaUrlFault(address: string, mediaHosts: readonly string[]): string | undefined {

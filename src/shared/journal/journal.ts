@@ -6,10 +6,17 @@ import { type Clock, optional, systemClock } from '../base/time.ts';
 import { JOURNAL, objectKeys, type RequestName } from '../store/keys.ts';
 import type { ObjectStore, StoredObject } from '../store/object-store.ts';
 import { contradicted, putJsonOnce, putOrReadJson, readJson, readListedJson } from '../store/objects.ts';
-import { DELIVERY_NAME, EVENT_NAME, type OddNames, ownKeys, ROUND_NAME } from '../store/own-keys.ts';
+import {
+  DELIVERY_NAME,
+  EVENT_NAME,
+  isLife,
+  isTooLate,
+  type OddNames,
+  ownKeys,
+  ROUND_NAME,
+} from '../store/own-keys.ts';
 import { closeRound, type IdObjects, outcomeOfRound, type RoundOutcome, takeId } from './fal-ids.ts';
 import { ledgerKey, parseLedgerKey } from './ledger-key.ts';
-import { isLife, isTooLate } from './life-names.ts';
 import {
   type BatchEvent,
   type Delivery,

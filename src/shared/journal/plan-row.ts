@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { gunzipSync, gzip } from 'node:zlib';
 import { z } from 'zod';
 import { messageOf } from '../base/errors.ts';
-import { SENTENCE_CHARACTERS, shortened } from '../base/shown.ts';
+import { SENTENCE_CHARACTERS, shortened } from '../base/text.ts';
 import { PLAN_CHUNK_BYTES, PLAN_CHUNK_ROWS, UnreadablePlanError } from './plan-chunks.ts';
 
 /**

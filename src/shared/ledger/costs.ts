@@ -1,10 +1,9 @@
+import type { Grouping } from '../base/choices.ts';
 import { type MicroUsd, toUsd } from '../base/money.ts';
 import type { LedgerEntry } from '../journal/objects.ts';
 
-export const GROUPINGS = ['batch', 'day', 'shot', 'quality', 'size', 'model'] as const;
 /** What a charge is called that no request explains; no batch can have this name. */
 export const ORPHANS = '(orphans)';
-export type Grouping = (typeof GROUPINGS)[number];
 
 /** What a group cost: the public contract of `costs --json`, with integer micro-dollars. */
 export interface CostRow {

@@ -1,3 +1,4 @@
+import { utcDay } from '../base/time.ts';
 import type { Head } from '../journal/objects.ts';
 
 const DAY_MS = 86_400_000;
@@ -28,9 +29,4 @@ export function daysBetween(first: string, last: string): string[] {
   const days: string[] = [];
   for (let at = Date.parse(`${first}T00:00:00Z`); utcDay(at) <= last; at += DAY_MS) days.push(utcDay(at));
   return days;
-}
-
-/** The day in UTC; `shiftDays` later, where given. */
-export function utcDay(ms: number, shiftDays = 0): string {
-  return new Date(ms + shiftDays * DAY_MS).toISOString().slice(0, 10);
 }

@@ -1,5 +1,5 @@
 import { nearest } from '../base/nearest.ts';
-import { shown, shownNames } from '../base/shown.ts';
+import { shown, shownNames } from '../base/text.ts';
 
 /** `{{name}}` and `{{name|default}}` over a row's columns. */
 export interface Template {

@@ -1,7 +1,7 @@
 import { type ConnectionOptions, type Job, Queue, type Worker } from 'bullmq';
 import pMap from 'p-map';
 import type { Config } from '../base/config.ts';
-import { isOdd } from '../base/odd.ts';
+import { isOdd } from '../base/errors.ts';
 import { sleep } from '../base/time.ts';
 import { redisOptions } from '../redis/redis.ts';
 import { jobIdOf } from '../store/keys.ts';

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { z } from 'zod';
-import { isOdd } from '../base/odd.ts';
+import { isOdd } from '../base/errors.ts';
 import { dueAfter, patternOf, type Rule, ruleOfPattern } from './due-times.ts';
 import { closeQueue, connectionOf } from './queues.ts';
 

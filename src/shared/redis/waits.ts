@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isOdd } from '../base/odd.ts';
+import { isOdd } from '../base/errors.ts';
 import type { Redis } from './redis.ts';
 
 /** One reason for which requests of a batch wait or are tried again. */

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { MalformedError } from '../base/errors.ts';
+import { isOdd, MalformedError } from '../base/errors.ts';
 import type { MicroUsd } from '../base/money.ts';
-import { isOdd } from '../base/odd.ts';
 import type { Clock } from '../base/time.ts';
 import { type FailingHold, failingHold } from '../journal/objects.ts';
 import { answersOf, countOf, flagOf } from '../redis/answers.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isOdd } from '../base/odd.ts';
+import { isOdd } from '../base/errors.ts';
 import type { Redis } from '../redis/redis.ts';
 import { parseRequestKey } from '../store/keys.ts';
 

@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { isOdd } from '../base/odd.ts';
+import { isOdd } from '../base/errors.ts';
 import type { Batches, BatchView } from './batches.ts';
 
 /** Hears of a batch that Redis holds and that cannot be read. The error says what to do. */

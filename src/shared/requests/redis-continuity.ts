@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { UserError } from '../base/errors.ts';
-import { isOdd } from '../base/odd.ts';
+import { isOdd, UserError } from '../base/errors.ts';
 import type { Clock } from '../base/time.ts';
 import type { Journal } from '../journal/journal.ts';
-import { isTooLate } from '../journal/life-names.ts';
 import { countOf, flagOf } from '../redis/answers.ts';
 import type { Redis } from '../redis/redis.ts';
+import { isTooLate } from '../store/own-keys.ts';
 import type { Stop } from './batches.ts';
 
 /**

@@ -1,7 +1,7 @@
+import { webhookOrigin, webhookUrlFault } from '../../shared/base/addresses.ts';
 import { Later } from '../../shared/base/later.ts';
 import type { Logger } from '../../shared/base/log.ts';
 import type { Clock } from '../../shared/base/time.ts';
-import { webhookOrigin, webhookUrlFault } from '../../shared/base/webhook-url.ts';
 import type { Journal } from '../../shared/journal/journal.ts';
 import type { Head } from '../../shared/journal/objects.ts';
 import { UnreadablePlanError } from '../../shared/journal/plan-chunks.ts';

@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { fetch } from 'undici';
+import { webhookOrigin } from '../../shared/base/addresses.ts';
 import { errorCodes } from '../../shared/base/errors.ts';
 import { INNER_ADDRESS, type Outbound } from '../../shared/base/outbound.ts';
 import { type Clock, withTimeout } from '../../shared/base/time.ts';
-import { webhookOrigin } from '../../shared/base/webhook-url.ts';
 
 /** A webhook did not arrive. `final`: the receiver will not take it, whatever is tried. */
 export class WebhookError extends Error {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Role } from '../../../src/app/roles.ts';
 import { workerCommand } from '../../../src/cli/commands/worker.ts';
+import type { Role } from '../../../src/shared/base/choices.ts';
 import { runInContext } from '../../support/cli-context.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { openWorkshop } from '../../support/workshop.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { day, refuseBackwards } from '../../../../src/cli/options/days.ts';
+import { day, refuseBackwards } from '../../../../src/cli/options/values.ts';
 import { CostSums, costsJson, groupOf } from '../../../../src/shared/ledger/costs.ts';
 import { daysBetween } from '../../../../src/shared/ledger/days.ts';
 import { anEntry } from '../../../support/filled-store.ts';

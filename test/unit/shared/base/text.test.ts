@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { type Context, printJson, printText, say } from '../../../../src/cli/context.ts';
 import { tableOf } from '../../../../src/cli/output/tables.ts';
-import { escapedJson, printable, printableJson } from '../../../../src/shared/base/printable.ts';
+import { escapedJson, printable, printableJson } from '../../../../src/shared/base/text.ts';
 import { parseRecipe } from '../../../../src/shared/pictures/recipes.ts';
 
 const BAD = ['\u001b', '\u0007', '\r', '\u007f', '\u009b', '\u2028', '\u2029', '\u061c', '\u202e', '\u2066'];

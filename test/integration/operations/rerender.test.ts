@@ -6,6 +6,7 @@ import { redoCommand } from '../../../src/cli/commands/redo.ts';
 import { type RerenderArguments, rerenderCommand } from '../../../src/cli/commands/rerender.ts';
 import type { ManifestLine } from '../../../src/shared/manifest/manifest.ts';
 import { expectLedgerIsBook, expectMoneyAtRest } from '../../support/accounts.ts';
+import { sha256Of } from '../../support/sha256.ts';
 import { openWorkshop, type Workshop } from '../../support/workshop.ts';
 import { type WorkshopCli, workshopCli } from '../../support/workshop-cli.ts';
 
@@ -71,8 +72,10 @@ describe('rerender', () => {
     );
 
     expect(await manifestOf(cli, 'spring')).toEqual(before);
-    for (const { key } of before.flatMap((line) => line.images.flatMap(({ renditions }) => renditions))) {
-      expect(await workshop.shop.store.get(key)).toBeDefined();
+    for (const { key, sha256 } of before.flatMap((line) =>
+      line.images.flatMap(({ renditions }) => renditions),
+    )) {
+      expect(sha256Of(await workshop.shop.store.get(key))).toBe(sha256);
     }
     const again = await cli.run((context) => rerenderCommand(context, 'spring', { recipe: 'amazon-main' }));
     expect(again.err).toContain(`${batch} was made before`);

@@ -30,7 +30,7 @@ describe('a rebuild of Redis', () => {
     const isThere = (request: string) => queues.queue('collect').getJob(jobIdOf(request, 0));
     expect(isAdded).toBe(true);
     expect(await isThere('cups.0.0')).toBeUndefined();
-    expect(await isThere('cups.1.0')).toBeDefined();
+    expect((await isThere('cups.1.0'))?.id).toBe(jobIdOf('cups.1.0', 0));
     expect(await stateOf('cups.1.0')).toBe('prioritized');
   });
 });

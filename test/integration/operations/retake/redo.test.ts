@@ -9,6 +9,7 @@ import type { ManifestLine } from '../../../../src/shared/manifest/manifest.ts';
 import { objectKeys } from '../../../../src/shared/store/keys.ts';
 import { expectLedgerIsBook, expectMoneyAtRest, expectPaidOnce } from '../../../support/accounts.ts';
 import { flush, rebuild } from '../../../support/lost-redis.ts';
+import { sha256Of } from '../../../support/sha256.ts';
 import { openWorkshop, type Workshop } from '../../../support/workshop.ts';
 import { type WorkshopCli, workshopCli } from '../../../support/workshop-cli.ts';
 
@@ -100,7 +101,8 @@ describe('redo', () => {
     expect(after.images[1]?.original.key).not.toBe(before.images[1]?.original.key);
     expect(after.images[1]?.requestId).not.toBe(before.images[1]?.requestId);
     // The old one is kept.
-    expect(await workshop.shop.store.get(before.images[1]?.original.key ?? '')).toBeDefined();
+    const old = before.images[1]?.original;
+    expect(sha256Of(await workshop.shop.store.get(old?.key ?? ''))).toBe(old?.sha256);
     expect(takesOf(await exported(cli, take.batch, 'mug'))).toEqual([1]);
     expect(
       workshop.fal.book

@@ -115,7 +115,13 @@ describe('the webhook of --on-done', () => {
     expect(told).toMatchObject({ event: 'batch.ended', batch, status, simulated: true });
     expect(told.id).toBe(`${batch}-${Date.parse(told.endedAt)}`);
     expect(await readFile(told.manifest.csv.url, 'utf8')).toContain('mug-1');
-    expect(await workshop.shop.store.get(told.manifest.jsonl.key)).toBeDefined();
+    const manifest = (await workshop.shop.store.get(told.manifest.jsonl.key))?.body.toString() ?? '';
+    expect(
+      manifest
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).shot),
+    ).toEqual(['mug-0', 'mug-1']);
     const header = String(hook?.headers['shotlist-signature']);
     const atMs = Number(/^t=(\d+),/.exec(header)?.[1]) * 1_000;
     expect(Math.abs(atMs - Date.now())).toBeLessThan(60_000);

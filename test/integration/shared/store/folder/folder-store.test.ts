@@ -134,7 +134,7 @@ describe('the folder store', () => {
     const store = await openFolderStore({ folder: link });
     await store.put('a/0.png', Buffer.from('x'), text);
     expect(await keysOf(opened.store, '')).toEqual(['a/0.png']);
-    expect(await store.get('a/0.png')).toBeDefined();
+    expect((await store.get('a/0.png'))?.body.toString()).toBe('x');
   });
 
   it('lists no link with a name of others, and lets no key lead out of the folder', async () => {
